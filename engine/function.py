@@ -1,0 +1,321 @@
+"""Function: one recorded operation, a node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+from weakref import ref
+
+import numpy as np
+
+from engine import observer
+from engine.config import current
+from engine.errors import DataError, EngineError, GraphError
+from engine.variable import NO_GRAPH, Variable, check_data
+
+# Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
+# variable (index LEAF); and the shape and dtype that it must have.
+Layout = tuple[tuple[int, ...], np.dtype[Any]]
+Edge = tuple["Function | Variable", int, tuple[int, ...], np.dtype[Any]]
+
+LEAF: Final = -1
+FLOAT64: Final = np.dtype(np.float64)
+PYTHON_NUMBERS: Final = (int, float)
+NUMBERS: Final = (*PYTHON_NUMBERS, np.generic)
+
+_next_number = count().__next__
+_new = object.__new__
+ndarray = np.ndarray
+
+
+class Function:
+    """One operation: a subclass says how to compute it and how its gradients flow back.
+
+    A subclass defines ``forward(self, *arrays)``, which returns an array or a tuple of
+    them, and ``backward(self, *gys)``, which takes the gradients of the outputs (arrays of
+    the outputs' shapes, zeros for an output that was not used, and nobody else's) and
+    returns the gradients of the inputs, of their shapes: one array for one input, a tuple
+    for several, None where there is none. An instance records one call.
+
+    A subclass that is written as the book writes it keeps the data of its input and
+    output variables until its backward, and reads ``self.inputs[i].data`` and
+    ``self.outputs[i]().data`` there. One whose forward assigns
+    ``self.saved_for_backward`` keeps that and nothing else.
+
+    Attributes:
+        saved_for_backward: what the backward needs, usually a tuple; released by the
+            sweep unless the setting ``retain_graph`` is on.
+        generation: the largest generation among the inputs.
+    """
+
+    # Class-level defaults: an instance pays only for what it sets.
+    saved_for_backward: Any = None
+    generation: int = 0
+    # One of engine.operations: it is given Python numbers as they are, returns gradients
+    # of the broadcast shape, and writes into nothing that it is given.
+    built_in: bool = False
+
+    _number: int = -1  # larger for every later call, in any thread
+    _edges: Any = None  # a tuple of Edges, one per input, None for a constant
+    _references: tuple[ref[Variable], ...] = ()  # one per output
+    _layouts: tuple[Layout, ...] | None = None  # where there is not just one output
+    _inputs: tuple[Variable, ...] | None = None  # as the book; and with retained gradients
+    _results: tuple[np.ndarray[Any, Any], ...] | None = None  # as the book
+    _outputs: tuple[Variable, ...] | None = None  # with output_references="strong"
+    _released: bool = False
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute, and record the call unless ``enable_backprop`` is off.
+
+        Args:
+            inputs: Variables, ndarrays and numbers. Only Variables receive gradients.
+
+        Returns:
+            A Variable, or a tuple of them where forward returns a tuple of other than one.
+
+        Raises:
+            DataError: (a TypeError) an input or a result is not numeric.
+            ShapeError: (a ValueError) the operation cannot take these shapes or values.
+            GraphError: (a RuntimeError) this instance has recorded a call already.
+        """
+        if self._edges is not None:
+            raise GraphError(
+                f"{name_of(self)}: this instance has recorded a call already; a Function "
+                "instance records one call, so make a new one for each"
+            )
+        settings = current()
+        recording = settings.enable_backprop
+        arrays: list[Any] = []
+        edges: list[Edge | None] = []
+        recorded = False
+        generation = 0
+        for x in inputs:
+            if isinstance(x, Variable):
+                data = x.data
+                if type(data) is not ndarray or data.dtype is not FLOAT64:
+                    check_data(data, f"{name_of(self)}, input {len(arrays)}")
+                arrays.append(data)
+                if recording:
+                    edge = x._edge
+                    if not edge:
+                        edge = (x, LEAF, data.shape, gradient_dtype(data))
+                    elif edge[0].generation >= generation:
+                        generation = edge[0].generation + 1
+                    edges.append(edge)
+                    recorded = True
+                    continue
+            else:
+                if not isinstance(x, PYTHON_NUMBERS):
+                    check_data(x, f"{name_of(self)}, input {len(arrays)}")
+                arrays.append(x)
+            edges.append(None)
+        self._number = _next_number()
+        self._edges = tuple(edges)
+        try:
+            if not self.built_in:
+                arrays = _numbers_as_arrays(arrays)
+            if observer.watches:
+                _tell_forward(self, "before", inputs, arrays)
+            results = self.forward(*arrays)
+            if type(results) is not ndarray or results.dtype is not FLOAT64:
+                results = _checked(self, results)
+        except BaseException as error:
+            self._edges = None
+            if isinstance(error, Exception):
+                said = f"{name_of(self)} of {shapes_of(arrays)}"
+                kind = self._own_error(error)
+                if kind is not None:  # not kept in a name here: that would make a cycle
+                    raise kind(f"{said}: {error}") from error
+                error.add_note(f"in {said}")
+            raise
+
+        if not recorded:
+            self._edges = None  # nothing refers to this instance: it may be called again
+            if type(results) is tuple:
+                outputs: Any = tuple([_result(data, NO_GRAPH) for data in results])
+            else:
+                outputs = _result(results, NO_GRAPH)
+        else:
+            self.generation = generation
+            if type(results) is tuple:
+                self._layouts = tuple([(data.shape, gradient_dtype(data)) for data in results])
+                outputs = tuple(
+                    [_result(y, (self, i, *self._layouts[i])) for i, y in enumerate(results)]
+                )
+                self._references = tuple(map(ref, outputs))
+            else:
+                dtype = results.dtype
+                if dtype is not FLOAT64:
+                    dtype = gradient_dtype(results)
+                outputs = _result(results, (self, 0, results.shape, dtype))
+                self._references = (ref(outputs),)
+            if self.saved_for_backward is None:
+                self._inputs = tuple(map(_as_input, inputs, arrays))
+                self._results = results if type(results) is tuple else (results,)
+            if settings.output_references == "strong":
+                self._outputs = outputs if type(outputs) is tuple else (outputs,)
+        if observer.watches:
+            _tell_forward(self, "after", inputs, arrays, results)
+        return outputs
+
+    @property
+    def inputs(self) -> tuple[Variable, ...]:
+        """The input variables.
+
+        Where the function declared what it saves, those among its inputs that are
+        variables; one that nobody held any more comes back without its data.
+        """
+        if self._inputs is not None:
+            return self._inputs
+        return tuple([_variable_at(edge) for edge in self._edges or () if edge])
+
+    @property
+    def outputs(self) -> tuple[ref[Variable], ...]:
+        """Weak references to the output variables, whatever ``output_references`` is."""
+        return self._references
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to copy or pickle a call that is recorded: its graph has other parts."""
+        if self._edges is not None:
+            raise GraphError(
+                f"{name_of(self)}: a recorded operation cannot be copied or pickled; copy the "
+                "variable's data into a new Variable"
+            )
+        return super().__reduce_ex__(protocol)
+
+    def _own_error(self, _error: Exception) -> type[EngineError] | None:
+        """The engine's error to raise for what a forward raised; None to let it through."""
+        return None
+
+
+def name_of(function: Function) -> str:
+    """The operation's name, for messages and meters."""
+    return getattr(type(function), "operation_name", None) or type(function).__name__
+
+
+def shapes_of(arrays: list[Any]) -> str:
+    """Say what an operation was given: shapes, and numbers as they are."""
+    return ", ".join(
+        f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(x) for x in arrays
+    )
+
+
+def gradient_dtype(data: np.ndarray[Any, Any]) -> np.dtype[Any]:
+    """The dtype of a gradient of ``data``: its own where it is of floats, else float64."""
+    dtype = data.dtype
+    return dtype if dtype is FLOAT64 or dtype.kind == "f" else FLOAT64
+
+
+def saved_by(function: Function) -> tuple[Any, ...]:
+    """The arrays and numbers that a function holds for its backward."""
+    if function._results is not None:
+        return (*[v.data for v in function._inputs or ()], *function._results)
+    saved = function.saved_for_backward
+    return saved if isinstance(saved, tuple) else () if saved is None else (saved,)
+
+
+def release(function: Function) -> None:
+    """Let go of what a function saved for its backward, which can then not run again."""
+    function._released = True
+    function.saved_for_backward = ()
+    function._inputs = function._results = None
+
+
+def outputs_as_the_book(function: Function) -> list[Variable]:
+    """The output variables of a function that kept its results, for its backward to read."""
+    return [
+        _variable_at((function, index, data.shape, gradient_dtype(data)))
+        for index, data in enumerate(function._results or ())
+    ]
+
+
+def _variable_at(edge: Edge) -> Variable:
+    """The variable that an edge leads to, made anew if nobody held it any more."""
+    source, index = edge[:2]
+    if isinstance(source, Variable):
+        return source
+    variable = source._references[index]()
+    if variable is None:
+        variable = Variable(source._results[index] if source._results else None)
+        variable._edge = edge
+        references = list(source._references)
+        references[index] = ref(variable)
+        source._references = tuple(references)
+    return variable
+
+
+def _result(data: np.ndarray[Any, Any], edge: Edge | tuple[()]) -> Variable:
+    """A Variable without the checks of its constructor."""
+    variable: Variable = _new(Variable)
+    variable.data = data
+    variable.grad = None
+    variable.name = None
+    variable._edge = edge
+    return variable
+
+
+def _as_input(x: Any, data: np.ndarray[Any, Any]) -> Variable:
+    return x if isinstance(x, Variable) else Variable(data)
+
+
+def _numbers_as_arrays(arrays: list[Any]) -> list[Any]:
+    """Make 0-d arrays of the numbers among ``arrays``, in the dtype NumPy would promote to."""
+    if all(isinstance(x, np.ndarray) for x in arrays):
+        return arrays
+    dtypes = [x.dtype for x in arrays if isinstance(x, np.ndarray | np.generic)]
+    return [
+        x
+        if isinstance(x, np.ndarray)
+        else np.asarray(x, None if isinstance(x, np.generic) else np.result_type(*dtypes, x))
+        for x in arrays
+    ]
+
+
+def _checked(function: Function, results: Any) -> Any:
+    """What a forward returned: an array of booleans, integers or floats, or a tuple of them."""
+    several = isinstance(results, tuple)
+    arrays: list[np.ndarray[Any, Any]] = []
+    for y in results if several else (results,):
+        data = np.asarray(y) if isinstance(y, NUMBERS) else y
+        if not isinstance(data, np.ndarray):
+            raise DataError(
+                f"{name_of(function)}: forward returned {type(y).__name__}; "
+                "it returns an ndarray or a tuple of them"
+            )
+        check_data(data, f"{name_of(function)}, result {len(arrays)}")
+        arrays.append(data)
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def _tell_forward(
+    function: Function,
+    moment: observer.Moment,
+    inputs: tuple[Any, ...],
+    arrays: list[Any],
+    results: Any = (),
+) -> None:
+    observer.tell(
+        observer.Event(
+            "forward",
+            moment,
+            name_of(function),
+            function._number,
+            names=tuple([x.name if isinstance(x, Variable) else None for x in inputs]),
+            inputs=tuple(arrays),
+            outputs=results if isinstance(results, tuple) else (results,),
+            saved=saved_by(function) if function._edges else (),
+        )
+    )
+
+
+def released_error(function: Function) -> GraphError:
+    """The error for a second backward through a function."""
+    return GraphError(
+        f"{name_of(function)}: an earlier backward() has released what this operation saved; "
+        "to run backward() more than once through the same graph, set "
+        "using_config('retain_graph', True) around the earlier ones"
+    )

@@ -1,0 +1,115 @@
+"""What makes an array a gradient: its shape, its dtype, and who may write into it.
+
+Whether the sweep may write into an array is decided by CPython's reference count: an
+array that owns its memory, and to which the sweep's own table holds the only reference,
+can be seen by nobody else. Where there are no reference counts to read, the sweep takes
+every array for shared and copies: slower, and as right.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from engine.errors import GradientError
+
+Array = np.ndarray[Any, Any]
+Slots = list[Any]  # of arrays, or None where no gradient has arrived yet
+
+
+def _references(slots: Slots, index: int) -> int:
+    return sys.getrefcount(slots[index])
+
+
+# How many references this function sees for an object that only a list holds: the list's
+# and those of the call itself, whose number differs between Python versions.
+_ALONE = _references([np.empty(1)], 0) if hasattr(sys, "getrefcount") else -1
+
+
+def is_ours(slots: Slots, index: int) -> bool:
+    """Whether ``slots[index]`` is an array that only this list can see."""
+    array = slots[index]
+    if type(array) is not np.ndarray or array.base is not None or not array.flags.writeable:
+        return False
+    del array
+    return _ALONE > 0 and _references(slots, index) == _ALONE
+
+
+def own(slots: Slots, index: int) -> None:
+    """Replace ``slots[index]`` by a copy, unless only this list can see it."""
+    if not is_ours(slots, index):
+        slots[index] = np.array(slots[index])
+
+
+def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
+    """Add ``incoming[i]`` to ``slots[index]``, in place where one of them is only ours."""
+    if is_ours(slots, index):
+        np.add(slots[index], incoming[i], out=slots[index])
+    elif is_ours(incoming, i):
+        np.add(slots[index], incoming[i], out=incoming[i])
+        slots[index] = incoming[i]
+    else:
+        slots[index] = np.asarray(slots[index] + incoming[i])
+
+
+def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A read-only array of zeros that takes no memory of its own."""
+    return np.broadcast_to(_constant(0, dtype), shape)
+
+
+def ones(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A read-only array of ones that takes no memory of its own."""
+    return np.broadcast_to(_constant(1, dtype), shape)
+
+
+@cache
+def _constant(value: int, dtype: np.dtype[Any]) -> Array:
+    array = np.array(value, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum a gradient over the axes along which ``shape`` was broadcast to its shape.
+
+    Raises:
+        ValueError: ``shape`` does not broadcast to the gradient's shape.
+    """
+    if np.broadcast_shapes(gradient.shape, shape) != gradient.shape:
+        raise ValueError(f"{shape} does not broadcast to {gradient.shape}")
+    lead = gradient.ndim - len(shape)
+    axes = (
+        *range(lead),
+        *[lead + i for i, n in enumerate(shape) if n == 1 and gradient.shape[lead + i] != 1],
+    )
+    return np.asarray(np.sum(gradient, axis=axes)).reshape(shape)
+
+
+def conform(
+    gradient: Any, shape: tuple[int, ...], dtype: np.dtype[Any], broadcasts: bool, what: str
+) -> Array:
+    """Return a gradient as an array of this shape and dtype.
+
+    Args:
+        gradient: an array or number.
+        broadcasts: whether a gradient of a shape that ``shape`` broadcasts to is summed.
+        what: what the gradient is, for the message.
+
+    Raises:
+        GradientError: it is neither, or of another shape.
+    """
+    array = np.asarray(gradient) if isinstance(gradient, int | float | np.generic) else gradient
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array)
+        raise GradientError(f"{what} is {kind}; it is an ndarray of {dtype} and shape {shape}")
+    if array.shape != shape:
+        try:
+            if not broadcasts:
+                raise ValueError
+            array = sum_to(array, shape)
+        except ValueError:
+            raise GradientError(f"{what} has shape {array.shape}, not {shape}") from None
+    return np.asarray(array).astype(dtype, copy=False)

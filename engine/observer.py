@@ -1,0 +1,130 @@
+"""The one hook through which a meter watches operations.
+
+While somebody watches, every operation tells its observers about itself four times:
+before and after its forward, and before and after its backward. When nobody watches it
+costs each operation one check.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from engine.errors import ObserverError
+
+Phase = Literal["forward", "backward"]
+Moment = Literal["before", "after"]
+
+
+class Event:
+    """What one operation is about to do, or has just done.
+
+    The arrays are here during the observer's call only: the engine takes them out when
+    the call returns, so that an event somebody keeps does not keep an array alive. An
+    observer that wants to know when an array dies uses ``weakref.finalize`` on it.
+
+    Attributes:
+        phase: "forward" or "backward".
+        moment: "before" or "after".
+        operation: the operation's name: its class's, in lower case for the engine's own.
+            The sweep itself appears as operation "store" (phase "backward", number -1)
+            when it hands the finished gradients to their variables.
+        number: the operation's number; the same in its forward and its backward, larger
+            for every later operation.
+        names: the names of the input variables, None where there is none; forward only.
+        inputs: forward: the arrays or numbers given to it; backward: the gradients of its
+            outputs.
+        outputs: after forward: the arrays that it made; after backward: the gradients of
+            its inputs as they now stand in the sweep's table, accumulated with what other
+            uses of the same variable gave, None for a constant. In "store": the gradients
+            as the variables hold them.
+        saved: after forward: the arrays it holds until its backward; before backward: the
+            same; after backward: what it still holds (nothing, unless ``retain_graph``).
+    """
+
+    __slots__ = ("inputs", "moment", "names", "number", "operation", "outputs", "phase", "saved")
+
+    def __init__(
+        self,
+        phase: Phase,
+        moment: Moment,
+        operation: str,
+        number: int,
+        *,
+        names: tuple[str | None, ...] = (),
+        inputs: tuple[Any, ...] = (),
+        outputs: tuple[Any, ...] = (),
+        saved: tuple[Any, ...] = (),
+    ) -> None:
+        self.phase = phase
+        self.moment = moment
+        self.operation = operation
+        self.number = number
+        self.names = names
+        self.inputs = inputs
+        self.outputs = outputs
+        self.saved = saved
+
+    def __repr__(self) -> str:
+        return f"<{self.moment} {self.phase} of {self.operation}, number {self.number}>"
+
+
+Observer = Callable[[Event], object]
+
+
+class _Watch:
+    """One observer at work, and the error that ended its watch, if one did."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.error: Exception | None = None
+
+
+watches: tuple[_Watch, ...] = ()
+"""Who watches now, in all threads; an operation checks whether this is empty."""
+
+
+def tell(event: Event) -> None:
+    """Hand an event to every observer, then take the arrays out of it."""
+    global watches
+    try:
+        for watch in watches:
+            try:
+                watch.observer(event)
+            except Exception as error:
+                # Its traceback would keep this whole stack alive, arrays and all.
+                error.add_note("".join(traceback.format_exception(error)).rstrip())
+                watch.error = error.with_traceback(None)
+                watches = tuple(w for w in watches if w is not watch)
+    finally:
+        event.inputs = event.outputs = event.saved = ()
+
+
+@contextmanager
+def observe(observer: Observer) -> Iterator[None]:
+    """Call ``observer(event)`` for every operation of the process until the block ends.
+
+    Several observers may watch at once. An observer has no say in what it watches: when
+    it raises an Exception it is not called again, the operation or sweep goes on without
+    it, and the error comes out at the end of the block.
+
+    Args:
+        observer: a callable that takes an `Event`.
+
+    Raises:
+        ObserverError: at the end of the block, from the error that the observer raised.
+    """
+    global watches
+    watch = _Watch(observer)
+    watches = (*watches, watch)
+    try:
+        yield
+    finally:
+        watches = tuple(w for w in watches if w is not watch)
+    if watch.error is not None:
+        raise ObserverError(
+            f"the observer raised {type(watch.error).__name__} ({watch.error}) and was not "
+            "called again; what it watched is complete"
+        ) from watch.error

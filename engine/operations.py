@@ -1,0 +1,355 @@
+"""The operations: what each computes, and beside it how its gradient flows back.
+
+Forward and backward are plain NumPy on whatever they are given, and write only into
+arrays that they made themselves. Constants come as they were written, Python numbers
+among them, and are ``None`` in ``self._edges``: nothing is saved or computed for them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from engine.errors import DataError, EngineError, ShapeError
+from engine.function import PYTHON_NUMBERS, Function
+from engine.variable import Operand, Variable
+
+Array: TypeAlias = Any  # whatever array-like an operation is given
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+class Operation(Function):
+    """A function of the engine's own: it declares what it saves; this one, nothing."""
+
+    saved_for_backward: Any = ()
+    built_in = True
+    operation_name = "operation"
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *inputs: Operand) -> Variable: ...
+
+    def __init_subclass__(cls) -> None:
+        cls.operation_name = cls.__name__.lower()
+
+    def _own_error(self, error: Exception) -> type[EngineError] | None:
+        if isinstance(error, EngineError):
+            return None
+        if isinstance(error, TypeError):
+            return DataError
+        return ShapeError if isinstance(error, ValueError | OverflowError) else None
+
+
+class Add(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def backward(self, gy: Array) -> tuple[Array, Array]:
+        return gy, gy
+
+
+class Sub(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        return a - b
+
+    def backward(self, gy: Array) -> tuple[Array, Array | None]:
+        _, edge_b = self._edges
+        return gy, -gy if edge_b else None
+
+
+class Neg(Operation):
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, gy: Array) -> Array:
+        return -gy
+
+
+class Mul(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        edge_a, edge_b = self._edges
+        self.saved_for_backward = (b if edge_a else None, a if edge_b else None)
+        return a * b
+
+    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+        b, a = self.saved_for_backward
+        return None if b is None else gy * b, None if a is None else gy * a
+
+
+class Div(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        _, edge_b = self._edges
+        self.saved_for_backward = (a if edge_b else None, b)
+        return a / b
+
+    def backward(self, gy: Array) -> tuple[Array, Array | None]:
+        a, b = self.saved_for_backward
+        ga = gy / b
+        if a is None:
+            return ga, None
+        gb = ga * a
+        gb /= b
+        gb *= -1
+        return ga, gb
+
+
+class Pow(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        _, edge_b = self._edges
+        try:
+            y = a**b
+        except (ValueError, OverflowError):
+            # NumPy has no integers to negative integer powers.
+            if not np.any(np.less(b, 0)):
+                raise
+            y = np.asarray(a, np.float64) ** b
+        self.saved_for_backward = (a, b, y if edge_b else None)
+        return y
+
+    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+        edge_a, edge_b = self._edges
+        a, b, y = self.saved_for_backward
+        return (
+            self._of_base(gy, a, b) if edge_a else None,
+            self._of_exponent(gy, a, b, y) if edge_b else None,
+        )
+
+    @staticmethod
+    def _of_base(gy: Array, a: Array, b: Array) -> Array:
+        if not isinstance(b, PYTHON_NUMBERS):
+            # Where b is 0 the gradient is 0, also at a = 0, where a**(b-1) is infinite.
+            gx = _floats(a) ** (np.where(b == 0, 1, b) - 1)
+            return gx * b * gy
+        if b == 0:
+            return np.zeros_like(gy)
+        if b == 1:
+            return gy
+        if b == 2:
+            gx = gy * a
+            gx += gx
+            return gx
+        gx = _floats(a) ** (b - 1)
+        gx *= b
+        return gx * gy
+
+    @staticmethod
+    def _of_exponent(gy: Array, a: Array, b: Array, y: Array) -> Array:
+        if isinstance(a, PYTHON_NUMBERS) and a > 0:
+            return gy * y * math.log(a)
+        # 0**b is 0 for every b > 0, so it does not change with b: log(1) is 0.
+        return gy * y * np.log(np.where((a == 0) & (b > 0), 1, _floats(a)))
+
+
+class Square(Operation):
+    def forward(self, x: Array) -> Array:
+        self.saved_for_backward = (x,)
+        return x * x
+
+    def backward(self, gy: Array) -> Array:
+        (x,) = self.saved_for_backward
+        gx = gy * x
+        gx += gx
+        return gx
+
+
+class Exp(Operation):
+    def forward(self, x: Array) -> Array:
+        y = np.exp(x)
+        self.saved_for_backward = (y,)
+        return y
+
+    def backward(self, gy: Array) -> Array:
+        (y,) = self.saved_for_backward
+        return gy * y
+
+
+class Log(Operation):
+    def forward(self, x: Array) -> Array:
+        self.saved_for_backward = (x,)
+        return np.log(x)
+
+    def backward(self, gy: Array) -> Array:
+        (x,) = self.saved_for_backward
+        return gy / x
+
+
+class Tanh(Operation):
+    def forward(self, x: Array) -> Array:
+        y = np.tanh(x)
+        self.saved_for_backward = (y,)
+        return y
+
+    def backward(self, gy: Array) -> Array:
+        (y,) = self.saved_for_backward
+        gx = y * y
+        gx = np.subtract(1, gx, out=_into(gx))
+        gx *= gy
+        return gx
+
+
+class Maximum(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        self.saved_for_backward = (a, b)
+        return np.maximum(a, b)
+
+    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+        edge_a, edge_b = self._edges
+        a, b = self.saved_for_backward
+        return (
+            self._share(gy, a, b) if edge_a else None,
+            self._share(gy, b, a) if edge_b else None,
+        )
+
+    @staticmethod
+    def _share(gy: Array, mine: Array, other: Array) -> Array:
+        # At a tie each gets half, which is what a central difference finds.
+        gx = np.where(mine < other, 0, gy)
+        return np.where(mine == other, gx * 0.5, gx)
+
+
+class Sum(Operation):
+    def __init__(self, axis: Axis, keepdims: bool) -> None:
+        self.axis = axis
+        self.keepdims = keepdims
+
+    def forward(self, x: Array) -> Array:
+        self.shape = np.shape(x)
+        return np.sum(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, gy: Array) -> Array:
+        if self.axis is not None and not self.keepdims and self.shape:
+            gy = np.expand_dims(gy, self.axis)
+        return np.broadcast_to(gy, self.shape)
+
+
+class Matmul(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        edge_a, edge_b = self._edges
+        self.saved_for_backward = (a if edge_b else None, b if edge_a else None)
+        self.shapes = (np.shape(a), np.shape(b))
+        return a @ b
+
+    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+        # A vector is a matrix of one row on the left, of one column on the right.
+        a, b = self.saved_for_backward
+        shape_a, shape_b = self.shapes
+        if len(shape_b) == 1:
+            gy = np.expand_dims(gy, -1)
+        if len(shape_a) == 1:
+            gy = np.expand_dims(gy, -2)
+        ga = gb = None
+        if b is not None:
+            columns = np.expand_dims(b, -1) if len(shape_b) == 1 else b
+            ga = gy @ np.swapaxes(columns, -1, -2)
+            if len(shape_a) == 1:
+                ga = np.squeeze(ga, -2)
+        if a is not None:
+            rows = np.expand_dims(a, -2) if len(shape_a) == 1 else a
+            gb = np.swapaxes(rows, -1, -2) @ gy
+            if len(shape_b) == 1:
+                gb = np.squeeze(gb, -1)
+        return ga, gb
+
+
+def _into(x: Any) -> Any:
+    """Where a ufunc may write its result: x if it is an array, not if it is a 0-d's scalar."""
+    return x if isinstance(x, np.ndarray) else None
+
+
+def _floats(a: Any) -> Any:
+    """The same in floats, whose powers NumPy has for every exponent."""
+    if isinstance(a, PYTHON_NUMBERS):
+        return float(a)
+    return a if a.dtype.kind == "f" else a.astype(np.float64)
+
+
+def add(x0: Operand, x1: Operand) -> Variable:
+    """x0 + x1, broadcast as NumPy does."""
+    return Add()(x0, x1)
+
+
+def sub(x0: Operand, x1: Operand) -> Variable:
+    """x0 - x1, broadcast as NumPy does."""
+    return Sub()(x0, x1)
+
+
+def mul(x0: Operand, x1: Operand) -> Variable:
+    """x0 * x1, broadcast as NumPy does."""
+    return Mul()(x0, x1)
+
+
+def div(x0: Operand, x1: Operand) -> Variable:
+    """x0 / x1, broadcast as NumPy does; of integers, float64."""
+    return Div()(x0, x1)
+
+
+def neg(x: Operand) -> Variable:
+    """-x."""
+    return Neg()(x)
+
+
+def pow(x0: Operand, x1: Operand) -> Variable:  # noqa: A001
+    """x0 ** x1, broadcast as NumPy does; integers to negative powers are float64.
+
+    The gradient of x**0 is 0 everywhere, that of 0**c with respect to c > 0 is 0; of a
+    negative base with respect to its exponent there is none (nan).
+    """
+    return Pow()(x0, x1)
+
+
+def square(x: Operand) -> Variable:
+    """x * x."""
+    return Square()(x)
+
+
+def exp(x: Operand) -> Variable:
+    """e to the power of x."""
+    return Exp()(x)
+
+
+def log(x: Operand) -> Variable:
+    """The natural logarithm of x."""
+    return Log()(x)
+
+
+def tanh(x: Operand) -> Variable:
+    """The hyperbolic tangent of x."""
+    return Tanh()(x)
+
+
+def maximum(x0: Operand, x1: Operand) -> Variable:
+    """The larger of x0 and x1, elementwise, broadcast as NumPy does.
+
+    Where they are equal the gradient is shared by halves; where one is nan, both get it.
+    """
+    return Maximum()(x0, x1)
+
+
+def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:  # noqa: A001
+    """The sum of x over an axis, several (a tuple), or all of them (None)."""
+    return Sum(axis, keepdims)(x)
+
+
+def matmul(x0: Operand, x1: Operand) -> Variable:
+    """x0 @ x1 as NumPy has it: vectors, matrices, and stacks of matrices that broadcast."""
+    return Matmul()(x0, x1)
+
+
+def _reflected(operation: Callable[[Any, Any], Variable]) -> Callable[[Any, Any], Variable]:
+    return lambda self, other: operation(other, self)
+
+
+for _symbol, _operation in {
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "truediv": div,
+    "pow": pow,
+    "matmul": matmul,
+}.items():
+    setattr(Variable, f"__{_symbol}__", _operation)
+    setattr(Variable, f"__r{_symbol}__", _reflected(_operation))
+setattr(Variable, "__neg__", neg)  # noqa: B010
