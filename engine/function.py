@@ -12,7 +12,7 @@ import numpy as np
 from engine import observer
 from engine.config import current
 from engine.errors import DataError, EngineError, GraphError
-from engine.variable import NO_GRAPH, Variable, check_data
+from engine.variable import NO_GRAPH, Variable, check_data, check_dtype
 
 # Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
 # variable (index LEAF); and the shape and dtype that it must have.
@@ -110,7 +110,8 @@ class Function:
                     continue
             else:
                 if not isinstance(x, PYTHON_NUMBERS):
-                    check_data(x, f"{name_of(self)}, input {len(arrays)}")
+                    check = check_dtype if isinstance(x, np.generic) else check_data
+                    check(x, f"{name_of(self)}, input {len(arrays)}")
                 arrays.append(x)
             edges.append(None)
         self._number = _next_number()
@@ -315,7 +316,8 @@ def _tell_forward(
 def released_error(function: Function) -> GraphError:
     """The error for a second backward through a function."""
     return GraphError(
-        f"{name_of(function)}: an earlier backward() has released what this operation saved; "
+        f"{name_of(function)}: an earlier backward(), perhaps one that failed, has released "
+        "what this operation saved; "
         "to run backward() more than once through the same graph, set "
         "using_config('retain_graph', True) around the earlier ones"
     )

@@ -94,9 +94,10 @@ def tell(event: Event) -> None:
             try:
                 watch.observer(event)
             except Exception as error:
-                # Its traceback would keep this whole stack alive, arrays and all.
                 error.add_note("".join(traceback.format_exception(error)).rstrip())
-                watch.error = error.with_traceback(None)
+                # What it refers to would keep whole stacks alive, arrays and all.
+                error.__traceback__ = error.__context__ = error.__cause__ = None
+                watch.error = error
                 watches = tuple(w for w in watches if w is not watch)
     finally:
         event.inputs = event.outputs = event.saved = ()

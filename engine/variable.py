@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy import ma
 
 from engine.errors import DataError
 
@@ -137,14 +138,13 @@ class Variable:
 
 def check_data(data: Any, where: str) -> None:
     """Raise DataError unless ``data`` is an array of booleans, integers or floats."""
-    if isinstance(data, np.ndarray | np.generic) and (
-        where != "Variable" or isinstance(data, np.ndarray)
-    ):
-        if data.dtype.kind not in "biuf":
-            raise DataError(
-                f"{where}: an array of {data.dtype} cannot be differentiated; "
-                "use booleans, integers or floats"
-            )
+    if isinstance(data, np.matrix | ma.MaskedArray):
+        raise DataError(
+            f"{where}: a {type(data).__name__} computes in ways of its own; "
+            "use a plain ndarray (np.asarray, or .filled())"
+        )
+    if isinstance(data, np.ndarray):
+        check_dtype(data, where)
     elif isinstance(data, Variable):
         raise DataError(f"{where}: this is a Variable already; take its .data")
     elif data is None:
@@ -152,6 +152,15 @@ def check_data(data: Any, where: str) -> None:
     else:
         raise DataError(
             f"{where}: data is an ndarray, not {type(data).__name__}; write np.array({data!r:.40})"
+        )
+
+
+def check_dtype(data: np.ndarray[Any, Any] | np.generic, where: str) -> None:
+    """Raise DataError unless ``data`` holds booleans, integers or floats."""
+    if data.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: an array of {data.dtype} cannot be differentiated; "
+            "use booleans, integers or floats"
         )
 
 

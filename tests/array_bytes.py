@@ -72,6 +72,7 @@ _raw_free = _function("PyMem_RawFree", None, _Pointer)
 _get_allocator = _function("PyMem_GetAllocator", None, ctypes.c_int, _Pointer)
 _capsule_pointer = _function("PyCapsule_GetPointer", _Pointer, ctypes.py_object, ctypes.c_char_p)
 _new_capsule = _function("PyCapsule_New", ctypes.py_object, _Pointer, _Pointer, _Pointer)
+_keep_for_ever = _function("Py_IncRef", None, ctypes.py_object)
 
 _table = ctypes.cast(_capsule_pointer(_ARRAY_API, None), ctypes.POINTER(_Pointer))
 _set_handler = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(_table[SET_HANDLER])
@@ -211,7 +212,7 @@ def _realloc(_: int | None, old: int, size: int) -> int | None:
     return address
 
 
-# Never let go of: an array frees its data through the handler that it was made with.
+# An array frees its data through the handler that it was made with, however late.
 _handler = _Handler(
     HANDLER_NAME,
     1,
@@ -225,6 +226,8 @@ _handler = _Handler(
 )
 _capsule_name = ctypes.create_string_buffer(b"mem_handler")  # a capsule does not copy it
 _capsule = _new_capsule(ctypes.addressof(_handler), ctypes.addressof(_capsule_name), None)
+for _thing in (_handler, _capsule_name, _capsule):
+    _keep_for_ever(_thing)
 
 
 @contextmanager

@@ -110,9 +110,11 @@ def middle_first(n):
     del every[:], x
 
 def work():
+    of, n = globals()[sys.argv[1]], int(sys.argv[2])
+    of(10)  # what is imported at the first use is nested deeply
     sys.setrecursionlimit(60)
     gc.disable()  # it would only take time
-    globals()[sys.argv[1]](int(sys.argv[2]))
+    of(n)
     print("done")
 
 threading.stack_size(256 * 1024)  # what recurses in C falls through this floor early

@@ -209,6 +209,23 @@ def test_an_observer_that_keeps_arrays_gets_no_share_in_later_gradients():
         assert array.tolist() == then.tolist()
 
 
+def test_an_error_that_the_watched_code_handles_keeps_its_traceback():
+    def fails(event):
+        raise KeyError
+
+    def block():
+        try:
+            raise BoomError
+        except BoomError as error:
+            -Variable(np.ones(1))
+            return error.__traceback__
+
+    frames = []
+    with pytest.raises(ObserverError), observe(fails):
+        frames.append(block())
+    assert frames[0] is not None
+
+
 def test_the_blocks_own_error_comes_out_as_it_is():
     def fails(event):
         raise KeyError

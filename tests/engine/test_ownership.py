@@ -93,6 +93,17 @@ def output(function, gy):
     return y if (y == right).all() else right
 
 
+def view_of_data(function, gy):
+    """A fresh view of its input's array, where that is right."""
+    x = function.saved_for_backward[0] if function.declares else function.inputs[0].data
+    right = gy * 2.0
+    return x[...] if (x == right).all() else right
+
+
+def view_of_buffer(function, gy):
+    return own_buffer(function, gy)[...]
+
+
 def subclass(function, gy):
     class Tagged(np.ndarray):
         pass
@@ -104,7 +115,7 @@ LIBERTIES = {
     f.__name__: f
     for f in [
         *(in_place, in_place_and_spoiled, view, view_of_gy, transposed, read_only),
-        *(larger_base, own_buffer, kept, data, output, subclass),
+        *(larger_base, own_buffer, kept, data, output, view_of_data, view_of_buffer, subclass),
     ]
 }
 

@@ -182,6 +182,12 @@ def test_unsigned_integers_have_negative_powers_too(dtype):
     assert x.grad.tolist() == [-1.0, -0.25]
 
 
+def test_an_exponent_that_the_dtype_does_not_hold_is_an_error_as_in_numpy():
+    x = Variable(np.array([1, 2], np.uint8))
+    with pytest.raises(ValueError, match=r"pow.*uint8.*\(2,\).*300"):
+        x**300
+
+
 def test_a_power_of_constants_is_a_constant():
     y = engine.pow(2, -1)
     assert y.data == 0.5

@@ -1,0 +1,43 @@
+# Two commands: `make test` and `make bench`. Each does all of its own set-up, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: test bench goals lint types format clean
+.DEFAULT_GOAL := test
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "gradmeter needs Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "this Python cannot make virtual environments; on Debian: apt install python3-venv"; exit 1; }
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/peers: $(VENV)/ready
+	$(PIP) --editable '.[peers]'
+	@touch $@
+
+test: lint types
+	$(BIN)/python -m pytest tests -n 2 -p no:benchmark
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+bench: $(VENV)/ready
+	$(BIN)/python -m pytest --benchmark-only
+
+goals: $(VENV)/peers
+	$(BIN)/python -m bench.goals
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

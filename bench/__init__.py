@@ -1,0 +1,1 @@
+"""The harness: what an engine costs, in bytes and in seconds."""

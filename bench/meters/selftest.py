@@ -1,0 +1,110 @@
+"""The meters tried on known truth, before anybody believes them."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.meters import allocations, cycles, residency
+from bench.program import END, Program
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What a meter said of something known.
+
+    Attributes:
+        tolerance: by how much it may be off: 0 for what is exact.
+        problem: why there is no figure; empty where there is one.
+    """
+
+    name: str
+    expected: int
+    measured: int
+    tolerance: int
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the meter may be believed."""
+        return not self.problem and abs(self.measured - self.expected) <= self.tolerance
+
+
+_TOUCHED = 128 * 2**20
+
+
+class _Ring:
+    """An object that refers to itself and holds an array."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.array = np.empty(nbytes, np.uint8)
+        self.itself = self
+
+
+def _array_of_known_size() -> int:
+    def make() -> Program:
+        yield "forward"
+        array = np.empty(1_000_000, np.uint8)
+        yield END
+        del array
+
+    return allocations.measure(make).held
+
+
+def _peak_that_passes() -> int:
+    def make() -> Program:
+        yield "forward"
+        first = np.empty(2_000_000, np.uint8)
+        first = np.empty(1_000_000, np.uint8)  # made while the other is alive
+        yield "backward"
+        yield END
+        del first
+
+    return allocations.measure(make).peak
+
+
+def _cycle_of_known_size() -> int:
+    found = cycles.measure(lambda: _Ring(1_000_000))
+    return found.bytes if found.leaked == 0 else -found.leaked
+
+
+def _pages_that_are_touched() -> int:
+    def make() -> Program:
+        yield "forward"
+        with mmap.mmap(-1, _TOUCHED) as pages:  # straight from the system: no heap between
+            for page in range(0, len(pages), mmap.PAGESIZE):
+                pages[page] = 1
+            yield END
+
+    return residency.measure(make).bytes
+
+
+_TESTS: tuple[tuple[str, Callable[[], int], int, int], ...] = (
+    ("an array of 1,000,000 bytes", _array_of_known_size, 1_000_000, 0),
+    ("a peak of 3,000,000 bytes, gone when looked for", _peak_that_passes, 3_000_000, 0),
+    ("a reference cycle of 1,000,000 bytes", _cycle_of_known_size, 1_000_000, 0),
+    ("128 MiB of touched pages", _pages_that_are_touched, _TOUCHED, _TOUCHED // 100),
+)
+RESIDENCY = _TESTS[-1][0]
+
+
+def run() -> list[dict[str, Any]]:
+    """Try every meter; an exception becomes the test's ``problem``.
+
+    Where a process's peak cannot be started anew, residency is the whole process's, which
+    is so labelled, and there is nothing to try it on.
+    """
+    results = []
+    for name, test, expected, tolerance in _TESTS:
+        if name == RESIDENCY and not residency.can_reset():
+            continue
+        try:
+            result = SelfTest(name, expected, test(), tolerance)
+        except Exception as error:
+            result = SelfTest(name, expected, 0, tolerance, f"{error}")
+        results.append(asdict(result))
+    return results

@@ -1,0 +1,109 @@
+"""What is to be measured: names turned into groups of cases, and whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import results, workloads
+from bench.errors import UsageError
+from bench.results import Case, Comparison
+from bench.variants import Variant, parse
+
+
+@dataclass(frozen=True)
+class Group:
+    """A workload at a size, its variants (the baseline first), and who is compared."""
+
+    workload: str
+    size: int
+    variants: tuple[Variant, ...]
+
+
+def title(case: Case) -> str:
+    """What a person calls a case."""
+    return f"{case.workload} x {case.size:,} {case.variant}"
+
+
+def new_case(group: Group, variant: Variant, collector: str) -> Case:
+    """A case with nothing measured yet, and what is predicted of it."""
+    workload = workloads.get(group.workload)
+    array_bytes = group.size * 8
+    predicted = None
+    if workload.predict is not None and variant.engine == "engine":
+        arrays = workload.predict(variant.all_settings)
+        if arrays is not None:
+            predicted = results.Predicted(
+                forward=arrays.forward * array_bytes + arrays.scalars,
+                backward=arrays.backward * array_bytes,
+                peak=arrays.peak(array_bytes),
+                held=arrays.held * array_bytes,
+                dropped=arrays.dropped * array_bytes,
+            )
+    return Case(
+        workload=group.workload,
+        size=group.size,
+        variant=str(variant),
+        collector=collector,
+        array_bytes=array_bytes,
+        predicted=predicted,
+    )
+
+
+def plan(
+    names: Sequence[str],
+    sizes: Sequence[int],
+    variants: Sequence[str],
+    baseline: str | None = None,
+) -> tuple[list[Group], list[Comparison]]:
+    """Turn names into groups to measure and comparisons to show.
+
+    Raises:
+        UsageError: a workload, a size or a variant does not exist or makes no sense.
+    """
+    parsed = list(dict.fromkeys(parse(text) for text in variants))
+    if baseline is not None:
+        base = parse(baseline)
+        parsed = [base, *[v for v in parsed if v != base]]
+    for size in sizes:
+        if size < 1:
+            raise UsageError(f"size {size} is not positive; a size is a number of elements")
+    groups, comparisons = [], []
+    for name in dict.fromkeys(names):
+        workloads.get(name)
+        for size in dict.fromkeys(sizes):
+            groups.append(Group(name, size, tuple(parsed)))
+            if len(parsed) > 1:
+                comparisons.append(
+                    Comparison(
+                        workload=name,
+                        size=size,
+                        baseline=str(parsed[0]),
+                        candidates=[str(v) for v in parsed[1:]],
+                    )
+                )
+    return groups, comparisons
+
+
+def check_fits(groups: Sequence[Group], available: int) -> None:
+    """Refuse what would not fit in memory.
+
+    Args:
+        available: bytes of memory that are free.
+
+    Raises:
+        UsageError: a case's estimated peak is more than that.
+    """
+    for group in groups:
+        workload = workloads.get(group.workload)
+        for variant in group.variants:
+            case = new_case(group, variant, "on")
+            # In timing, one process a variant holds its inputs while another one computes.
+            peak = case.predicted.peak if case.predicted else workload.estimate * case.array_bytes
+            copies = workload.iterations if workload.fresh else 2
+            needed = peak + copies * case.array_bytes * len(group.variants)
+            if needed > available:
+                raise UsageError(
+                    f"{title(case)} would need about {-(-needed // 10**9):,} GB and "
+                    f"{available / 1e9:,.1f} GB are free; choose a smaller --size"
+                )

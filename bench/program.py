@@ -1,0 +1,53 @@
+"""A case as a program that a meter steps through, phase by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from bench.engines import Adapter
+from bench.workloads import Array, Workload, arrays
+
+END = "end"
+Program = Generator[str, None, None]
+
+
+def sources(workload: Workload, size: int, seed: int) -> list[dict[str, Array]]:
+    """The data that the program's inputs are copied from: one set for each it makes."""
+    count = workload.iterations if workload.fresh else 1
+    return [arrays(workload, size, seed + i) for i in range(count)]
+
+
+def program(
+    workload: Workload,
+    adapter: Adapter,
+    data: list[dict[str, Array]],
+    look: Callable[[dict[str, Any], Any], None] | None = None,
+) -> Program:
+    """Yield the name of each phase just before it runs: inputs, forward, backward, step.
+
+    "end" comes last, while the inputs and the result are still held, as a user's loop
+    would hold them; closing the generator drops them. ``look`` is shown both at the end.
+    """
+    inputs: dict[str, Any] = {}
+    result: Any = None
+    for iteration in range(workload.iterations):
+        if iteration < len(data):
+            yield "inputs"
+            inputs = {
+                name: array.copy() if name in workload.constants else adapter.variable(array.copy())
+                for name, array in data[iteration].items()
+            }
+        yield "forward"
+        result = workload.function(adapter.operations, *inputs.values())
+        if adapter.records and workload.backward:
+            yield "backward"
+            adapter.backward(result)
+            if workload.rate is not None:
+                yield "step"
+                for name in inputs:
+                    if name not in workload.constants:
+                        adapter.step(inputs[name], workload.rate)
+    if look is not None:
+        look(inputs, result)
+    yield END

@@ -1,0 +1,1 @@
+"""Renderings of a run: they read it and compute nothing."""

@@ -1,0 +1,323 @@
+"""The run file: typed, versioned, raw; loaded, validated and saved whole.
+
+Every figure in it is as a meter read it, in bytes or seconds; all else is derived when it
+is read. ``bench/run.schema.json`` is the JSON Schema of this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from bench.errors import UsageError
+
+FORMAT: Final = "gradmeter run"
+VERSION: Final = 1
+LONGEST: Final = 86_400  # seconds
+
+
+class Value(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the run file: frozen, and strict about what it is read from."""
+
+
+class SelfTest(Value, frozen=True, kw_only=True):
+    """What a meter said of something known; see bench.meters.selftest."""
+
+    name: str
+    expected: int
+    measured: int
+    tolerance: int
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the meter may be believed."""
+        return not self.problem and abs(self.measured - self.expected) <= self.tolerance
+
+
+class Environment(Value, frozen=True, kw_only=True):
+    """Where a run was made."""
+
+    started: str
+    gradmeter: str
+    python: str
+    implementation: str
+    versions: dict[str, str]
+    system: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    collector_thresholds: list[int]
+    blas_threads: int
+    pinned: bool
+    commit: str | None
+    dirty: bool | None
+
+
+class Predicted(Value, frozen=True, kw_only=True):
+    """Bytes of array data as derived by hand; see bench.workloads.Prediction."""
+
+    forward: int
+    backward: int
+    peak: int
+    held: int
+    dropped: int
+
+
+class Allocations(Value, frozen=True, kw_only=True):
+    """One pass of exact bytes; see bench.meters.allocations."""
+
+    forward: int
+    backward: int
+    peak: int
+    held: int
+
+
+class Cycles(Value, frozen=True, kw_only=True):
+    """What only the collector can free; see bench.meters.cycles."""
+
+    dropped: int
+    bytes: int
+    objects: int
+    types: dict[str, int]
+    leaked: int
+
+
+class Residency(Value, frozen=True, kw_only=True):
+    """A run's resident peak, and what a sampler that watched it from outside saw.
+
+    ``sampled`` is the largest sample less ``before``, None where no sample fell into the
+    run; see bench.meters.residency.
+    """
+
+    method: str
+    bytes: int
+    before: int
+    sampled: int | None
+    samples: int
+    interval: float
+
+
+class TimeSet(Value, frozen=True, kw_only=True):
+    """The rounds of one process: seconds per run of the program, by phase.
+
+    ``number`` tells the set, whose processes took turns round by round. ``loops`` runs
+    were timed together in each round.
+    """
+
+    number: int
+    core: int | None
+    loops: int
+    forward: list[float]
+    backward: list[float]
+    step: list[float]
+    cpu: list[float]
+
+    def __post_init__(self) -> None:
+        """Refuse rounds that miss a phase, and seconds that are no duration."""
+        phases = (self.forward, self.backward, self.step, self.cpu)
+        if len({len(phase) for phase in phases}) > 1:
+            raise ValueError("every phase has a figure for every round")
+        if not all(math.isfinite(s) and s >= 0 for phase in phases for s in phase):
+            raise ValueError("seconds are finite and not negative")
+
+    @property
+    def total(self) -> list[float]:
+        """Seconds of each round, all phases."""
+        phases = zip(self.forward, self.backward, self.step, strict=True)
+        return [sum(seconds) for seconds in phases]
+
+
+class Failure(Value, frozen=True):
+    """Why a case has no figures: at which meter, what kind of failure, and what it said."""
+
+    stage: str
+    kind: str
+    message: str
+
+
+class Case(Value, frozen=True, kw_only=True):
+    """A workload at a size in a variant, and every reading of it."""
+
+    workload: str
+    size: int
+    variant: str
+    collector: str
+    array_bytes: int
+    predicted: Predicted | None = None
+    checked: str = ""
+    allocations: list[Allocations] = field(default_factory=list)
+    cycles: Cycles | None = None
+    collected_peak: int | None = None
+    residency: Residency | None = None
+    times: list[TimeSet] = field(default_factory=list)
+    failure: Failure | None = None
+    finished: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse arrays of no bytes, in which nothing can be counted."""
+        if self.array_bytes < 1:
+            raise ValueError("array_bytes is positive")
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What tells this case from the others of its run."""
+        return (self.workload, self.size, self.variant)
+
+    @property
+    def memory(self) -> Allocations | None:
+        """The exact bytes of the last pass; None where there are none."""
+        return self.allocations[-1] if self.allocations else None
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether all passes agree to the byte."""
+        return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
+
+    @property
+    def seconds(self) -> list[float]:
+        """The total seconds of every round of every set."""
+        return [total for times in self.times for total in times.total]
+
+
+class Comparison(Value, frozen=True, kw_only=True):
+    """A baseline and its candidates, on one workload and size; variants by name."""
+
+    workload: str
+    size: int
+    baseline: str
+    candidates: list[str]
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """How a run was asked to measure."""
+
+    collector: str
+    seed: int
+    sets: int
+    budget: float
+    min_rounds: int
+    limit: float
+
+    def __post_init__(self) -> None:
+        """Refuse durations that never end or never begin."""
+        if not (0 <= self.budget <= LONGEST and 0 < self.limit <= LONGEST):
+            raise ValueError(
+                f"a budget is 0 to {LONGEST} seconds and a limit more than 0 to {LONGEST} seconds"
+            )
+
+
+class Run(Value, frozen=True, kw_only=True):
+    """One execution of the harness."""
+
+    format: Literal["gradmeter run"] = FORMAT
+    version: Literal[1] = VERSION
+    environment: Environment
+    options: Options
+    self_tests: list[SelfTest]
+    comparisons: list[Comparison]
+    cases: list[Case]
+    finished: bool
+
+    def case(self, workload: str, size: int, variant: str) -> Case | None:
+        """The case of this key, if the run has it."""
+        key = (workload, size, variant)
+        return next((case for case in self.cases if case.key == key), None)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the run file."""
+    return msgspec.json.schema(Run)
+
+
+def load(path: Path) -> Run:
+    """Read a run file.
+
+    Raises:
+        UsageError: it cannot be read, is not complete, of another format or version, or
+            holds what a run file does not; the message says where.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(
+            f"{path} is not complete JSON, so no run file can be read from it: {error}"
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise UsageError(f'{path} is no run file: its "format" is not "{FORMAT}"')
+    if found.get("version") != VERSION:
+        raise UsageError(
+            f"{path} is a run file of version {found.get('version')!r}; "
+            f"this gradmeter reads version {VERSION}"
+        )
+    try:
+        return msgspec.convert(found, Run)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path} is not a valid run file: {error}") from None
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a run file: a reader sees the old one or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written; the old one is as it was.
+    """
+    text = json.dumps(msgspec.to_builtins(run), ensure_ascii=False, allow_nan=False, indent=1)
+    # What a worker said last may be no text in any encoding.
+    write(path, text.encode(errors="replace") + b"\n")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file's content at once.
+
+    Raises:
+        OSError: it cannot be written; the old one is as it was.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # as any other file that the user makes
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def writable(folder: Path) -> None:
+    """Make a folder, and make sure that files can be written there.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written to the folder {folder}: {error.strerror}; choose another "
+            "with --out"
+        ) from None
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON Schema, for who changes this module."""
+    write(path, json.dumps(schema(), indent=1, sort_keys=True).encode() + b"\n")

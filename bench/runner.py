@@ -1,0 +1,259 @@
+"""Which worker runs when: groups, passes, sets, budgets and failures.
+
+A group is a workload at a size with all its variants. Its cases are first checked (they
+must compute the same), then their memory is measured, pass by pass, and last their time:
+in several sets of fresh processes, one per variant. The set is the unit that is repeated,
+since a process keeps a bias for its life.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from bench import results, workloads
+from bench.check import compare, read
+from bench.errors import WorkerError
+from bench.launcher import Spec
+from bench.meters.allocations import PASSES
+from bench.meters.selftest import RESIDENCY
+from bench.plan import Group, new_case, title
+from bench.results import Case, Failure, Options, Run, SelfTest
+from bench.sets import Start, Turns, Worker, readings
+from bench.variants import Variant
+
+SAMPLING_INTERVAL = 0.005
+
+change = msgspec.structs.replace
+
+
+class Sampler(Protocol):
+    """Somebody who watches a worker's resident memory from outside, until stopped."""
+
+    def stop(self) -> list[tuple[float, int]]:
+        """Stop, and return (time, bytes) samples."""
+
+
+@dataclass
+class Runner:
+    """The schedule; the outside world is handed in, so that it can be tried without one.
+
+    Attributes:
+        start: starts a worker.
+        clock: seconds, as ``time.perf_counter``.
+        sample: starts a sampler on a worker.
+        save: called with the run after every step that has a result.
+        tell: called with each step's (fraction of the run done, sentence).
+        cores: what workers are pinned to, in turn.
+    """
+
+    start: Start
+    clock: Callable[[], float]
+    sample: Callable[[Any, float], Sampler]
+    save: Callable[[Run], None]
+    tell: Callable[[float, str], None]
+    cores: Sequence[int | None]
+    options: Options
+    run: Run
+    _cases: dict[tuple[str, int, str], Case] = field(default_factory=dict)
+    _done: float = 0.0
+    _steps: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._cases = {case.key: case for case in self.run.cases}
+        self._random = random.Random(self.options.seed)
+
+    def measure(self, groups: Sequence[Group]) -> Run:
+        """Measure every group that is not finished yet, and return the run."""
+        groups = [g for g in groups if not self._finished(g)]
+        self._steps = sum(len(g.variants) * 2 + self.options.sets for g in groups) or 1
+        self._done = 0.0
+        self._save(finished=False)
+        if groups and not self.run.self_tests:
+            self._self_test(groups[0])
+        for group in groups:
+            self._measure_group(group)
+        self._save(finished=True)
+        return self.run
+
+    def _finished(self, group: Group) -> bool:
+        cases = [self._cases.get((group.workload, group.size, str(v))) for v in group.variants]
+        return all(case is not None and case.finished for case in cases)
+
+    def _step(self, sentence: str) -> None:
+        self.tell(self._done / self._steps, sentence)
+        self._done += 1
+
+    def _case(self, group: Group, variant: Variant) -> Case:
+        return self._cases[(group.workload, group.size, str(variant))]
+
+    def _put(self, case: Case) -> Case:
+        self._cases[case.key] = case
+        self._save(finished=False)
+        return case
+
+    def _save(self, finished: bool) -> None:
+        self.run = change(self.run, cases=list(self._cases.values()), finished=finished)
+        self.save(self.run)
+
+    def _self_test(self, group: Group) -> None:
+        spec = self._spec(group, group.variants[0])
+        try:
+            with self._worker(replace(spec, small_pages=True)) as worker, readings():
+                tests = worker.ask("selftest")["tests"]
+                self_tests = msgspec.convert(tests, list[SelfTest])
+                if not self_tests:
+                    raise ValueError("there is no self-test")
+        except WorkerError as error:
+            problem = f"the self-test did not run: {error}"
+            self_tests = [
+                SelfTest(name="self-test", expected=0, measured=0, tolerance=0, problem=problem)
+            ]
+        self.run = change(self.run, self_tests=self_tests)
+
+    def _believed(self, *, resident: bool) -> bool:
+        """Whether the self-tests let exact memory be shown; with ``resident``, that too."""
+        return all(
+            test.passed for test in self.run.self_tests if resident or test.name != RESIDENCY
+        )
+
+    def _spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:
+        return Spec(
+            workload=group.workload,
+            size=group.size,
+            engine=variant.engine,
+            settings=variant.settings,
+            collector=self.options.collector,
+            seed=self.options.seed,
+            core=core if core is not None else self.cores[0],
+        )
+
+    @contextmanager
+    def _worker(self, spec: Spec) -> Iterator[Worker]:
+        worker = self.start(spec, self.options.limit)
+        try:
+            worker.ready()
+            yield worker
+        finally:
+            worker.close()
+
+    def _measure_group(self, group: Group) -> None:
+        with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
+            reference: dict[str, Any] | None = None
+            for number, variant in enumerate(group.variants):
+                case = self._put(new_case(group, variant, self.options.collector))
+                self._step(f"{title(case)}: exact memory")
+                path = Path(folder) / f"{number}.npz"
+                case, reference = self._memory(group, variant, case, reference, path)
+                self._put(case)
+                self._step(f"{title(case)}: resident memory")
+                if case.failure is None and self._believed(resident=True):
+                    self._put(self._resident(group, variant, case))
+        self._times(group)
+        for variant in group.variants:
+            self._put(change(self._case(group, variant), finished=True))
+
+    def _memory(
+        self,
+        group: Group,
+        variant: Variant,
+        case: Case,
+        reference: dict[str, Any] | None,
+        path: Path,
+    ) -> tuple[Case, dict[str, Any] | None]:
+        """Check what the variant computes, then measure its exact bytes."""
+        workload = workloads.get(group.workload)
+        stage = "start"
+        try:
+            with self._worker(self._spec(group, variant)) as worker, readings():
+                stage = "check"
+                worker.ask("check", path=str(path))
+                computed = read(path)
+                checked, wrong = compare(workload, group, self.options.seed, computed, reference)
+                if wrong:
+                    return change(case, failure=Failure(stage, "wrong result", wrong)), reference
+                case = change(case, checked=checked)
+                # The richest result is what the others are held against.
+                if reference is None or len(computed) > len(reference):
+                    reference = computed
+                if not self._believed(resident=False):
+                    return case, reference
+                stage = "exact memory"
+                passes = worker.ask("allocations")["passes"]
+                allocations = msgspec.convert(passes, list[results.Allocations])
+                if len(allocations) != PASSES:
+                    raise ValueError(f"{len(allocations)} passes instead of {PASSES}")
+                case = change(case, allocations=allocations)
+                stage = "cycles"
+                cycles = msgspec.convert(worker.ask("cycles"), results.Cycles)
+                case = change(case, cycles=cycles)
+                if workload.iterations > 1:
+                    stage = "memory with the collector on"
+                    case = change(case, collected_peak=int(worker.ask("collected")["peak"]))
+        except WorkerError as error:
+            case = change(case, failure=Failure(stage, error.kind, str(error)))
+        return case, reference
+
+    def _resident(self, group: Group, variant: Variant, case: Case) -> Case:
+        """Measure resident memory in a fresh process, while a sampler watches."""
+        spec = replace(self._spec(group, variant), small_pages=True)
+        try:
+            with self._worker(spec) as worker, readings():
+                sampler = self.sample(worker, SAMPLING_INTERVAL)
+                try:
+                    found = worker.ask("residency")
+                finally:
+                    samples = sampler.stop()
+                inside = [b for t, b in samples if found["started"] <= t <= found["stopped"]]
+                reset = found["method"] == "reset peak"
+                return change(
+                    case,
+                    residency=results.Residency(
+                        method=str(found["method"]),
+                        bytes=int(found["bytes"]),
+                        before=int(found["before"]),
+                        sampled=max(inside) - int(found["before"]) if inside and reset else None,
+                        samples=len(inside),
+                        interval=SAMPLING_INTERVAL,
+                    ),
+                )
+        except WorkerError as error:
+            return change(case, failure=Failure("resident memory", error.kind, str(error)))
+
+    def _times(self, group: Group) -> None:
+        """Time the group's cases in sets; a case that fails is left out of what follows."""
+        loops: int | None = None
+        options = self.options
+        for number in range(options.sets):
+            alive = [v for v in group.variants if self._case(group, v).failure is None]
+            self._step(
+                f"{group.workload} x {group.size:,}: time, set {number + 1} of {options.sets}"
+            )
+            if not alive:
+                continue
+            turns = Turns(
+                start=self.start,
+                clock=self.clock,
+                shuffle=self._random,
+                least=math.ceil(options.min_rounds / options.sets),
+                budget=options.budget / options.sets * len(alive),
+                limit=options.limit,
+            )
+            core = self.cores[number % len(self.cores)]
+            lanes, loops = turns.take([self._spec(group, v, core) for v in alive], loops)
+            for variant, lane in zip(alive, lanes, strict=True):
+                case = self._case(group, variant)
+                if lane.failure:
+                    # Its earlier sets go too: what cannot be finished is not shown.
+                    case = change(case, failure=lane.failure, times=[])
+                else:
+                    case = change(case, times=[*case.times, lane.times(number, loops)])
+                self._put(case)

@@ -1,0 +1,119 @@
+"""A run from beginning to end, for both doors: what is refused, measured, and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from bench import environment, results
+from bench.errors import UsageError
+from bench.launcher import Process
+from bench.plan import Group, check_fits
+from bench.report import markdown
+from bench.results import Comparison, Options, Run
+from bench.runner import Runner
+from bench.sampler import Sampler
+
+RUN_FILE = "run.json"
+REPORT_FILE = "report.md"
+LATEST = Path("reports/latest")
+
+
+def measure(
+    groups: Sequence[Group],
+    comparisons: Sequence[Comparison],
+    options: Options,
+    out: Path,
+    tell: Callable[[float, str], None],
+    *,
+    resume: bool = False,
+) -> Run:
+    """Measure, writing ``out/run.json`` after every step and ``out/report.md`` at the end.
+
+    Raises:
+        UsageError: the folder cannot be written or holds a run.json that is no run file, a
+            case would not fit in memory, or there is nothing to resume; nothing was measured
+            or overwritten.
+    """
+    check_fits(groups, psutil.virtual_memory().available)
+    results.writable(out)
+    now = environment.describe()
+    run = Run(
+        environment=now,
+        options=options,
+        self_tests=[],
+        comparisons=list(comparisons),
+        cases=[],
+        finished=False,
+    )
+    if resume:
+        run = _resumed(results.load(out / RUN_FILE), run)
+    elif (out / RUN_FILE).exists():
+        results.load(out / RUN_FILE)  # what is not ours is not replaced
+    runner = Runner(
+        start=Process,
+        clock=time.perf_counter,
+        sample=Sampler,
+        save=lambda run: _save(run, out),
+        tell=tell,
+        cores=environment.cores(),
+        options=options,
+        run=run,
+    )
+    try:
+        return runner.measure(groups)
+    finally:  # also of what was measured until Ctrl-C
+        with _kept(out / REPORT_FILE):
+            report = markdown.render(runner.run)
+            results.write(out / REPORT_FILE, report.encode(errors="replace"))
+
+
+def _save(run: Run, out: Path) -> None:
+    with _kept(out / RUN_FILE):
+        results.save(run, out / RUN_FILE)
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """Say in a sentence why a file could not be written.
+
+    Raises:
+        UsageError: it could not.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); what was written before is still "
+            "there: mend that and go on with --resume"
+        ) from None
+
+
+def _resumed(old: Run, new: Run) -> Run:
+    """The old run with its finished cases, to go on with as the new one was asked.
+
+    Raises:
+        UsageError: the old one was measured in another way, so that the two do not mix.
+    """
+    for what, before, after in (
+        ("options", old.options, new.options),
+        ("commit", old.environment.commit, new.environment.commit),
+        ("Python version", old.environment.python, new.environment.python),
+        ("package versions", old.environment.versions, new.environment.versions),
+    ):
+        if before != after:
+            raise UsageError(
+                f"the run to resume has other {what} ({before}, now {after}); "
+                "start a new one without --resume"
+            )
+    return msgspec.structs.replace(
+        new,
+        environment=old.environment,
+        self_tests=old.self_tests,
+        cases=[case for case in old.cases if case.finished and case.failure is None],
+    )

@@ -1,0 +1,373 @@
+"""What is computed: each workload is one function of arrays and what is known about it.
+
+A workload is written in Python's operators and a small namespace of operations (`square`,
+`exp`, `log`, `tanh`, `maximum`, `sum`, `matmul`), so that any engine can run it. To add
+one, write one function here that returns a `Workload`, and decorate it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.errors import UsageError
+
+Array = np.ndarray[Any, Any]
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Bytes of array data, in arrays (of the workload's size), derived by hand.
+
+    Attributes:
+        forward, backward: the most that is alive during that phase, the inputs and the
+            result included; 0 where there is none.
+        held: alive at the end, while the result is held.
+        dropped: alive when every name is dropped, until the collector runs.
+        scalars: bytes (not arrays) on top of forward: a Python constant is an array of one
+            element while NumPy computes with it.
+    """
+
+    forward: int
+    backward: int
+    held: int
+    dropped: int
+    scalars: int = 0
+
+    def peak(self, array_bytes: int) -> int:
+        """The most that is alive in all, in bytes."""
+        return max(self.forward * array_bytes + self.scalars, self.backward * array_bytes)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A function of arrays, its inputs for a size, and what is known about both.
+
+    Attributes:
+        name: with the depth, where there is one ("squares-30").
+        meaning: one sentence.
+        function: takes the engine's operations and the inputs in order, returns the result.
+        inputs: for a size (elements per array) and a generator, the arrays by name.
+        constants: the names of the inputs for which no gradient is wanted.
+        exact: from the inputs, the gradients of the sum of the result, by input name; None
+            where it is not known.
+        tolerance: the relative error that rounding may make in those.
+        predict: from the settings of the engine ``engine``, the memory; None where it is
+            not derived.
+        estimate: arrays at the peak, roughly and at most; for the check that a case fits.
+        iterations: how often the function is run; the result's name is bound anew each time.
+        fresh: whether every iteration has inputs of its own.
+        backward: whether each iteration goes backward.
+        rate: the learning rate of a gradient descent step on the inputs after each
+            backward; None for no step.
+    """
+
+    name: str
+    meaning: str
+    function: Callable[..., Any]
+    inputs: Callable[[int, np.random.Generator], dict[str, Array]]
+    constants: frozenset[str] = frozenset()
+    exact: Callable[..., dict[str, Array]] | None = None
+    tolerance: float = 1e-9
+    predict: Callable[[Settings], Prediction | None] | None = None
+    estimate: int = 64
+    iterations: int = 1
+    fresh: bool = False
+    backward: bool = True
+    rate: float | None = None
+
+
+_families: dict[str, tuple[Callable[..., Workload], bool]] = {}
+
+
+def family(*, depth: bool = False) -> Callable[[Callable[..., Workload]], Callable[..., Workload]]:
+    """Register the decorated function under its name; with ``depth``, it takes one."""
+
+    def register(make: Callable[..., Workload]) -> Callable[..., Workload]:
+        _families[make.__name__] = (make, depth)
+        return make
+
+    return register
+
+
+def names() -> list[str]:
+    """The names that `get` takes; ``-N`` stands for a depth."""
+    return [name + "-N" * depth for name, (_, depth) in _families.items()]
+
+
+def get(name: str) -> Workload:
+    """Return the workload of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    match = re.fullmatch(r"(\w+?)(?:-([1-9][0-9]{0,6}))?", name)
+    if match:
+        make, deep = _families.get(match[1], (None, False))
+        if make and deep == bool(match[2]):
+            return make(int(match[2])) if deep else make()
+    raise UsageError(
+        f"there is no workload {name!r}; the workloads are {', '.join(names())} "
+        "(N: a depth, such as squares-3)"
+    )
+
+
+def arrays(workload: Workload, size: int, seed: int) -> dict[str, Array]:
+    """The workload's inputs for a size and a seed: the same in every process."""
+    return workload.inputs(size, np.random.default_rng([size, seed]))
+
+
+def _one(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+    return lambda size, rng: {"x": rng.uniform(low, high, size)}
+
+
+def _two(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+    return lambda size, rng: {"x": rng.uniform(low, high, size), "y": rng.uniform(low, high, size)}
+
+
+DEEPEST_EXACT = 40
+
+
+def _power(depth: int) -> dict[str, Any]:
+    """x to the power of 2**depth: inputs that keep it near 1, and the exact gradient.
+
+    Each squaring doubles the relative rounding error; where nothing would be left of the
+    result, the inputs are ones and no gradient is called exact.
+    """
+    if depth > DEEPEST_EXACT:
+        return {"inputs": lambda size, _: {"x": np.ones(size)}}
+    exponent = 2.0**depth
+    return {
+        "inputs": _one(1 - 1 / exponent, 1 + 1 / exponent),
+        "exact": lambda x: {"x": exponent * x ** (exponent - 1)},
+        "tolerance": max(1e-9, 8 * exponent * 2.3e-16),
+    }
+
+
+@family(depth=True)
+def squares(depth: int) -> Workload:
+    """n squares, one of another: each saves its input."""
+
+    def function(operations: Any, x: Any) -> Any:
+        for _ in range(depth):
+            x = operations.square(x)
+        return x
+
+    def predict(settings: Settings) -> Prediction | None:
+        n = depth
+        if not settings["enable_backprop"]:
+            return Prediction(min(n, 2) + 1, 0, 2, 0)
+        strong = settings["output_references"] == "strong"
+        if settings["retain_graph"] or (strong and settings["retain_grad"]):
+            return None
+        if settings["retain_grad"]:  # x, y and n + 1 gradients
+            return Prediction(n + 1, n + 3, n + 3, 0)
+        if strong:  # the intermediate results stay, in cycles, until the collector runs
+            return Prediction(n + 1, n + 2 + (n > 1), n + 2, n + 2)
+        return Prediction(n + 1, n + 2, 3, 0)
+
+    return Workload(
+        name=f"squares-{depth}",
+        meaning=f"{depth} squares, one of another",
+        function=function,
+        predict=predict,
+        estimate=2 * depth + 4,
+        **_power(depth),
+    )
+
+
+@family(depth=True)
+def self_products(depth: int) -> Workload:
+    """n times y * y: as squares, with two gradients for one variable to be added."""
+
+    def function(_operations: Any, x: Any) -> Any:
+        for _ in range(depth):
+            x = x * x
+        return x
+
+    def predict(settings: Settings) -> Prediction | None:
+        n = depth
+        if not settings["enable_backprop"]:
+            return Prediction(min(n, 2) + 1, 0, 2, 0)
+        strong = settings["output_references"] == "strong"
+        if settings["retain_graph"] or (strong and settings["retain_grad"]):
+            return None
+        if settings["retain_grad"]:
+            return Prediction(n + 1, n + 3, n + 3, 0)
+        if strong:
+            return Prediction(n + 1, n + 3 + (n > 1), n + 2, n + 2)
+        return Prediction(n + 1, n + 3, 3, 0)
+
+    return Workload(
+        name=f"self_products-{depth}",
+        meaning=f"{depth} times y * y",
+        function=function,
+        predict=predict,
+        estimate=2 * depth + 6,
+        **_power(depth),
+    )
+
+
+@family(depth=True)
+def constant_sums(depth: int) -> Workload:
+    """n times y + c: nothing has to be saved."""
+
+    def function(_operations: Any, x: Any) -> Any:
+        for _ in range(depth):
+            x = x + 1.5
+        return x
+
+    def predict(settings: Settings) -> Prediction | None:
+        n = depth
+        if not settings["enable_backprop"]:
+            return Prediction(min(n, 2) + 1, 0, 2, 0, 8)
+        strong = settings["output_references"] == "strong"
+        if settings["retain_graph"] or (strong and settings["retain_grad"]):
+            return None
+        forward = n + 1 if strong else min(n, 2) + 1
+        if settings["retain_grad"]:
+            return Prediction(forward, n + 3, n + 3, 0, 8)
+        if strong:
+            return Prediction(forward, n + 2, n + 2, n + 2, 8)
+        return Prediction(forward, 3, 3, 0, 8)
+
+    return Workload(
+        name=f"constant_sums-{depth}",
+        meaning=f"{depth} times y + c",
+        function=function,
+        inputs=_one(-1, 1),
+        exact=lambda x: {"x": np.ones_like(x)},
+        predict=predict,
+        estimate=2 * depth + 4,
+    )
+
+
+@family()
+def step17_loop() -> Workload:
+    """The loop of the book's step 17: three squares of fresh data, ten times, forward only."""
+
+    def predict(settings: Settings) -> Prediction | None:
+        n, k = 3, 10
+        if not settings["enable_backprop"]:  # the old result, the new x, two of the new
+            return Prediction(4, 0, 2, 0)
+        if settings["output_references"] == "strong":
+            return Prediction(k * (n + 1), 0, k * (n + 1), k * (n + 1))
+        return Prediction(2 * n + 2, 0, n + 1, 0)
+
+    return Workload(
+        name="step17_loop",
+        meaning="ten iterations of three squares over fresh data, forward only",
+        function=squares(3).function,
+        inputs=_one(0.5, 1.5),
+        predict=predict,
+        estimate=45,
+        iterations=10,
+        fresh=True,
+        backward=False,
+    )
+
+
+@family()
+def diamond() -> Workload:
+    """a = x**2; y = a**2 + a**2: one variable on two paths."""
+
+    def function(operations: Any, x: Any) -> Any:
+        a = operations.square(x)
+        return operations.square(a) + operations.square(a)
+
+    return Workload(
+        name="diamond",
+        meaning="a = x**2; y = a**2 + a**2",
+        function=function,
+        inputs=_one(-2, 2),
+        exact=lambda x: {"x": 8 * x**3},
+        estimate=12,
+    )
+
+
+@family()
+def matyas() -> Workload:
+    """0.26 (x**2 + y**2) - 0.48 x y."""
+
+    def function(_operations: Any, x: Any, y: Any) -> Any:
+        return 0.26 * (x**2 + y**2) - 0.48 * x * y
+
+    return Workload(
+        name="matyas",
+        meaning="the Matyas function of x and y",
+        function=function,
+        inputs=_two(-10, 10),
+        exact=lambda x, y: {"x": 0.52 * x - 0.48 * y, "y": 0.52 * y - 0.48 * x},
+        estimate=24,
+    )
+
+
+@family()
+def goldstein_price() -> Workload:
+    """The Goldstein-Price function: some forty operations on two inputs."""
+
+    def function(_operations: Any, x: Any, y: Any) -> Any:
+        first = 19 - 14 * x + 3 * x**2 - 14 * y + 6 * x * y + 3 * y**2
+        second = 18 - 32 * x + 12 * x**2 + 48 * y - 36 * x * y + 27 * y**2
+        return (1 + (x + y + 1) ** 2 * first) * (30 + (2 * x - 3 * y) ** 2 * second)
+
+    def exact(x: Array, y: Array) -> dict[str, Array]:
+        p = 19 - 14 * x + 3 * x**2 - 14 * y + 6 * x * y + 3 * y**2
+        q = 18 - 32 * x + 12 * x**2 + 48 * y - 36 * x * y + 27 * y**2
+        u, v = x + y + 1, 2 * x - 3 * y
+        a, b = 1 + u**2 * p, 30 + v**2 * q
+        a_xy = 2 * u * p + u**2 * (-14 + 6 * x + 6 * y)  # the same for x and y
+        b_x = 4 * v * q + v**2 * (-32 + 24 * x - 36 * y)
+        b_y = -6 * v * q + v**2 * (48 - 36 * x + 54 * y)
+        return {"x": a_xy * b + a * b_x, "y": a_xy * b + a * b_y}
+
+    return Workload(
+        name="goldstein_price",
+        meaning="the Goldstein-Price function of x and y",
+        function=function,
+        inputs=_two(-2, 2),
+        exact=exact,
+        tolerance=1e-8,  # near its minima large terms cancel
+        estimate=160,
+    )
+
+
+@family()
+def training_step() -> Workload:
+    """Five steps of gradient descent on a two-layer perceptron, with tanh and mean squared error.
+
+    The size is the number of elements of the batch: rows of 8 features; 16 hidden units.
+    """
+
+    def inputs(size: int, rng: np.random.Generator) -> dict[str, Array]:
+        features = min(size, 8)
+        x = rng.uniform(-1, 1, (size // features, features))
+        return {
+            "x": x,
+            "t": np.sin(np.pi * x.sum(axis=1, keepdims=True)) + rng.normal(0, 0.1, (len(x), 1)),
+            "w1": rng.normal(0, 0.3, (features, 16)),
+            "b1": np.zeros(16),
+            "w2": rng.normal(0, 0.3, (16, 1)),
+            "b2": np.zeros(1),
+        }
+
+    def function(operations: Any, x: Any, t: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+        hidden = operations.tanh(operations.matmul(x, w1) + b1)
+        error = operations.matmul(hidden, w2) + b2 - t
+        return operations.sum(error * error) * (1 / len(t))
+
+    return Workload(
+        name="training_step",
+        meaning="five steps of SGD on a two-layer perceptron (tanh, mean squared error)",
+        function=function,
+        inputs=inputs,
+        constants=frozenset({"x", "t"}),
+        estimate=320,
+        iterations=5,
+        rate=0.05,
+    )

@@ -1,0 +1,23 @@
+"""What the tests of the harness share: pytest run inside of pytest, and one finished run."""
+
+from __future__ import annotations
+
+import pytest
+
+from .command import TINY, gradmeter
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A run of two sizes from another working directory: its folder, and what was said."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    said = gradmeter("run", *TINY, "--size", "17", "--out", "here/below", cwd=folder)
+    assert said.returncode in (0, 3), said.stderr + said.stdout
+    return folder / "here" / "below", said
+
+
+@pytest.fixture(autouse=True)
+def _as_without_xdist(monkeypatch):
+    """Let a pytest that a test starts not take itself for a worker of pytest-xdist."""
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)

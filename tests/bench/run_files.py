@@ -1,0 +1,189 @@
+"""Run files for tests: one of plausible figures to change, and any that there can be."""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from bench.results import (
+    Allocations,
+    Case,
+    Comparison,
+    Cycles,
+    Environment,
+    Options,
+    Predicted,
+    Residency,
+    Run,
+    SelfTest,
+    TimeSet,
+)
+
+WEAK, STRONG = "engine", "engine:output_references=strong"
+MB = 1_000_000
+
+
+def times(forward: list[float], backward: list[float], number: int = 0) -> TimeSet:
+    """A set of rounds that took so long."""
+    rest = [0.0] * len(forward)
+    return TimeSet(
+        number=number, core=0, loops=1, forward=forward, backward=backward, step=rest, cpu=rest
+    )
+
+
+def case(**changes: Any) -> Case:
+    """A case that was measured completely, or what these changes make of it."""
+    figures = Allocations(forward=32 * MB, backward=40 * MB, peak=40 * MB, held=24 * MB)
+    plain = Case(
+        workload="squares-3",
+        size=MB,
+        variant=WEAK,
+        collector="on",
+        array_bytes=8 * MB,
+        predicted=Predicted(
+            forward=32 * MB, backward=40 * MB, peak=40 * MB, held=24 * MB, dropped=0
+        ),
+        checked="the exact gradient",
+        allocations=[figures] * 3,
+        cycles=Cycles(dropped=0, bytes=0, objects=0, types={}, leaked=0),
+        residency=Residency(
+            method="reset peak",
+            bytes=41 * MB,
+            before=60 * MB,
+            sampled=30 * MB,
+            samples=7,
+            interval=0.005,
+        ),
+        times=[times([0.01, 0.02], [0.03, 0.01])],
+        finished=True,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def strong(**changes: Any) -> Case:
+    """The same with strong references: more is held, in a cycle."""
+    figures = Allocations(forward=32 * MB, backward=48 * MB, peak=48 * MB, held=40 * MB)
+    found = {
+        "variant": STRONG,
+        "allocations": [figures] * 3,
+        "cycles": Cycles(
+            dropped=40 * MB, bytes=40 * MB, objects=9, types={"Square": 3, "Variable": 6}, leaked=0
+        ),
+        "predicted": Predicted(
+            forward=32 * MB, backward=48 * MB, peak=48 * MB, held=40 * MB, dropped=40 * MB
+        ),
+    }
+    return case(**{**found, **changes})
+
+
+def run(*cases: Case, **changes: Any) -> Run:
+    """A finished run of these cases, the first the baseline of the others."""
+    cases = cases or (case(), strong())
+    comparisons = [
+        Comparison(
+            workload=cases[0].workload,
+            size=cases[0].size,
+            baseline=cases[0].variant,
+            candidates=[c.variant for c in cases[1:]],
+        )
+    ]
+    plain = Run(
+        environment=Environment(
+            started="2026-01-01T00:00:00+00:00",
+            gradmeter="0.1.0",
+            python="3.11.4",
+            implementation="cpython",
+            versions={"numpy": "2.4.6"},
+            system="Linux x86_64",
+            cpu="A CPU",
+            cores=2,
+            memory_bytes=8_000_000_000,
+            collector_thresholds=[700, 10, 10],
+            blas_threads=1,
+            pinned=True,
+            commit="0123abcd",
+            dirty=False,
+        ),
+        options=Options(collector="on", seed=0, sets=5, budget=1.0, min_rounds=5, limit=60.0),
+        self_tests=[SelfTest(name="an array of 5 bytes", expected=5, measured=5, tolerance=0)],
+        comparisons=comparisons if len(cases) > 1 else [],
+        cases=list(cases),
+        finished=True,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+counts = st.integers(0, 2**62)
+positive = st.integers(1, 2**62)
+seconds = st.floats(0, 1e9)
+# What a run file takes less of than its type does.
+NARROW = {
+    **dict.fromkeys(("size", "array_bytes", "cores", "loops", "sets", "min_rounds"), positive),
+    **dict.fromkeys(("budget", "limit"), st.floats(0.001, 86_400)),
+}
+
+
+def any_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a type that run files are made of."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is UnionType or origin is Union:
+        return st.one_of(*map(any_of, arguments))
+    if origin is list:
+        return st.lists(any_of(arguments[0]), max_size=3)
+    if origin is dict:
+        return st.dictionaries(texts, any_of(arguments[1]), max_size=2)
+    if kind is TimeSet:
+        return time_sets()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return st.builds(kind, **parts_of(kind))
+    plain = {int: counts, float: seconds, str: texts, bool: st.booleans(), NoneType: st.none()}
+    return plain[kind]
+
+
+def parts_of(kind: type[msgspec.Struct]) -> dict[str, st.SearchStrategy[Any]]:
+    """Any value for each field, the marks of the file apart."""
+    return {
+        f.name: NARROW[f.name] if f.name in NARROW else any_of(f.type)
+        for f in msgspec.structs.fields(kind)
+        if f.name not in ("format", "version")
+    }
+
+
+@st.composite
+def time_sets(draw: Any) -> TimeSet:
+    """Any set: of every round there are all phases."""
+    rounds = draw(st.integers(0, 3))
+    parts = {
+        **parts_of(TimeSet),
+        **{
+            f.name: st.lists(seconds, min_size=rounds, max_size=rounds)
+            for f in msgspec.structs.fields(TimeSet)
+            if f.type == list[float]
+        },
+    }
+    found = {name: draw(part) for name, part in parts.items()}
+    return TimeSet(**found)
+
+
+# Making a run smaller takes minutes, and tells little.
+any_runs = settings(
+    max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
+
+
+@st.composite
+def runs(draw: Any) -> Run:
+    """Any run: hostile names, missing meters, comparisons of cases that are there and are not."""
+    found = draw(any_of(Run))
+    keys = [c.key for c in found.cases] + [("gone", 1, "gone")]
+    keys += [(c.workload, c.size, "gone") for c in found.cases]
+    comparisons = [
+        Comparison(workload=w, size=s, baseline=b, candidates=[v for *_, v in keys if v != b])
+        for w, s, b in draw(st.lists(st.sampled_from(keys), max_size=2))
+    ]
+    return msgspec.structs.replace(found, comparisons=comparisons)

@@ -1,0 +1,226 @@
+"""Workloads: their inputs, their exact gradients, and that a new one is one function."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engine
+from bench import workloads
+from bench.engines import get as engine_named
+from bench.errors import UsageError
+from bench.program import program, sources
+
+NAMES = [
+    "squares-1",
+    "squares-3",
+    "squares-30",
+    "self_products-1",
+    "self_products-30",
+    "constant_sums-1",
+    "constant_sums-30",
+    "step17_loop",
+    "diamond",
+    "matyas",
+    "goldstein_price",
+    "training_step",
+]
+SIZES = [1, 2, 7, 8, 9, 100, 1001]
+EXACT = [name for name in NAMES if workloads.get(name).exact]
+
+
+class Plain:
+    """The operations in NumPy alone, with more digits than float64 has."""
+
+    square = staticmethod(np.square)
+    exp, log, tanh = np.exp, np.log, np.tanh
+    maximum, sum, matmul = np.maximum, np.sum, np.matmul
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def finished(workload: workloads.Workload, size: int, seed: int = 0, **variant):
+    """The inputs and the result at the end of the workload's program."""
+    found = []
+    adapter = engine_named("engine").make(**variant)
+    with adapter.using():
+        data = sources(workload, size, seed)
+        for _ in program(workload, adapter, data, lambda *both: found.extend(both)):
+            pass
+    return found
+
+
+def test_every_family_is_tried_here():
+    assert {name.partition("-")[0] for name in NAMES} == {
+        name.partition("-")[0] for name in workloads.names()
+    }
+
+
+@pytest.mark.parametrize("name", EXACT)
+@settings(max_examples=15, deadline=None)
+@given(size=st.sampled_from(SIZES), seed=st.integers(0, 2**32))
+def test_the_exact_gradient_is_that_of_central_differences(name, size, seed):
+    workload = workloads.get(name)
+    inputs = workloads.arrays(workload, size, seed)
+    exact = workload.exact(**inputs)
+    assert exact.keys() == inputs.keys() - workload.constants
+    wide = {k: v.astype(np.longdouble) for k, v in inputs.items()}
+    for key, gradient in exact.items():
+        # Where 30 squares stretch it, it has to be smaller.
+        step = np.longdouble(2.0 ** (-42 if "s-30" in name else -20))
+        ups, downs = ({**wide, key: wide[key] + h} for h in (step, -step))
+        difference = workload.function(Plain, *ups.values()) - workload.function(
+            Plain, *downs.values()
+        )
+        estimate = (difference / (2 * step)).astype(float)
+        scale = np.max(np.abs(estimate))
+        assert gradient.shape == inputs[key].shape
+        np.testing.assert_allclose(gradient, estimate, rtol=1e-5, atol=1e-7 * scale)
+
+
+@pytest.mark.parametrize("name", EXACT)
+@settings(max_examples=15, deadline=None)
+@given(size=st.sampled_from(SIZES), seed=st.integers(0, 2**32))
+def test_the_exact_gradient_is_that_of_the_engine(name, size, seed):
+    workload = workloads.get(name)
+    inputs, _ = finished(workload, size, seed)
+    exact = workload.exact(**workloads.arrays(workload, size, seed))
+    for key, gradient in exact.items():
+        scale = np.max(np.abs(gradient))
+        tolerance = workload.tolerance
+        np.testing.assert_allclose(inputs[key].grad, gradient, tolerance, tolerance * scale)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(NAMES), size=st.integers(1, 300), seed=st.integers(0, 2**63))
+def test_inputs_are_the_same_for_a_size_and_seed_and_others_for_another(name, size, seed):
+    workload = workloads.get(name)
+    first = workloads.arrays(workload, size, seed)
+    assert same(first, workloads.arrays(workloads.get(name), size, seed))
+    assert not same(first, workloads.arrays(workload, size, seed + 1))
+    assert not same(first, workloads.arrays(workload, size + 1, seed))
+    assert all(a.dtype == np.float64 and np.isfinite(a).all() for a in first.values())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NAMES)
+def test_arrays_are_of_the_size_that_was_asked_for(name, size):
+    workload = workloads.get(name)
+    inputs = workloads.arrays(workload, size, 0)
+    if name == "training_step":
+        x, t = inputs["x"], inputs["t"]
+        assert x.shape == (size // min(size, 8), min(size, 8))
+        assert size - 8 < x.size <= size
+        assert t.shape == (len(x), 1)
+    else:
+        assert {a.shape for a in inputs.values()} == {(size,)}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_workload_runs_and_stays_finite(name, size):
+    inputs, result = finished(workloads.get(name), size)
+    assert np.isfinite(result.data).all()
+    assert all(np.isfinite(getattr(v, "data", v)).all() for v in inputs.values())
+
+
+def test_every_iteration_of_fresh_data_has_its_own_and_the_last_is_what_is_left():
+    workload = workloads.get("step17_loop")
+    data = sources(workload, 50, 3)
+    assert len(data) == 10
+    assert len({one["x"].tobytes() for one in data}) == 10
+    _, result = finished(workload, 50, 3)
+    np.testing.assert_allclose(result.data, data[-1]["x"] ** 8)
+
+
+def test_a_program_never_writes_into_its_sources():
+    for name in NAMES:
+        workload = workloads.get(name)
+        data = sources(workload, 16, 0)
+        before = [{k: v.copy() for k, v in one.items()} for one in data]
+        adapter = engine_named("engine").make()
+        with adapter.using():
+            for _ in program(workload, adapter, data):
+                pass
+        assert all(same(a, b) for a, b in zip(data, before, strict=True))
+
+
+def test_training_learns():
+    workload = workloads.get("training_step")
+    start = workloads.arrays(workload, 8000, 0)
+    inputs, _ = finished(workload, 8000)
+
+    def loss(weights: dict[str, np.ndarray]) -> float:
+        variables = [engine.Variable(np.asarray(a)) for a in weights.values()]
+        return float(workload.function(engine, *variables).data)
+
+    trained = {k: getattr(v, "data", v) for k, v in inputs.items()}
+    assert loss(trained) < loss(start)
+    assert all(not np.array_equal(trained[k], start[k]) for k in ("w1", "b1", "w2", "b2"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "square", "squares", "squares-", "squares-0", "squares-03", "squares--3"),
+        *("squares-3.5", "squares-3-3", "squares-3 ", "squares-3\n", "squares-99999999"),
+        *("squares-N", "squares-1\u0663", "squares-\u0663"),
+        *("diamond-3", "Matyas", "N", "family", "get", "[red]"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_list(name):
+    with pytest.raises(UsageError) as error:
+        workloads.get(name)
+    assert repr(name) in str(error.value)
+    assert all(known in str(error.value) for known in workloads.names())
+
+
+@pytest.mark.parametrize("family", ["squares", "self_products", "constant_sums"])
+@pytest.mark.parametrize("depth", [100, 1023, 1024, 100_000])
+def test_any_depth_makes_a_workload_or_is_refused(family, depth):
+    try:
+        workload = workloads.get(f"{family}-{depth}")
+    except UsageError:
+        return
+    assert np.isfinite(workloads.arrays(workload, 3, 0)["x"]).all()
+
+
+@pytest.mark.parametrize("family", ["squares", "self_products"])
+@pytest.mark.parametrize("depth", [30, 40, 60])
+def test_a_gradient_of_twice_the_size_is_never_within_the_tolerance(family, depth):
+    try:
+        workload = workloads.get(f"{family}-{depth}")
+    except UsageError:
+        return
+    assert workload.exact is None or workload.tolerance < 0.1
+
+
+def test_a_workload_added_by_one_function_works(monkeypatch):
+    monkeypatch.setattr(workloads, "_families", dict(workloads._families))
+
+    @workloads.family(depth=True)
+    def cubes(depth: int) -> workloads.Workload:
+        def function(_operations, x):
+            for _ in range(depth):
+                x = x * x * x
+            return x
+
+        return workloads.Workload(
+            name=f"cubes-{depth}",
+            meaning="cubes of cubes",
+            function=function,
+            inputs=lambda size, rng: {"x": rng.uniform(0.9, 1.1, size)},
+            exact=lambda x: {"x": 3**depth * x ** (3**depth - 1)},
+        )
+
+    assert "cubes-N" in workloads.names()
+    workload = workloads.get("cubes-2")
+    inputs, _ = finished(workload, 7)
+    exact = workload.exact(**workloads.arrays(workload, 7, 0))["x"]
+    np.testing.assert_allclose(inputs["x"].grad, exact)
+    with pytest.raises(UsageError, match="cubes-N"):
+        workloads.get("cubes")
