@@ -30,7 +30,7 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 bench: $(VENV)/ready
-	$(BIN)/python -m pytest --benchmark-only
+	$(BIN)/python -m pytest bench/suite --benchmark-only --benchmark-max-time=0.5 --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
 goals: $(VENV)/peers
 	$(BIN)/python -m bench.goals

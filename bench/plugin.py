@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from bench.report import terminal
 from bench.results import Case, Comparison, Options
 from bench.variants import Variant, parse
 
-SETS = 5
+SETS = 4
 LIMIT = 60.0
 
 # What pytest-benchmark's options would do in this process, where nothing is timed.
@@ -112,7 +113,6 @@ class Session:
         if not self.out.is_absolute():
             self.out = config.rootpath / self.out
         self.run: Any = None
-        self.error: BaseException | None = None
 
     def options(self) -> Options:
         """How to measure, from pytest-benchmark's options and ours."""
@@ -145,22 +145,19 @@ class Session:
         return groups, comparisons
 
     def case(self, question: Question) -> Case:
-        """The measured case of a question; the first call measures them all."""
-        if self.run is None and self.error is None:
+        """The measured case of a question; the first call measures them all.
+
+        Raises:
+            UsageError: they cannot be measured.
+        """
+        if self.run is None:
             capture = self.config.pluginmanager.getplugin("capturemanager")
             groups, comparisons = self.groups()
             with capture.global_and_fixture_disabled() if capture else nullcontext():
                 console = Console(stderr=True, emoji=False)
                 console.print()
-                try:
-                    with Teller(console) as tell:
-                        self.run = session.measure(
-                            groups, comparisons, self.options(), self.out, tell
-                        )
-                except UsageError as error:
-                    self.error = error
-        if self.error is not None:
-            pytest.exit(f"gradmeter: {self.error}", returncode=pytest.ExitCode.USAGE_ERROR)
+                with Teller(console) as tell:
+                    self.run = session.measure(groups, comparisons, self.options(), self.out, tell)
         found = self.run.case(question.workload, question.size, str(question.variant))
         assert isinstance(found, Case)
         return found
@@ -223,15 +220,24 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
     config = request.config
     asked = config.getoption("benchmark_only") or config.getoption("benchmark_enable")
 
+    def only_run(target: Callable[[], object]) -> None:
+        benchmark.disabled = True
+        benchmark.pedantic(target)  # pytest-benchmark warns of a fixture that was not used
+
     def apply(question: Question) -> None:
         if benchmark.disabled or not asked:
-            benchmark.disabled = True
-            benchmark.pedantic(smoke, args=(question,))
+            only_run(partial(smoke, question))
             return
-        case = config.stash[KEY].case(question)
+        try:
+            case = config.stash[KEY].case(question)
+        except UsageError as error:
+            only_run(lambda: None)
+            pytest.exit(f"gradmeter: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        except BaseException:
+            only_run(lambda: None)
+            raise
         if case.failure is not None:
-            benchmark.disabled = True
-            benchmark.pedantic(lambda: None)
+            only_run(lambda: None)
             f = case.failure
             pytest.fail(f"{f.stage}: {f.kind}: {f.message}", pytrace=False)
         seconds = case.seconds

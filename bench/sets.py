@@ -16,7 +16,7 @@ from bench.launcher import Spec
 from bench.results import Failure, TimeSet
 
 ROUND_SECONDS = 0.005  # shorter runs are timed several at once
-LONG_SECONDS = 0.1  # longer runs have warmed up after one
+LONG_SECONDS = 0.05  # longer runs have warmed up after one
 MOST_ROUNDS = 16  # more say more about the process than about the engine
 PHASES = ("forward", "backward", "step", "cpu")
 

@@ -185,8 +185,8 @@ def main() -> None:
             request = json.loads(lines.get())
             try:
                 if bench is None:
-                    _pin(request["core"])
                     bench = Bench(request)
+                    _pin(request["core"])  # not before: a set's processes load on every core
                     stack.enter_context(bench.context)
                     answer: dict[str, Any] = {"ok": {"python": sys.version.split()[0]}}
                 else:

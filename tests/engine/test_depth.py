@@ -117,7 +117,7 @@ def work():
     of(n)
     print("done")
 
-threading.stack_size(256 * 1024)  # what recurses in C falls through this floor early
+threading.stack_size(1024 * 1024)  # what recurses in C falls through this floor early
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
