@@ -43,7 +43,7 @@ def measured(body: str, timeout: float = 60) -> dict:
 
 def near(found: int, expected: int) -> bool:
     """Whether the two agree within the tolerance that the meter claims."""
-    return abs(found - expected) <= max(256 * 1024, expected // 100)
+    return abs(found - expected) <= max(512 * 1024, expected // 100)
 
 
 @pytest.mark.parametrize("mib", [1, 8, 64])
