@@ -149,6 +149,29 @@ def _power(depth: int) -> dict[str, Any]:
     }
 
 
+def _chain(
+    settings: Settings, n: int, *, weak: int, strong: int, saves: bool = True, scalars: int = 0
+) -> Prediction | None:
+    """The memory of a chain of n operations on one array; None where it is not derived.
+
+    Args:
+        weak, strong: arrays at the peak of the backward, by ``output_references``.
+        saves: whether each operation keeps its input until its backward.
+        scalars: bytes of a Python constant while NumPy computes with it.
+    """
+    if not settings["enable_backprop"]:
+        return Prediction(min(n, 2) + 1, 0, 2, 0, scalars)
+    cycles = settings["output_references"] == "strong"
+    if settings["retain_graph"] or (cycles and settings["retain_grad"]):
+        return None
+    forward = n + 1 if saves or cycles else min(n, 2) + 1
+    if settings["retain_grad"]:  # x, y and n + 1 gradients
+        return Prediction(forward, n + 3, n + 3, 0, scalars)
+    if cycles:  # the intermediate results stay until the collector runs
+        return Prediction(forward, strong, n + 2, n + 2, scalars)
+    return Prediction(forward, weak, 3, 0, scalars)
+
+
 @family(depth=True)
 def squares(depth: int) -> Workload:
     """n squares, one of another: each saves its input."""
@@ -159,17 +182,7 @@ def squares(depth: int) -> Workload:
         return x
 
     def predict(settings: Settings) -> Prediction | None:
-        n = depth
-        if not settings["enable_backprop"]:
-            return Prediction(min(n, 2) + 1, 0, 2, 0)
-        strong = settings["output_references"] == "strong"
-        if settings["retain_graph"] or (strong and settings["retain_grad"]):
-            return None
-        if settings["retain_grad"]:  # x, y and n + 1 gradients
-            return Prediction(n + 1, n + 3, n + 3, 0)
-        if strong:  # the intermediate results stay, in cycles, until the collector runs
-            return Prediction(n + 1, n + 2 + (n > 1), n + 2, n + 2)
-        return Prediction(n + 1, n + 2, 3, 0)
+        return _chain(settings, depth, weak=depth + 2, strong=depth + 2 + (depth > 1))
 
     return Workload(
         name=f"squares-{depth}",
@@ -191,17 +204,7 @@ def self_products(depth: int) -> Workload:
         return x
 
     def predict(settings: Settings) -> Prediction | None:
-        n = depth
-        if not settings["enable_backprop"]:
-            return Prediction(min(n, 2) + 1, 0, 2, 0)
-        strong = settings["output_references"] == "strong"
-        if settings["retain_graph"] or (strong and settings["retain_grad"]):
-            return None
-        if settings["retain_grad"]:
-            return Prediction(n + 1, n + 3, n + 3, 0)
-        if strong:
-            return Prediction(n + 1, n + 3 + (n > 1), n + 2, n + 2)
-        return Prediction(n + 1, n + 3, 3, 0)
+        return _chain(settings, depth, weak=depth + 3, strong=depth + 3 + (depth > 1))
 
     return Workload(
         name=f"self_products-{depth}",
@@ -223,18 +226,7 @@ def constant_sums(depth: int) -> Workload:
         return x
 
     def predict(settings: Settings) -> Prediction | None:
-        n = depth
-        if not settings["enable_backprop"]:
-            return Prediction(min(n, 2) + 1, 0, 2, 0, 8)
-        strong = settings["output_references"] == "strong"
-        if settings["retain_graph"] or (strong and settings["retain_grad"]):
-            return None
-        forward = n + 1 if strong else min(n, 2) + 1
-        if settings["retain_grad"]:
-            return Prediction(forward, n + 3, n + 3, 0, 8)
-        if strong:
-            return Prediction(forward, n + 2, n + 2, n + 2, 8)
-        return Prediction(forward, 3, 3, 0, 8)
+        return _chain(settings, depth, weak=3, strong=depth + 2, saves=False, scalars=8)
 
     return Workload(
         name=f"constant_sums-{depth}",
