@@ -13,16 +13,11 @@ from bench.variants import Variant, parse
 
 @dataclass(frozen=True)
 class Group:
-    """A workload at a size, its variants (the baseline first), and who is compared."""
+    """A workload at a size and its variants, the baseline first."""
 
     workload: str
     size: int
     variants: tuple[Variant, ...]
-
-
-def title(case: Case) -> str:
-    """What a person calls a case."""
-    return f"{case.workload} x {case.size:,} {case.variant}"
 
 
 def new_case(group: Group, variant: Variant, collector: str) -> Case:
@@ -104,6 +99,6 @@ def check_fits(groups: Sequence[Group], available: int) -> None:
             needed = peak + copies * case.array_bytes * len(group.variants)
             if needed > available:
                 raise UsageError(
-                    f"{title(case)} would need about {-(-needed // 10**9):,} GB and "
+                    f"{case.title} would need about {-(-needed // 10**9):,} GB and "
                     f"{available / 1e9:,.1f} GB are free; choose a smaller --size"
                 )

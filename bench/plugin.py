@@ -1,8 +1,8 @@
 """Door one: pytest. Cases are measured by the runner; pytest-benchmark shows their durations.
 
 A test that asks for the fixture ``measure`` names its cases with `cases`. All cases that
-were selected are grouped and measured as one run, group by group as the tests come up, and
-the durations enter pytest-benchmark through a timer that plays them back.
+were selected are measured as one run when the first of them comes up, and the durations
+enter pytest-benchmark through a timer that plays them back.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ class Value(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SelfTest(Value, frozen=True, kw_only=True):
-    """What a meter said of something known; see bench.meters.selftest."""
+    """What a meter said of something known; see bench.meters.selftest.
+
+    ``tolerance`` is by how much it may be off: 0 for what is exact.
+    """
 
     name: str
     expected: int
@@ -171,6 +174,11 @@ class Case(Value, frozen=True, kw_only=True):
     def key(self) -> tuple[str, int, str]:
         """What tells this case from the others of its run."""
         return (self.workload, self.size, self.variant)
+
+    @property
+    def title(self) -> str:
+        """What a person calls the case."""
+        return f"{self.workload} x {self.size:,} {self.variant}"
 
     @property
     def memory(self) -> Allocations | None:

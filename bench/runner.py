@@ -25,7 +25,7 @@ from bench.errors import WorkerError
 from bench.launcher import Spec
 from bench.meters.allocations import PASSES
 from bench.meters.selftest import RESIDENCY
-from bench.plan import Group, new_case, title
+from bench.plan import Group, new_case
 from bench.results import Case, Failure, Options, Run, SelfTest
 from bench.sets import Start, Turns, Worker, readings
 from bench.variants import Variant
@@ -150,11 +150,11 @@ class Runner:
             reference: dict[str, Any] | None = None
             for number, variant in enumerate(group.variants):
                 case = self._put(new_case(group, variant, self.options.collector))
-                self._step(f"{title(case)}: exact memory")
+                self._step(f"{case.title}: exact memory")
                 path = Path(folder) / f"{number}.npz"
                 case, reference = self._memory(group, variant, case, reference, path)
                 self._put(case)
-                self._step(f"{title(case)}: resident memory")
+                self._step(f"{case.title}: resident memory")
                 if case.failure is None and self._believed(resident=True):
                     self._put(self._resident(group, variant, case))
         self._times(group)

@@ -219,13 +219,6 @@ def saved_by(function: Function) -> tuple[Any, ...]:
     return saved if isinstance(saved, tuple) else () if saved is None else (saved,)
 
 
-def release(function: Function) -> None:
-    """Let go of what a function saved for its backward, which can then not run again."""
-    function._released = True
-    function.saved_for_backward = ()
-    function._inputs = function._results = None
-
-
 def outputs_as_the_book(function: Function) -> list[Variable]:
     """The output variables of a function that kept its results, for its backward to read."""
     return [

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from bench.meters import allocations, cycles, residency
 from bench.program import END, Program
-
-
-@dataclass(frozen=True)
-class SelfTest:
-    """What a meter said of something known.
-
-    Attributes:
-        tolerance: by how much it may be off: 0 for what is exact.
-        problem: why there is no figure; empty where there is one.
-    """
-
-    name: str
-    expected: int
-    measured: int
-    tolerance: int
-    problem: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the meter may be believed."""
-        return not self.problem and abs(self.measured - self.expected) <= self.tolerance
-
 
 _TOUCHED = 128 * 2**20
 
@@ -93,7 +70,7 @@ RESIDENCY = _TESTS[-1][0]
 
 
 def run() -> list[dict[str, Any]]:
-    """Try every meter; an exception becomes the test's ``problem``.
+    """Try every meter, as bench.results.SelfTest has it; an exception is the ``problem``.
 
     Where a process's peak cannot be started anew, residency is the whole process's, which
     is so labelled, and there is nothing to try it on.
@@ -102,9 +79,18 @@ def run() -> list[dict[str, Any]]:
     for name, test, expected, tolerance in _TESTS:
         if name == RESIDENCY and not residency.can_reset():
             continue
+        measured, problem = 0, ""
         try:
-            result = SelfTest(name, expected, test(), tolerance)
+            measured = test()
         except Exception as error:
-            result = SelfTest(name, expected, 0, tolerance, f"{error}")
-        results.append(asdict(result))
+            problem = f"{type(error).__name__}: {error}"
+        results.append(
+            {
+                "name": name,
+                "expected": expected,
+                "measured": measured,
+                "tolerance": tolerance,
+                "problem": problem,
+            }
+        )
     return results

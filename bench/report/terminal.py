@@ -37,10 +37,10 @@ def show(run: Run, console: Console) -> None:
         console.print()
     for case in run.cases:
         for surprise in verdicts.surprises(case):
-            console.print(f"[yellow]not as predicted[/]: {escape(_title(case))}: {surprise}")
+            console.print(f"[yellow]not as predicted[/]: {escape(case.title)}: {surprise}")
         if case.failure:
             console.print(
-                f"[red]not measured[/]: {escape(_title(case))}: {escape(case.failure.stage)}, "
+                f"[red]not measured[/]: {escape(case.title)}: {escape(case.failure.stage)}, "
                 f"{escape(case.failure.kind)}: {escape(case.failure.message)}"
             )
     if not run.finished:
@@ -100,10 +100,6 @@ def _prediction(case: Case) -> str:
     if not verdicts.surprises(case):
         return "equal"
     return f"{arrays_text(case.predicted.peak, case.array_bytes)}\nnot equal"
-
-
-def _title(case: Case) -> str:
-    return f"{case.workload} x {case.size:,} {case.variant}"
 
 
 def _legend(run: Run) -> str:
