@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test bench goals lint types format clean
+.PHONY: test bench gate selftest goals lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -31,6 +31,13 @@ types: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench/suite --benchmark-only --benchmark-max-time=0.5 --benchmark-columns=median,iqr,rounds --benchmark-name=short
+
+# Exact bytes of the suite against the committed ones; one set, since nothing is said of time.
+gate: $(VENV)/ready
+	$(BIN)/python -m pytest bench/suite --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
+
+selftest: $(VENV)/ready
+	$(BIN)/gradmeter selftest --comparisons 100
 
 goals: $(VENV)/peers
 	$(BIN)/python -m bench.goals

@@ -15,6 +15,9 @@ FORMAT: Final = "gradmeter baseline"
 VERSION: Final = 1
 
 
+Key = tuple[str, int, str]
+
+
 class Figures(Value, frozen=True, kw_only=True):
     """Exact bytes of one case."""
 
@@ -44,19 +47,67 @@ def figures(run: Run) -> list[Figures]:
             workload=case.workload,
             size=case.size,
             variant=case.variant,
-            forward=case.memory.forward,
-            backward=case.memory.backward,
-            peak=case.memory.peak,
-            held=case.memory.held,
-            dropped=case.cycles.dropped,
-            cycle=case.cycles.bytes,
+            **case.figures,
         )
         for case in sorted(run.cases, key=lambda case: case.key)
-        if case.memory is not None
-        and case.cycles is not None
-        and case.deterministic
-        and not case.failure
+        if case.figures is not None and case.deterministic and not case.failure
     ]
+
+
+def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
+    """Read the exact figures of each case, by name; also from a run file.
+
+    Returns:
+        None where there is no such file.
+
+    Raises:
+        UsageError: it cannot be read or is of another format or version; or it was edited
+            and is not what was written.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read as a baseline: {reason}") from None
+    again = f"make it anew: gradmeter baseline RUN --out {path}"
+    if isinstance(found, dict) and found.get("format") == results.FORMAT:
+        cases = figures(results.load(path))
+    elif not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise UsageError(f'{path} is no baseline: its "format" is not "{FORMAT}"; {again}')
+    elif found.get("version") != VERSION:
+        raise UsageError(
+            f"{path} is a baseline of version {found.get('version')!r}, this gradmeter reads "
+            f"version {VERSION}; {again}"
+        )
+    else:
+        try:
+            cases = msgspec.convert(found, Baseline).cases
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{path} is not a valid baseline: {error}; {again}") from None
+    by_key: dict[Key, dict[str, int]] = {}
+    for number, case in enumerate(cases):
+        values = msgspec.to_builtins(case)
+        key = (values.pop("workload"), values.pop("size"), values.pop("variant"))
+        wrong = "it is there twice" if key in by_key else _impossible(values)
+        if wrong:
+            raise UsageError(
+                f"{path} was edited: case {number + 1}, {key[0]} x {key[1]:,} {key[2]}: {wrong}; "
+                f"{again}"
+            )
+        by_key[key] = values
+    return by_key
+
+
+def _impossible(values: dict[str, int]) -> str:
+    """What no run can have measured; empty where there is nothing of the kind."""
+    for name, value in values.items():
+        if value < 0:
+            return f"{name} is {value}, less than nothing"
+        if name != "peak" and value > values["peak"]:
+            return f"{name} is {value:,} bytes, more than the peak of {values['peak']:,}"
+    return ""
 
 
 def write_baseline(run: Run, path: Path) -> int:

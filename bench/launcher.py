@@ -50,6 +50,7 @@ class Spec:
         slower: by how much each phase is made to last longer than it does, as a fraction
             of it; for trying verdicts on a known truth.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
+        place: where in a huge page its memory begins, see bench.layout; None for anywhere.
     """
 
     workload: str
@@ -63,6 +64,7 @@ class Spec:
     engine_path: str = ""
     slower: float = 0.0
     small_pages: bool = False
+    place: int | None = None
 
 
 class Process:
@@ -81,6 +83,8 @@ class Process:
         environment |= {**_ONE_THREAD, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
         if spec.small_pages:
             environment["NUMPY_MADVISE_HUGEPAGE"] = "0"
+        if spec.place is not None:  # the order in sets of strings is part of a layout
+            environment["PYTHONHASHSEED"] = str(spec.place)
         try:
             self.popen = subprocess.Popen(
                 [spec.interpreter, "-m", "bench.worker"],
@@ -109,6 +113,7 @@ class Process:
                 "core": spec.core,
                 "slower": spec.slower,
                 "engine_path": spec.engine_path,
+                "place": spec.place,
             }
         )
 

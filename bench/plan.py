@@ -25,7 +25,8 @@ def new_case(group: Group, variant: Variant, collector: str) -> Case:
     workload = workloads.get(group.workload)
     array_bytes = group.size * 8
     predicted = None
-    if workload.predict is not None and variant.engine == "engine":
+    # What is derived is derived for this engine, not for another revision of it.
+    if workload.predict is not None and variant.engine == "engine" and not variant.label:
         arrays = workload.predict(variant.all_settings)
         if arrays is not None:
             predicted = results.Predicted(

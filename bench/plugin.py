@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import environment, session
+from bench import asked, environment, session
 from bench.errors import UsageError
 from bench.plan import Group
 from bench.progress import Teller
 from bench.report import terminal
-from bench.results import Case, Comparison, Options
+from bench.results import Case, Comparison, Options, Run
 from bench.variants import Variant, parse
 
 SETS = 4
@@ -112,7 +112,9 @@ class Session:
         self.out = Path(config.getoption("bench_out"))
         if not self.out.is_absolute():
             self.out = config.rootpath / self.out
-        self.run: Any = None
+        self.run: Run | None = None
+        self.asked = asked.read(config)
+        self.screen: list[str] = []
 
     def options(self) -> Options:
         """How to measure, from pytest-benchmark's options and ours."""
@@ -120,7 +122,7 @@ class Session:
         return Options(
             collector=get("bench_collector"),
             seed=0,
-            sets=SETS,
+            sets=int(get("bench_sets")),
             budget=float(get("benchmark_max_time")),
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
@@ -193,11 +195,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("on", "off"),
         help="Python's cyclic garbage collector while timing. Default: %(default)s",
     )
+    group.addoption(
+        "--bench-sets",
+        type=int,
+        default=SETS,
+        metavar="N",
+        help="Sets of fresh processes that each case is timed in; a verdict on time takes 8. "
+        "Default: %(default)s",
+    )
+    asked.add_options(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the session's state."""
-    config.stash[KEY] = Session(config)
+    """Make the session's state; refuse gates that do not parse before anything is measured."""
+    try:
+        config.stash[KEY] = Session(config)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -271,6 +285,15 @@ def _extra(case: Case) -> dict[str, Any]:
     return found
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Judge the gates; one that failed fails the session."""
+    state = session.config.stash[KEY]
+    state.screen, failed = state.asked.judge(state.run, state.out)
+    if failed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
@@ -279,12 +302,16 @@ def pytest_terminal_summary(
     try:
         yield
     finally:
-        if config.stash[KEY].run is not None:
+        state = config.stash[KEY]
+        if state.run is not None:
             _summary(terminalreporter, config)
+        for line in state.screen:
+            terminalreporter.line(line, red=line.startswith(("gate failed", "FAILED")))
 
 
 def _summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     state = config.stash[KEY]
+    assert state.run is not None
     terminalreporter.section("gradmeter: memory and time of the cases above")
     console = Console(file=terminalreporter._tw._file, width=_width(terminalreporter), emoji=False)
     terminal.show(state.run, console)

@@ -17,11 +17,14 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct, field
 
+from bench import statistics
 from bench.errors import UsageError
 
 FORMAT: Final = "gradmeter run"
-VERSION: Final = 1
+VERSION: Final = 2
 LONGEST: Final = 86_400  # seconds
+EFFECT: Final = 0.02
+CONFIDENCE: Final = 0.99
 
 
 class Value(Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,7 +151,11 @@ class Failure(Value, frozen=True):
 
 
 class Case(Value, frozen=True, kw_only=True):
-    """A workload at a size in a variant, and every reading of it."""
+    """A workload at a size in a variant, and every reading of it.
+
+    ``again`` are times of the very same thing in further processes of the same sets: what
+    it differs by from ``times`` is the machine's noise.
+    """
 
     workload: str
     size: int
@@ -162,6 +169,7 @@ class Case(Value, frozen=True, kw_only=True):
     collected_peak: int | None = None
     residency: Residency | None = None
     times: list[TimeSet] = field(default_factory=list)
+    again: list[TimeSet] = field(default_factory=list)
     failure: Failure | None = None
     finished: bool = False
 
@@ -186,6 +194,21 @@ class Case(Value, frozen=True, kw_only=True):
         return self.allocations[-1] if self.allocations else None
 
     @property
+    def figures(self) -> dict[str, int] | None:
+        """The exact bytes by name, the most telling first; None where they are not all there."""
+        memory, cycles = self.memory, self.cycles
+        if memory is None or cycles is None:
+            return None
+        return {
+            "peak": memory.peak,
+            "held": memory.held,
+            "cycle": cycles.bytes,
+            "forward": memory.forward,
+            "backward": memory.backward,
+            "dropped": cycles.dropped,
+        }
+
+    @property
     def deterministic(self) -> bool:
         """Whether all passes agree to the byte."""
         return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
@@ -206,7 +229,13 @@ class Comparison(Value, frozen=True, kw_only=True):
 
 
 class Options(Value, frozen=True, kw_only=True):
-    """How a run was asked to measure."""
+    """How a run was asked to measure.
+
+    Every case is timed in ``sets`` sets, ``budget`` seconds in all of them. An undecided
+    comparison gets more sets, up to ``most_sets``, until ``seconds`` have gone for it.
+    ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
+    as fractions.
+    """
 
     collector: str
     seed: int
@@ -214,26 +243,50 @@ class Options(Value, frozen=True, kw_only=True):
     budget: float
     min_rounds: int
     limit: float
+    most_sets: int = 0
+    seconds: float = 0.0
+    effect: float = EFFECT
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
-        """Refuse durations that never end or never begin."""
+        """Refuse durations that never end or never begin, and fractions that are none."""
         if not (0 <= self.budget <= LONGEST and 0 < self.limit <= LONGEST):
             raise ValueError(
                 f"a budget is 0 to {LONGEST} seconds and a limit more than 0 to {LONGEST} seconds"
             )
+        if not 0 <= self.seconds <= LONGEST:
+            raise ValueError(f"the seconds for a comparison are 0 to {LONGEST}")
+        if not 0 < self.effect <= 10:
+            raise ValueError("the smallest effect that matters is a fraction, more than 0 to 10")
+        if not 0.5 <= self.confidence <= 0.9999:
+            raise ValueError("confidence is a fraction, 0.5 to 0.9999")
+
+    @property
+    def looks(self) -> list[int]:
+        """The numbers of sets at which comparisons are looked at."""
+        return statistics.looks(self.sets, self.most_sets)
+
+    @property
+    def alpha(self) -> float:
+        """The probability of an error that each look may take up."""
+        return (1 - self.confidence) / len(self.looks)
 
 
 class Run(Value, frozen=True, kw_only=True):
-    """One execution of the harness."""
+    """One execution of the harness.
+
+    ``revisions`` says for each label in a variant's name (engine@label) what it stands for.
+    """
 
     format: Literal["gradmeter run"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     environment: Environment
     options: Options
     self_tests: list[SelfTest]
     comparisons: list[Comparison]
     cases: list[Case]
     finished: bool
+    revisions: dict[str, str] = field(default_factory=dict)
 
     def case(self, workload: str, size: int, variant: str) -> Case | None:
         """The case of this key, if the run has it."""

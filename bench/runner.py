@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bench import results, workloads
+from bench import results, verdicts, workloads
 from bench.check import compare, read
 from bench.errors import WorkerError
 from bench.launcher import Spec
@@ -31,6 +31,7 @@ from bench.sets import Start, Turns, Worker, readings
 from bench.variants import Variant
 
 SAMPLING_INTERVAL = 0.005
+NOISE_PAIRS = 8  # the fewest that make a 99% interval
 
 change = msgspec.structs.replace
 
@@ -53,6 +54,8 @@ class Runner:
         save: called with the run after every step that has a result.
         tell: called with each step's (fraction of the run done, sentence).
         cores: what workers are pinned to, in turn.
+        ways: for a variant's label, what its workers' specs have that others have not.
+        noise_pairs: of processes of the same variant in a run; one in each group there is anyway.
     """
 
     start: Start
@@ -63,9 +66,12 @@ class Runner:
     cores: Sequence[int | None]
     options: Options
     run: Run
+    ways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    noise_pairs: int = NOISE_PAIRS
     _cases: dict[tuple[str, int, str], Case] = field(default_factory=dict)
     _done: float = 0.0
     _steps: float = 1.0
+    _loops: int | None = None
 
     def __post_init__(self) -> None:
         self._cases = {case.key: case for case in self.run.cases}
@@ -82,6 +88,14 @@ class Runner:
         for group in groups:
             self._measure_group(group)
         self._save(finished=True)
+        return self.run
+
+    def compare_times(self, group: Group) -> Run:
+        """Only time a group, whose cases need not be there yet, and return the run."""
+        self._steps, self._done = self.options.sets, 0.0
+        for variant in group.variants:
+            self._put(new_case(group, variant, self.options.collector))
+        self._times(group)
         return self.run
 
     def _finished(self, group: Group) -> bool:
@@ -134,6 +148,7 @@ class Runner:
             collector=self.options.collector,
             seed=self.options.seed,
             core=core if core is not None else self.cores[0],
+            **self.ways.get(variant.label, {}),
         )
 
     @contextmanager
@@ -229,31 +244,91 @@ class Runner:
             return change(case, failure=Failure("resident memory", error.kind, str(error)))
 
     def _times(self, group: Group) -> None:
-        """Time the group's cases in sets; a case that fails is left out of what follows."""
-        loops: int | None = None
+        """Time the group's cases in sets, then those that are compared and undecided in more."""
         options = self.options
-        for number in range(options.sets):
-            alive = [v for v in group.variants if self._case(group, v).failure is None]
-            self._step(
-                f"{group.workload} x {group.size:,}: time, set {number + 1} of {options.sets}"
-            )
-            if not alive:
+        began = self.clock()
+        compared = self._compared(group)
+        self._loops = None
+        variants: Sequence[Variant] = group.variants
+        number = 0
+        for look in options.looks:
+            while number < look:
+                spent = self.clock() - began >= options.seconds * len(compared)
+                if number >= options.sets and spent:
+                    return
+                self._set(group, variants, number, compared)
+                number += 1
+            # Only here, not after every set: each look may err, and their number is planned.
+            variants = self._undecided(group, compared)
+            if not variants:
+                return
+
+    def _compared(self, group: Group) -> list[tuple[Variant, Variant]]:
+        """The pairs of a candidate and its baseline that the run compares in this group."""
+        named = {str(v): v for v in group.variants}
+        return [
+            (named[candidate], named[c.baseline])
+            for c in self.run.comparisons
+            if (c.workload, c.size) == (group.workload, group.size) and c.baseline in named
+            for candidate in c.candidates
+            if candidate in named
+        ]
+
+    def _undecided(
+        self, group: Group, compared: Sequence[tuple[Variant, Variant]]
+    ) -> tuple[Variant, ...]:
+        """Who takes part in the next set: undecided candidates and their baselines."""
+        wanted: dict[Variant, None] = {}
+        for candidate, baseline in compared:
+            cases = self._case(group, candidate), self._case(group, baseline)
+            if any(case.failure for case in cases):
                 continue
-            turns = Turns(
-                start=self.start,
-                clock=self.clock,
-                shuffle=self._random,
-                least=math.ceil(options.min_rounds / options.sets),
-                budget=options.budget / options.sets * len(alive),
-                limit=options.limit,
-            )
-            core = self.cores[number % len(self.cores)]
-            lanes, loops = turns.take([self._spec(group, v, core) for v in alive], loops)
-            for variant, lane in zip(alive, lanes, strict=True):
-                case = self._case(group, variant)
-                if lane.failure:
-                    # Its earlier sets go too: what cannot be finished is not shown.
-                    case = change(case, failure=lane.failure, times=[])
-                else:
-                    case = change(case, times=[*case.times, lane.times(number, loops)])
-                self._put(case)
+            found = verdicts.time(*cases, self.options)
+            if found is not None and found.word == "inconclusive":
+                wanted |= {baseline: None, candidate: None}
+        return tuple(wanted)
+
+    def _set(
+        self,
+        group: Group,
+        variants: Sequence[Variant],
+        number: int,
+        compared: Sequence[tuple[Variant, Variant]],
+    ) -> None:
+        """Time these variants in one set; one that fails is left out of what follows."""
+        options = self.options
+        alive = [v for v in variants if self._case(group, v).failure is None]
+        self._steps += number >= options.sets
+        self._step(
+            f"{group.workload} x {group.size:,}: time, set {number + 1}"
+            + (f" of {options.sets}" if number < options.sets else " (undecided so far)")
+        )
+        if not alive:
+            return
+        # The first baseline a second time, now and then: what the machine's noise is.
+        twin = [compared[0][1]] if compared and compared[0][1] in alive else []
+        if number and sum(len(c.again) for c in self._cases.values()) >= self.noise_pairs:
+            twin = []
+        turns = Turns(
+            start=self.start,
+            clock=self.clock,
+            shuffle=self._random,
+            least=math.ceil(options.min_rounds / options.sets),
+            budget=options.budget / options.sets * len(alive + twin),
+            limit=options.limit,
+        )
+        core = self.cores[number % len(self.cores)]
+        specs = [self._spec(group, v, core) for v in alive + twin]
+        lanes, self._loops = turns.take(specs, self._loops)
+        for variant, lane in zip(alive, lanes, strict=False):
+            case = self._case(group, variant)
+            if lane.failure:
+                # Its earlier sets go too: what cannot be finished is not shown.
+                case = change(case, failure=lane.failure, times=[], again=[])
+            else:
+                case = change(case, times=[*case.times, lane.times(number, self._loops)])
+            self._put(case)
+        for variant, lane in zip(twin, lanes[len(alive) :], strict=True):
+            case = self._case(group, variant)
+            if not lane.failure and not case.failure:
+                self._put(change(case, again=[*case.again, lane.times(number, self._loops)]))

@@ -16,6 +16,7 @@ from bench.launcher import Process
 from bench.plan import Group, check_fits
 from bench.report import markdown
 from bench.results import Comparison, Options, Run
+from bench.revisions import Revision
 from bench.runner import Runner
 from bench.sampler import Sampler
 
@@ -32,8 +33,12 @@ def measure(
     tell: Callable[[float, str], None],
     *,
     resume: bool = False,
+    revisions: Sequence[Revision] = (),
 ) -> Run:
     """Measure, writing ``out/run.json`` after every step and ``out/report.md`` at the end.
+
+    Args:
+        revisions: of the engine, for variants that are labelled with them.
 
     Raises:
         UsageError: the folder cannot be written or holds a run.json that is no run file, a
@@ -50,6 +55,7 @@ def measure(
         comparisons=list(comparisons),
         cases=[],
         finished=False,
+        revisions={r.label: r.meaning for r in revisions},
     )
     if resume:
         run = _resumed(results.load(out / RUN_FILE), run)
@@ -64,6 +70,7 @@ def measure(
         cores=environment.cores(),
         options=options,
         run=run,
+        ways={r.label: {"engine_path": str(r.path)} for r in revisions},
     )
     try:
         return runner.measure(groups)

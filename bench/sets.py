@@ -6,18 +6,20 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from mmap import PAGESIZE as PAGE
 from typing import Any, Protocol
 
 import msgspec
 
 from bench.errors import WorkerError
 from bench.launcher import Spec
+from bench.layout import HUGE
 from bench.results import Failure, TimeSet
 
 ROUND_SECONDS = 0.005  # shorter runs are timed several at once
 LONG_SECONDS = 0.05  # longer runs have warmed up after one
-MOST_ROUNDS = 16  # more say more about the process than about the engine
+MOST_ROUNDS = 40  # more say more about the process than about the engine
 PHASES = ("forward", "backward", "step", "cpu")
 
 
@@ -111,9 +113,11 @@ class Turns:
         Returns:
             A lane for each spec, and loops.
         """
-        lanes = [Lane(spec) for spec in specs]
+        place = self.shuffle.randrange(0, HUGE, PAGE)
+        lanes = [Lane(replace(spec, place=place)) for spec in specs]
         with ExitStack() as stack:
-            for lane in lanes:
+            # In random order from the start on: who runs the same code is exchangeable.
+            for lane in self.shuffle.sample(lanes, len(lanes)):
                 with lane.attempt():
                     lane.worker = self.start(lane.spec, self.limit)
                     stack.callback(lane.worker.close)

@@ -1,4 +1,8 @@
-"""How a workload is run: an engine and its settings, written ``engine:name=value,name=value``."""
+"""How a workload is run: an engine and its settings, written ``engine:name=value,name=value``.
+
+What is run in a way that is no setting, such as another revision, has a label, written
+``engine@label:name=value``.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +23,17 @@ class Variant:
         engine: the engine's name.
         settings: those that differ from the engine's defaults, sorted by name; so that two
             variants are equal exactly if they run the same.
+        label: what else tells it from others, known to who runs it.
     """
 
     engine: str
     settings: tuple[tuple[str, Any], ...] = ()
+    label: str = ""
 
     def __str__(self) -> str:
+        who = f"{self.engine}@{self.label}" if self.label else self.engine
         written = ",".join(f"{name}={_written(value)}" for name, value in self.settings)
-        return f"{self.engine}:{written}" if written else self.engine
+        return f"{who}:{written}" if written else who
 
     @property
     def all_settings(self) -> dict[str, Any]:

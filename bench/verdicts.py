@@ -1,12 +1,58 @@
-"""What the numbers of a run mean: rows, ratios, and a sentence for each comparison."""
+"""What the numbers of a run mean: faster or slower, more or less, and how sure that is."""
 
 from __future__ import annotations
 
-import math
-import statistics
+import statistics as averages
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from bench.results import Case, Comparison, Run
+from bench import statistics
+from bench.results import Case, Comparison, Options, Run, TimeSet
+from bench.statistics import Word
+
+WAITING = 0.01  # of a duration: what is not computing even in a program's best round
+PARALLEL = 0.05
+
+
+@dataclass(frozen=True)
+class Time:
+    """How a candidate's time stands to its baseline's.
+
+    Attributes:
+        word: the verdict.
+        ratio: of seconds, over all sets; below 1 is faster.
+        low, high: the ends of the confidence interval; where ``sure`` is False, there are
+            too few sets for one, and these are the smallest and the largest ratio of a set.
+        sets: how many there are.
+        more: how many more would probably decide; None where nothing is known of that, or
+            it is decided.
+        clock: what was compared: seconds of the "processor", or of the "wall" where a
+            program waits or computes on several cores.
+    """
+
+    word: Word
+    ratio: float
+    low: float
+    high: float
+    sure: bool
+    sets: int
+    more: int | None
+    clock: Literal["processor", "wall"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """An exact figure that differs: bytes before and after."""
+
+    figure: str
+    before: int
+    after: int
+
+    @property
+    def difference(self) -> int:
+        """Bytes more; negative for less."""
+        return self.after - self.before
 
 
 @dataclass(frozen=True)
@@ -15,15 +61,13 @@ class Row:
 
     Attributes:
         baseline: the case it is compared with; itself for the baseline.
-        ratio: the median of the ratios of the sets; None where either has no times.
-        spread: the smallest and the largest of these.
+        time: None where either has no times, and for the baseline.
         compared: whether there is anything beside it.
     """
 
     case: Case
     baseline: Case
-    ratio: float | None
-    spread: tuple[float, float] | None
+    time: Time | None
     compared: bool = True
 
     @property
@@ -32,30 +76,118 @@ class Row:
         return self.case.key == self.baseline.key
 
     @property
+    def changes(self) -> list[Change] | None:
+        """The exact figures that differ from the baseline's; None where there are none."""
+        return changes(self.case.figures, self.baseline.figures)
+
+    @property
     def effect(self) -> float:
         """How far memory is from the baseline's, in arrays: for putting the largest first."""
-        ours, theirs = self.case.memory, self.baseline.memory
-        if ours is None or theirs is None or self.is_baseline:
-            return 0.0
-        cycles = abs(_cycle(self.case) - _cycle(self.baseline))
-        most = max(abs(ours.peak - theirs.peak), abs(ours.held - theirs.held), cycles)
+        telling = [c for c in self.changes or [] if c.figure in ("peak", "held", "cycle")]
+        most = max((abs(c.difference) for c in telling), default=0)
         return most / self.case.array_bytes
 
 
-def set_ratios(case: Case, baseline: Case) -> list[float]:
-    """The ratio of total seconds in each set that both have: the median over its rounds.
+@dataclass(frozen=True)
+class Noise:
+    """What the baseline against itself shows, over the pairs of fresh processes of a run.
 
-    The rounds of a set were interleaved, so they are paired; medians are taken of
-    logarithms, so that exchanging the two turns a ratio into its inverse.
+    Attributes:
+        low, high: the interval of the ratio, which is 1 in truth; with ``sure`` False the
+            smallest and the largest ratio.
+        scatter: the standard deviation of one pair's ratio, as a fraction.
     """
-    others = {times.number: times.total for times in baseline.times}
-    found = []
-    for times in case.times:
-        pairs = zip(times.total, others.get(times.number, []), strict=False)
-        logs = [math.log(a / b) for a, b in pairs if a > 0 and b > 0]
-        if logs:
-            found.append(math.exp(statistics.median(logs)))
-    return found
+
+    ratio: float
+    low: float
+    high: float
+    sure: bool
+    scatter: float
+    pairs: int
+
+
+def changes(after: dict[str, int] | None, before: dict[str, int] | None) -> list[Change] | None:
+    """The figures that differ, the most telling first; None where either is missing."""
+    if after is None or before is None:
+        return None
+    pairs = [(name, before[name], count) for name, count in after.items() if name in before]
+    return [Change(name, b, a) for name, b, a in pairs if a != b]
+
+
+def _clock(sets: Sequence[TimeSet]) -> Literal["processor", "wall"]:
+    """Which seconds to compare.
+
+    Those of the processor leave out the time in which others had it, which is much of the
+    noise of a busy machine. But they also leave out what a program waits for, and count
+    several cores several times. A program that never waits has rounds in which both agree.
+    """
+    idle = [
+        (wall - cpu) / wall
+        for times in sets
+        for wall, cpu in zip(times.total, times.cpu, strict=True)
+        if wall > 0
+    ]
+    if not idle or min(idle) > WAITING or averages.median(idle) < -PARALLEL:
+        return "wall"
+    return "processor"
+
+
+def _logs(candidate: Sequence[TimeSet], baseline: Sequence[TimeSet], clock: str) -> list[float]:
+    """The logarithm of the ratio in each set that both have."""
+
+    def seconds(times: TimeSet) -> list[float]:
+        return times.cpu if clock == "processor" else times.total
+
+    others = {times.number: seconds(times) for times in baseline}
+    found = [
+        statistics.paired(seconds(times), others[times.number])
+        for times in candidate
+        if times.number in others
+    ]
+    return [log for log in found if log is not None]
+
+
+def time(candidate: Case, baseline: Case, options: Options) -> Time | None:
+    """The verdict on a candidate's time; None where there is no set with times of both."""
+    clock = max((_clock(candidate.times), _clock(baseline.times)))  # "wall" if either
+    logs = _logs(candidate.times, baseline.times, clock)
+    if not logs:
+        return None
+    n = len(logs)
+    found = statistics.interval(logs, options.alpha)
+    if found is None:
+        centre = averages.median(statistics.walsh(logs))
+        ends = statistics.ratio(min(logs)), statistics.ratio(max(logs))
+        missing = statistics.fewest(options.alpha) - n
+        return Time("inconclusive", statistics.ratio(centre), *ends, False, n, missing, clock)
+    word = statistics.judge(found, options.effect)
+    more = None
+    if word == "inconclusive":
+        more = statistics.more_values(found, n, options.effect)
+    ends = statistics.ratio(found.low), statistics.ratio(found.high)
+    return Time(word, statistics.ratio(found.estimate), *ends, True, n, more, clock)
+
+
+def noise(run: Run) -> Noise | None:
+    """The run's own noise floor; None where nothing was timed twice."""
+    twice = [case for case in run.cases if case.again and not case.failure]
+    logs = [
+        log
+        for case in twice
+        for log in _logs(case.again, case.times, _clock([*case.times, *case.again]))
+    ]
+    if not logs:
+        return None
+    found = statistics.interval(logs, 1 - run.options.confidence)
+    scatter = averages.stdev(logs) if len(logs) > 1 else abs(logs[0])
+    if found is None:
+        centre, low, high = averages.median(logs), min(logs), max(logs)
+    else:
+        centre, low, high = found.estimate, found.low, found.high
+    ends = statistics.ratio(low), statistics.ratio(high)
+    return Noise(
+        statistics.ratio(centre), *ends, found is not None, statistics.ratio(scatter) - 1, len(logs)
+    )
 
 
 def rows(run: Run, comparison: Comparison) -> list[Row]:
@@ -63,19 +195,11 @@ def rows(run: Run, comparison: Comparison) -> list[Row]:
     baseline = run.case(comparison.workload, comparison.size, comparison.baseline)
     if baseline is None:
         return []
-    found = []
-    for variant in [comparison.baseline, *comparison.candidates]:
+    found = [Row(baseline, baseline, None)]
+    for variant in comparison.candidates:
         case = run.case(comparison.workload, comparison.size, variant)
-        if case is not None:
-            ratios = set_ratios(case, baseline)
-            found.append(
-                Row(
-                    case,
-                    baseline,
-                    statistics.median(ratios) if ratios else None,
-                    (min(ratios), max(ratios)) if ratios else None,
-                )
-            )
+        if case is not None and case.key != baseline.key:
+            found.append(Row(case, baseline, time(case, baseline, run.options)))
     return sorted(found, key=lambda row: (not row.is_baseline, -row.effect))
 
 
@@ -88,6 +212,11 @@ def ordered(run: Run) -> list[tuple[Comparison, list[Row]]]:
     )
 
 
+def candidates(run: Run) -> list[Row]:
+    """Every candidate beside its baseline, in the order of `ordered`."""
+    return [row for _, found in ordered(run) for row in found if not row.is_baseline]
+
+
 def lone(run: Run) -> list[Case]:
     """Cases that no comparison shows."""
     shown = {row.case.key for comparison in run.comparisons for row in rows(run, comparison)}
@@ -96,125 +225,4 @@ def lone(run: Run) -> list[Case]:
 
 def alone(case: Case) -> Row:
     """A case with nothing beside it."""
-    return Row(case, case, None, None, compared=False)
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes for people: exact below 10 kB, then in powers of 1000."""
-    if abs(count) < 10_000:
-        return f"{count:,} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if abs(value) < 999.95:  # what rounds to 1000.0 is 1.0 of the next
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} TB"
-
-
-def arrays_text(count: int, array_bytes: int) -> str:
-    """Bytes in arrays of the workload's size."""
-    return f"{count / array_bytes:.2f}"
-
-
-def sentence(row: Row) -> str:
-    """What a candidate costs beside its baseline, in words; bytes are exact."""
-    ours, base = row.case, row.baseline
-    name = f"{ours.variant} on {ours.workload} x {ours.size:,}"
-    if ours.failure:
-        return f"{name}: not measured ({ours.failure.stage}: {ours.failure.message})."
-    if base.failure:
-        return f"{name}: nothing to compare with, the baseline failed ({base.failure.message})."
-    if ours.memory is None or base.memory is None or ours.cycles is None or base.cycles is None:
-        return f"{name}: no memory figures to compare."
-    parts = []
-    if ours.cycles.bytes != base.cycles.bytes:
-        more, less = sorted((ours, base), key=_cycle, reverse=True)
-        assert more.cycles is not None
-        few, many = _apart(_cycle(less), _cycle(more))
-        parts.append(
-            f"{less.variant} leaves {few} in reference cycles where {more.variant} leaves "
-            f"{many} in {more.cycles.objects:,} objects"
-        )
-    figures = _figures(ours), _figures(base)
-    for what in figures[0]:
-        mine, its = figures[0][what], figures[1][what]
-        if mine != its and (what in ("peak", "held") or not parts):
-            new, old = _apart(mine, its)
-            parts.append(
-                f"{what} {new} instead of {old} ({_signed(mine - its, ours.array_bytes)} arrays)"
-            )
-    return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
-
-
-def _figures(case: Case) -> dict[str, int]:
-    """The exact figures of a case by name, the most telling first."""
-    memory, cycles = case.memory, case.cycles
-    assert memory is not None
-    assert cycles is not None
-    return {
-        "peak": memory.peak,
-        "held": memory.held,
-        "peak of the forward": memory.forward,
-        "peak of the backward": memory.backward,
-        "held when every name is dropped": cycles.dropped,
-        "leaked": cycles.leaked,
-    }
-
-
-def _apart(a: int, b: int) -> tuple[str, str]:
-    """Two different numbers of bytes as texts that differ."""
-    texts = bytes_text(a), bytes_text(b)
-    return texts if texts[0] != texts[1] else (f"{a:,} B", f"{b:,} B")
-
-
-def _signed(difference: int, array_bytes: int) -> str:
-    return f"{difference / array_bytes:+.2f}"
-
-
-def _cycle(case: Case) -> int:
-    return case.cycles.bytes if case.cycles else 0
-
-
-def surprises(case: Case) -> list[str]:
-    """What about a case's memory is not as it should be: sentences."""
-    found = []
-    memory, predicted, cycles = case.memory, case.predicted, case.cycles
-    if memory is not None and predicted is not None and cycles is not None:
-        measured = {
-            "forward": memory.forward,
-            "backward": memory.backward,
-            "peak": memory.peak,
-            "held": memory.held,
-            "dropped": cycles.dropped,
-        }
-        for name, value in measured.items():
-            expected = getattr(predicted, name)
-            if value != expected:
-                found.append(
-                    f"{name} is {value:,} bytes where {expected:,} were predicted "
-                    f"({_signed(value - expected, case.array_bytes)} arrays)"
-                )
-    if case.allocations and not case.deterministic:
-        found.append("its passes disagree, so its bytes are not deterministic")
-    if cycles is not None and cycles.leaked:
-        found.append(f"{cycles.leaked:,} bytes are alive even after a collection")
-    return found
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration for people: three digits, in the unit that suits it."""
-    for unit, scale in (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)):
-        if seconds < scale * 999.5:  # what rounds to 1000 is 1 of the next
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds:.3g} s" if seconds < 999.5 else f"{seconds:,.0f} s"
-
-
-def ratio_text(row: Row) -> str:
-    """The ratio of times with the spread of the sets, to the digits that these support."""
-    if row.ratio is None or row.spread is None:
-        return "-"
-    if row.is_baseline:
-        return "1"
-    low, high = row.spread
-    digits = 2 if high - low < 0.2 else 1
-    return f"{row.ratio:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    return Row(case, case, None, compared=False)

@@ -33,13 +33,17 @@ class Bench:
         # The engine under test may live elsewhere; the harness is this one.
         if case.get("engine_path"):
             _import_engine_from(case["engine_path"])
-        from bench import engines, workloads
+        from bench import engines, layout, workloads
         from bench.program import program, sources
 
         adapter = engines.get(case["engine"]).make(**case["settings"])
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
+        if case.get("place") is not None:  # after the imports, before the first array
+            from bench.meters import time  # noqa: F401
+
+            layout.settle(case["place"])
         data = sources(workload, case["size"], case["seed"])
         small = sources(workload, min(case["size"], 8), case["seed"])
         self.make = partial(program, workload, adapter, data)
@@ -136,7 +140,12 @@ def _import_engine_from(folder: str) -> None:
         ImportError: there is none.
     """
     sys.path.insert(0, folder)
-    import engine
+    try:
+        import engine
+    except Exception as error:
+        raise ImportError(
+            f"this engine does not import ({type(error).__name__}: {error})"
+        ) from error
 
     found = Path(engine.__file__ or "").resolve()
     if not found.is_relative_to(Path(folder).resolve()):

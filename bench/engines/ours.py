@@ -20,9 +20,15 @@ class Ours:
         self.records = settings.get("enable_backprop", True)
 
     def using(self) -> ExitStack:
-        """Set each setting; the stack undoes that."""
+        """Set each setting; the stack undoes that.
+
+        Raises:
+            ValueError: the engine, which may be an earlier one, lacks one.
+        """
         stack = ExitStack()
         for name, value in self.settings.items():
+            if not hasattr(engine.Config, name):
+                raise ValueError(f"this engine has no setting {name}")
             stack.enter_context(engine.using_config(name, value))
         return stack
 
@@ -54,7 +60,7 @@ ENGINE = Engine(
     meaning="the define-by-run engine of this repository",
     settings=tuple(
         Setting(f.name, f.default, f.metadata["values"], f.metadata["meaning"])
-        for f in fields(engine.Settings)
+        for f in (fields(engine.Settings) if hasattr(engine, "Settings") else ())
     ),
     make=Ours,
 )

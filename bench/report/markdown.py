@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 
-from bench import verdicts
+from bench import sentences, verdicts
 from bench.report.text import markdown as _text
-from bench.results import Case, Run
-from bench.verdicts import Row, arrays_text, bytes_text
+from bench.results import Case, Options, Run
+from bench.verdicts import Row
+from bench.wording import arrays_text, bytes_text, percent, seconds_text
 
 TOP = 8
 
@@ -18,20 +19,26 @@ def render(run: Run) -> str:
     failed = [case for case in run.cases if case.failure]
     if failed:
         parts.append("## Not measured\n\n" + "\n".join(map(_failure, failed)))
-    surprised = [f"- {_name(c)}: {s}" for c in run.cases for s in verdicts.surprises(c)]
+    surprised = [f"- {_name(c)}: {s}" for c in run.cases for s in sentences.surprises(c)]
     if surprised:
         parts.append("## Not as predicted\n\n" + "\n".join(surprised))
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
     candidates.sort(key=lambda row: -row.effect)
     if candidates:
-        said = [f"- {_text(verdicts.sentence(row))}" for row in candidates[:TOP]]
+        said = [f"- {_text(sentences.sentence(row))}" for row in candidates[:TOP]]
         parts.append("## The largest effects on memory\n\n" + "\n".join(said))
+    if any(case.times for case in run.cases):
+        noise = sentences.noise_text(run)
+        parts.append(noise[0].upper() + noise[1:])
     for comparison, rows in pairs:
         title = f"{_text(comparison.workload)} &times; {comparison.size:,}"
-        parts.append(_folded(title, _table(rows)))
+        parts.append(_folded(title, _table(rows, run.options)))
     parts += [
-        *[_folded(_name(case), _table([verdicts.alone(case)])) for case in verdicts.lone(run)],
+        *[
+            _folded(_name(case), _table([verdicts.alone(case)], run.options))
+            for case in verdicts.lone(run)
+        ],
         _folded("Exact, resident and sampled memory side by side", _three_views(run)),
         _folded("How to read this", _legend(run)),
         _folded("Environment and self-tests", _environment(run)),
@@ -42,7 +49,7 @@ def render(run: Run) -> str:
 def _summary(run: Run) -> str:
     measured = [case for case in run.cases if case.memory or case.times]
     predicted = [case for case in measured if case.predicted and case.memory]
-    equal = [case for case in predicted if not verdicts.surprises(case)]
+    equal = [case for case in predicted if not sentences.surprises(case)]
     repeated = [case for case in measured if case.deterministic]
     lines = [
         f"{len(measured)} cases measured, {sum(1 for c in run.cases if c.failure)} failed"
@@ -61,7 +68,7 @@ def _summary(run: Run) -> str:
     return " ".join(lines)
 
 
-def _table(rows: list[Row]) -> str:
+def _table(rows: list[Row], options: Options) -> str:
     first = rows[0].case
     lines = [
         f"1 array = {bytes_text(first.array_bytes)}; collector {_text(first.collector)}",
@@ -74,7 +81,9 @@ def _table(rows: list[Row]) -> str:
     for row in rows:
         lines.append("| " + " | ".join(_cells(row)) + " |")
         if not row.is_baseline:
-            said.append(f"- {_text(verdicts.sentence(row))}")
+            said.append(f"- {_text(sentences.sentence(row))}")
+            if row.time is not None and row.time.sure:
+                said.append(f"- {_text(sentences.time_sentence(row, options))}")
     return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")
 
 
@@ -86,10 +95,10 @@ def _cells(row: Row) -> list[str]:
     peak = case.predicted.peak if case.predicted else None
     return [
         name,
-        _seconds(case.seconds),
+        sentences.median_text(case),
         _seconds(forward),
         _seconds(backward),
-        verdicts.ratio_text(row),
+        sentences.ratio_text(row) + (f" {row.time.word}" if row.time and row.time.sure else ""),
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
@@ -136,8 +145,11 @@ def _legend(run: Run) -> str:
             "- `median`: seconds of one run of the workload: forward, backward, and the step of "
             "gradient descent where there is one. Absolute times are this machine's, on this "
             "day: do not compare them with another run's.",
-            f"- `ratio`: to the baseline's median, the median of {options.sets} sets of fresh "
-            "processes, with the smallest and the largest of them. It carries no verdict.",
+            "- `ratio`: of the time to the baseline's, over sets of fresh processes, with its "
+            f"{percent(options.confidence)} interval and verdict; in brackets the smallest and "
+            "the largest of too few sets for an interval. An interval beyond "
+            f"{percent(options.effect)} is faster or slower, one within it the same; "
+            "processor seconds are compared, but wall seconds where a program waits.",
             "- `peak`, `held`, `cycle`: bytes of array data, exact, with the collector off; "
             "inputs included. `held`: at the end, with inputs and result. `cycle`: when every "
             "name is dropped, what only the collector can free, and in how many `objects`.",
@@ -172,7 +184,7 @@ def _environment(run: Run) -> str:
 
 
 def _seconds(seconds: list[float]) -> str:
-    return verdicts.seconds_text(statistics.median(seconds)) if any(seconds) else "-"
+    return seconds_text(statistics.median(seconds), 2) if any(seconds) else "-"
 
 
 def _amount(count: int | None, case: Case) -> str:

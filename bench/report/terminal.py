@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-
 from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from bench import verdicts
+from bench import sentences, verdicts
 from bench.report.text import plain
 from bench.results import Case, Run
-from bench.verdicts import Row, arrays_text, bytes_text
+from bench.verdicts import Row
+from bench.wording import arrays_text, bytes_text, percent
 
 
 def escape(text: str) -> str:
@@ -29,14 +28,17 @@ def show(run: Run, console: Console) -> None:
         _table(f"{comparison.workload} x {comparison.size:,}", rows, console)
         for row in rows:
             if not row.is_baseline:
-                console.print(f"  {escape(verdicts.sentence(row))}", highlight=False)
+                console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
+                if row.time is not None and row.time.sure:
+                    words = sentences.time_sentence(row, run.options)
+                    console.print(f"  {escape(words)}", highlight=False)
         console.print()
     lone = verdicts.lone(run)
     for case in lone:
         _table(f"{case.workload} x {case.size:,}", [verdicts.alone(case)], console)
         console.print()
     for case in run.cases:
-        for surprise in verdicts.surprises(case):
+        for surprise in sentences.surprises(case):
             console.print(f"[yellow]not as predicted[/]: {escape(case.title)}: {surprise}")
         if case.failure:
             console.print(
@@ -45,6 +47,8 @@ def show(run: Run, console: Console) -> None:
             )
     if not run.finished:
         console.print("This run was not finished; gradmeter run --resume goes on with it.")
+    if any(case.times for case in run.cases):
+        console.print(sentences.noise_text(run), highlight=False)
     if run.cases:
         console.print(_legend(run), highlight=False)
 
@@ -60,7 +64,7 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
         pad_edge=False,
     )
     table.add_column("variant", overflow="fold", min_width=16)
-    for name in ("median", "ratio", "peak", "held", "cycle", "predicted", "resident\nsampled"):
+    for name in ("median", "ratio", "peak", "held", "cycle", "pre-\ndicted", "resident\nsampled"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*["\n".join(map(escape, cell.split("\n"))) for cell in _cells(row)])
@@ -70,7 +74,6 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
 def _cells(row: Row) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
     name = plain(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
-    seconds = case.seconds
     resident = "-"
     if case.residency is not None:
         sampled = case.residency.sampled
@@ -78,14 +81,22 @@ def _cells(row: Row) -> list[str]:
         resident += "\n" + ("-" if sampled is None else bytes_text(sampled))
     return [
         name,
-        verdicts.seconds_text(statistics.median(seconds)) if seconds else "-",
-        verdicts.ratio_text(row).replace(" (", "\n("),
+        sentences.median_text(case),
+        _ratio(row),
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
         _prediction(case),
         resident,
     ]
+
+
+def _ratio(row: Row) -> str:
+    text = sentences.ratio_text(row).replace(" ", "\n")
+    if row.time is None:
+        return text
+    # Where an interval is not to be had, nobody has looked for a verdict.
+    return f"{text}\n{row.time.word if row.time.sure else 'no verdict'}"
 
 
 def _amount(count: int | None, case: Case) -> str:
@@ -97,15 +108,17 @@ def _amount(count: int | None, case: Case) -> str:
 def _prediction(case: Case) -> str:
     if case.predicted is None or case.memory is None:
         return "-"
-    if not verdicts.surprises(case):
+    if not sentences.surprises(case):
         return "equal"
-    return f"{arrays_text(case.predicted.peak, case.array_bytes)}\nnot equal"
+    return f"{arrays_text(case.predicted.peak, case.array_bytes)}\ndiffers"
 
 
 def _legend(run: Run) -> str:
     return (
-        "median: seconds of forward, backward and step. ratio: to the baseline, median over "
-        f"{run.options.sets} sets of fresh processes (smallest-largest); no verdict yet. "
+        "median: seconds of forward, backward and step. ratio: of the time to the "
+        f"baseline's, over sets of fresh processes, with its {percent(run.options.confidence)} "
+        "interval in parentheses, or in brackets the smallest and largest of too few sets "
+        f"for one. Effects within {percent(run.options.effect)} count as the same. "
         "peak, held (with inputs and result), cycle (what only the collector frees): exact "
         "bytes of array data, and in arrays. predicted: derived by hand. resident: pages, "
         "within the larger of 512 kB and 1%; sampled: what memory_profiler saw of them."

@@ -125,6 +125,8 @@ seconds = st.floats(0, 1e9)
 NARROW = {
     **dict.fromkeys(("size", "array_bytes", "cores", "loops", "sets", "min_rounds"), positive),
     **dict.fromkeys(("budget", "limit"), st.floats(0.001, 86_400)),
+    "effect": st.floats(0.001, 10),
+    "confidence": st.floats(0.5, 0.9999),
 }
 
 
@@ -147,8 +149,9 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 
 def parts_of(kind: type[msgspec.Struct]) -> dict[str, st.SearchStrategy[Any]]:
     """Any value for each field, the marks of the file apart."""
+    narrow = {**NARROW, "seconds": st.floats(0, 86_400)} if kind is Options else NARROW
     return {
-        f.name: NARROW[f.name] if f.name in NARROW else any_of(f.type)
+        f.name: narrow[f.name] if f.name in narrow else any_of(f.type)
         for f in msgspec.structs.fields(kind)
         if f.name not in ("format", "version")
     }

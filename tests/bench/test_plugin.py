@@ -12,6 +12,8 @@ import pytest
 
 from bench import results
 
+from .command import gradmeter
+
 SUITE = """
     from bench.plugin import cases
 
@@ -27,15 +29,13 @@ ONE = """
         measure(question)
 """
 # One set is enough to see how figures travel.
-CONFTEST = "import bench.plugin\nbench.plugin.SETS = 1\n"
-QUICK = ("--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2")
+QUICK = ("--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2", "--bench-sets=1")
 OUT = "reports/latest/run.json"
 
 
 @pytest.fixture
 def suite(pytester, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_suite=SUITE)
     return pytester
 
@@ -43,7 +43,6 @@ def suite(pytester, monkeypatch):
 @pytest.fixture
 def one(pytester, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_suite=ONE)
     return pytester
 
@@ -245,3 +244,68 @@ def test_the_suites_modules_run_as_smoke_tests(pytestconfig):
     )
     assert done.returncode == 0, done.stdout
     assert "54 passed" in done.stdout
+
+
+def gated(suite, *arguments):
+    done = suite.runpytest_subprocess(*QUICK, "-k", "16-", *arguments)
+    return done, done.stdout.str()
+
+
+def test_gates_fail_the_session_on_one_screen_after_our_table(suite):
+    done, _ = gated(suite)
+    made = gradmeter("baseline", suite.path / "reports/latest", "--out", suite.path / "b.json")
+    assert made.returncode == 0, made.stderr
+    done, text = gated(suite, "--bench-against=b.json")
+    assert done.ret == 0
+    assert "passed: peak>0 held>0 cycle>0; 2 cases compared" in text
+    baseline = suite.path / "b.json"
+    baseline.write_text(
+        baseline.read_text().replace('"cycle":640', '"cycle":8').replace(":768", ":767")
+    )
+    done, text = gated(suite, "--bench-against=b.json")
+    assert done.ret == 1
+    done.assert_outcomes(passed=2, deselected=2)  # the tests themselves are fine
+    assert "gate failed: cycle>0: squares-3 x 16 engine:output_references=strong" in text
+    assert "gate failed: peak>0" in text
+    done, text = gated(suite, "--bench-against=b.json", "--bench-fail-on=peak>1%")
+    assert done.ret == 0
+    done, text = gated(suite, "--bench-fail-on=peak<=700B")
+    assert done.ret == 1
+    assert "68 B over it" in text
+
+
+def test_a_first_session_passes_without_a_baseline(suite):
+    done, text = gated(suite, "--bench-against=none.json")
+    assert done.ret == 0
+    assert "there is no baseline" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--bench-fail-on=peak>"], "--bench-fail-on 'peak>' does not parse at the end"),
+        (["--bench-fail-on=peak>0"], "--bench-against FILE"),
+        (["--bench-fail-on=slower"], "--bench-sets 8"),
+        (["--bench-sets=0"], "--bench-sets 0"),
+    ],
+)
+def test_gates_that_could_never_fail_are_refused_before_anything_is_measured(
+    suite, arguments, says
+):
+    done = suite.runpytest_subprocess(*QUICK[:-1], *arguments)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert says in done.stderr.str()
+    assert not (suite.path / "reports").exists()
+
+
+def test_gates_without_measurements_say_that_they_judged_nothing(suite):
+    done = suite.runpytest_subprocess("--bench-fail-on=peak<=1B", "-k", "16-engine and not strong")
+    assert done.ret == 0
+    assert "nothing is judged" in done.stdout.str()
+
+
+def test_a_baseline_that_cannot_be_read_fails_the_session_with_a_sentence(suite):
+    (suite.path / "b.json").write_text("{")
+    done, text = gated(suite, "--bench-against=b.json")
+    assert done.ret == 1
+    assert "cannot be read as a baseline" in text

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 from rich.console import Console
 
-from bench import verdicts
+from bench import sentences
 from bench.report import markdown, terminal
 from bench.results import Allocations, Failure, SelfTest
 
@@ -154,7 +154,7 @@ def test_figures_in_a_terminal_are_never_cut_off():
         case(allocations=[large] * 3, times=[times([0.1] * 2, [0.1] * 2, i) for i in (0, 1)]),
         strong(allocations=[large] * 3, times=slow),  # and its prediction is not met
     )
-    assert verdicts.surprises(found.cases[1])
+    assert sentences.surprises(found.cases[1])
     text = shown(found)
     assert "\u2026" not in text
     for figure in ("888.8 MB", "777.7 MB", "40.0 MB", "41.0 MB", "30.0 MB"):
@@ -214,7 +214,7 @@ def test_an_unfinished_run_says_so(finished):
 def test_a_prediction_that_is_not_met_is_shown_as_such():
     wrong = msgspec.structs.replace(case().predicted, held=5)
     found = run(case(predicted=wrong), strong())
-    assert "not equal" in shown(found)
+    assert "differs" in shown(found)
     assert "24,000,000 bytes where 5 were predicted" in " ".join(shown(found).split())
     assert "24,000,000 bytes where 5 were predicted" in markdown.render(found)
     assert "Of 2 predictions of memory, 1 were equal" in markdown.render(found)

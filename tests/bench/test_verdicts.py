@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from bench import verdicts
-from bench.results import Allocations, Cycles, Failure
-from bench.verdicts import arrays_text, bytes_text, seconds_text
+from bench.results import Allocations, TimeSet
 
-from .run_files import MB, STRONG, WEAK, any_runs, case, counts, run, runs, strong, times
-
-SCALES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18}
-SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-
-
-def value(text: str, units: dict[str, float]) -> float:
-    """What a text of a number and a unit says."""
-    number, unit = text.split()
-    return float(number.replace(",", "")) * units[unit]
+from .run_files import MB, any_runs, case, run, runs, strong
 
 
 def memory(**changes: int) -> list[Allocations]:
@@ -31,67 +20,6 @@ def only(*cases):
     """The candidate's row of a run of two cases."""
     found = run(*cases)
     return verdicts.rows(found, found.comparisons[0])[1]
-
-
-@settings(deadline=None)
-@given(st.integers(-(10**18), 10**18))
-def test_bytes_for_people_are_near_and_below_ten_thousand_exact(count):
-    text = bytes_text(count)
-    if abs(count) < 10_000:
-        assert value(text, SCALES) == count
-        assert "." not in text
-    else:
-        assert abs(value(text, SCALES) - count) <= abs(count) / 20
-
-
-@settings(deadline=None)
-@given(st.integers(10_000, 999 * 10**12))
-def test_bytes_for_people_have_at_most_three_digits_before_the_point(count):
-    assert len(bytes_text(count).split(".")[0]) <= 3
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (1, "1 B"),
-        (-8, "-8 B"),
-        (9_999, "9,999 B"),
-        (10_000, "10.0 kB"),
-        (999_949, "999.9 kB"),
-        (999_950, "1.0 MB"),
-        (999_999, "1.0 MB"),
-        (1_000_000, "1.0 MB"),
-        (-1_500_000, "-1.5 MB"),
-        (999_999_999, "1.0 GB"),
-        (24_000_000, "24.0 MB"),
-    ],
-)
-def test_bytes_text_at_the_edges(count, text):
-    assert bytes_text(count) == text
-
-
-@settings(deadline=None)
-@given(st.floats(1e-10, 1e6))
-def test_seconds_for_people_are_near_and_without_an_exponent(seconds):
-    text = seconds_text(seconds)
-    assert "e" not in text
-    assert value(text, SECONDS) == pytest.approx(seconds, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 ns"), (1e-9, "1 ns"), (0.00123456, "1.23 ms"), (0.99999, "1 s"), (12.345, "12.3 s")],
-)
-def test_seconds_text_at_the_edges(seconds, text):
-    assert seconds_text(seconds) == text
-
-
-def test_arrays_are_bytes_by_the_array_to_two_decimals():
-    assert arrays_text(24 * MB, 8 * MB) == "3.00"
-    assert arrays_text(0, 8) == "0.00"
-    assert arrays_text(24 * MB + 8, 8 * MB) == "3.00"
-    assert arrays_text(10, 8) == "1.25"
 
 
 @any_runs
@@ -125,7 +53,7 @@ def test_a_case_whose_baseline_is_missing_is_shown_alone():
 def test_comparisons_come_with_the_largest_effect_first():
     small = [
         case(workload="a"),
-        strong(workload="a", allocations=memory(peak=41 * MB), cycles=None),
+        strong(workload="a", allocations=memory(peak=41 * MB), cycles=case().cycles),
     ]
     large = [case(workload="b"), strong(workload="b")]
     both = [run(*small), run(*large)]
@@ -137,102 +65,116 @@ def test_comparisons_come_with_the_largest_effect_first():
     assert [c.workload for c, _ in verdicts.ordered(found)] == ["b", "a"]
 
 
-def test_a_ratio_is_that_of_the_sets():
-    halves = case(times=[times([0.02] * 3, [0.02] * 3, 0), times([0.2] * 3, [0.2] * 3, 1)])
-    doubles = strong(times=[times([0.04] * 3, [0.04] * 3, 0), times([0.6] * 3, [0.6] * 3, 1)])
-    row = only(halves, doubles)
-    assert row.spread == (pytest.approx(2), pytest.approx(3))
-    assert 2 <= row.ratio <= 3
-    assert only(halves, strong(times=[])).ratio is None
-    assert only(case(times=[]), doubles).ratio is None
-    assert verdicts.ratio_text(only(halves, strong(times=[]))) == "-"
+def timed(ratios, waiting=0.0):
+    """Two cases whose seconds stand like this, set by set; both wait for so much of a second."""
+
+    def sets(factors):
+        return [
+            TimeSet(
+                number=number,
+                core=0,
+                loops=1,
+                forward=[0.01 * factor + waiting] * 3,
+                backward=[0.0] * 3,
+                step=[0.0] * 3,
+                cpu=[0.01 * factor] * 3,
+            )
+            for number, factor in enumerate(factors)
+        ]
+
+    return case(times=sets([1] * len(ratios))), strong(times=sets(ratios))
 
 
-def test_a_sentence_says_who_leaves_cycles_and_what_is_held():
-    said = verdicts.sentence(only(case(), strong()))
-    for part in (STRONG, "squares-3", "1,000,000", "40.0 MB", "9 objects", "24.0 MB", "+2.00"):
-        assert part in said
-    assert said.index(f"{WEAK} leaves 0 B") < said.index(f"{STRONG} leaves 40.0 MB")
+def verdict(ratios, waiting=0.0, **options):
+    found = run(*timed(ratios, waiting))
+    changed = msgspec.structs.replace(found.options, **{"sets": len(ratios), **options})
+    return verdicts.time(found.cases[1], found.cases[0], changed)
 
 
-def test_a_sentence_is_the_other_way_round_where_the_baseline_is():
-    said = verdicts.sentence(only(strong(), case()))
-    assert f"{WEAK} leaves 0 B" in said
-    assert "held 24.0 MB instead of 40.0 MB (-2.00 arrays)" in said
-
-
-@settings(deadline=None)
-@given(counts, counts, st.sampled_from(["peak", "held"]))
-def test_different_figures_never_read_the_same(mine, its, what):
-    if mine == its:
-        return
-    said = verdicts.sentence(
-        only(case(allocations=memory(**{what: its})), strong(allocations=memory(**{what: mine})))
-    )
-    clause = next(c for c in said.split("; ") if f"{what} " in c)
-    first, second = clause.split(" instead of ")
-    assert first.split(f"{what} ")[-1] != second.split(" (")[0]
-
-
-def test_eight_bytes_of_difference_can_be_read():
-    plain = case()
-    other = case(variant=STRONG, allocations=memory(peak=40 * MB + 8))
-    said = verdicts.sentence(only(plain, other))
-    assert "40.0 MB instead of 40.0 MB" not in said
+def spread(centre, by, count=10):
+    return [centre * (1 + by * (2 * i / (count - 1) - 1)) for i in range(count)]
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("ratios", "word"),
     [
-        {"allocations": memory(forward=33 * MB)},
-        {"allocations": memory(backward=39 * MB)},
-        {"cycles": Cycles(dropped=8, bytes=0, objects=0, types={}, leaked=8)},
+        (spread(1.05, 0.01), "slower"),
+        (spread(0.95, 0.01), "faster"),
+        (spread(1.0, 0.01), "same"),
+        (spread(1.0, 0.10), "inconclusive"),
+        (spread(1.02, 0.01), "inconclusive"),
+        (spread(1.03, 0.005), "slower"),
     ],
 )
-def test_the_same_to_the_byte_is_said_only_where_every_figure_is(changes):
-    same = verdicts.sentence(only(case(), case(variant=STRONG)))
-    assert "the same memory to the byte" in same
-    other = verdicts.sentence(only(case(), case(variant=STRONG, **changes)))
-    assert "the same memory to the byte" not in other
+def test_a_verdict_is_where_the_whole_interval_lies(ratios, word):
+    found = verdict(ratios)
+    assert found.word == word
+    assert found.low <= found.ratio <= found.high
+    assert found.sure
+    if word != "inconclusive":
+        assert found.more is None
 
 
-def test_what_failed_is_said_with_its_reason():
-    broken = Failure("cycles", "crashed", "the worker ended with exit code 1")
-    assert "cycles: the worker ended" in verdicts.sentence(only(case(), strong(failure=broken)))
-    said = verdicts.sentence(only(case(failure=broken), strong()))
-    assert "the baseline failed (the worker ended with exit code 1)" in said
+def test_the_smallest_effect_that_matters_is_an_option():
+    assert verdict(spread(1.05, 0.01), effect=0.1).word == "same"
+    assert verdict(spread(1.01, 0.001), effect=0.005).word == "slower"
 
 
-def test_a_failed_self_test_is_named_only_where_it_is_the_reason():
-    found = run(case(), strong(allocations=[], cycles=None, finished=False), finished=False)
-    said = verdicts.sentence(verdicts.rows(found, found.comparisons[0])[1])
-    assert all(test.passed for test in found.self_tests)
-    assert "self-test failed" not in said
+def test_exchanging_the_two_turns_the_verdict_around():
+    ratios = spread(1.05, 0.02, 12)
+    there, back = verdict(ratios), verdict([1 / r for r in ratios])
+    assert (there.word, back.word) == ("slower", "faster")
+    assert there.ratio == pytest.approx(1 / back.ratio)
+    assert (there.low, there.high) == pytest.approx((1 / back.high, 1 / back.low))
 
 
-def test_what_is_as_predicted_is_no_surprise():
-    assert verdicts.surprises(case()) == verdicts.surprises(strong()) == []
-    assert verdicts.surprises(case(predicted=None)) == []
-    assert verdicts.surprises(case(allocations=[], cycles=None)) == []
+def test_too_few_sets_give_no_verdict_however_clear_they_are():
+    for count in range(1, 8):
+        found = verdict([3.0] * count)
+        assert (found.word, found.sure, found.more) == ("inconclusive", False, 8 - count)
+    assert verdict([3.0] * 8).word == "slower"
+    # Who may look five times needs more for each look.
+    assert verdict([3.0] * 9, sets=9, most_sets=30).word == "inconclusive"
+    assert verdict([3.0] * 10, sets=10, most_sets=40).word == "slower"
 
 
-@pytest.mark.parametrize("what", ["forward", "backward", "peak", "held", "dropped"])
-@pytest.mark.parametrize("by", [-1, 8, 8 * MB])
-def test_every_figure_that_is_not_as_predicted_is_a_surprise_with_both_numbers(what, by):
-    predicted = case().predicted
-    expected = getattr(predicted, what)
-    changed = msgspec.structs.replace(predicted, **{what: expected + by})
-    [said] = verdicts.surprises(case(predicted=changed))
-    assert said.startswith(what)
-    assert f"{expected:,} bytes" in said
-    assert f"{expected + by:,} were predicted" in said
+def test_only_sets_that_both_have_are_compared():
+    base, other = timed([2.0] * 10)
+    later = msgspec.structs.replace(
+        other, times=[msgspec.structs.replace(t, number=t.number + 5) for t in other.times]
+    )
+    found = run(base, later)
+    assert verdicts.time(later, base, found.options).sets == 5
+    assert verdicts.time(strong(times=[]), base, found.options) is None
+    assert verdicts.time(other, case(times=[]), found.options) is None
 
 
-def test_passes_that_disagree_and_leaks_are_surprises():
-    first = case().allocations[0]
-    other = msgspec.structs.replace(first, held=first.held + 8)
-    [said] = verdicts.surprises(case(allocations=[other, first, first]))
-    assert "passes disagree" in said
-    leaky = Cycles(dropped=0, bytes=0, objects=0, types={}, leaked=1234)
-    [said] = verdicts.surprises(case(cycles=leaky))
-    assert "1,234 bytes are alive" in said
+def test_a_program_that_waits_is_compared_by_the_clock_on_the_wall():
+    # Twice the computing and the same waiting: the processor alone would say 2.
+    found = verdict([2.0] * 10, waiting=0.09)
+    assert (found.clock, found.word) == ("wall", "slower")
+    assert found.ratio == pytest.approx((0.02 + 0.09) / (0.01 + 0.09))
+    assert verdict([2.0] * 10).clock == "processor"
+
+
+def test_a_machine_that_takes_the_processor_away_now_and_then_does_not_count_as_waiting():
+    base, other = timed([1.0] * 10)
+    times = [
+        msgspec.structs.replace(t, forward=[0.01 + 0.5 * (i % 2)] * 3)
+        for i, t in enumerate(other.times)
+    ]
+    disturbed = strong(times=times)
+    found = verdicts.time(disturbed, base, run().options)
+    assert found.clock == "processor"
+    assert found.ratio == pytest.approx(1)
+
+
+def test_the_noise_floor_is_what_the_baseline_shows_against_itself():
+    base, other = timed(spread(1.0, 0.05, 8))
+    twice = msgspec.structs.replace(base, again=other.times)
+    found = verdicts.noise(run(twice, strong()))
+    assert found.sure
+    assert found.pairs == 8
+    assert found.low < 1 < found.high
+    assert 0.02 < found.scatter < 0.06
+    assert verdicts.noise(run()) is None

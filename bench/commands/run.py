@@ -1,0 +1,99 @@
+"""Measure, show what was measured, and make a baseline of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import results, session
+from bench.baseline import write_baseline
+from bench.commands.shared import (
+    Budget,
+    Collector,
+    Limit,
+    MinRounds,
+    Out,
+    RunArgument,
+    Seed,
+    Sets,
+    Sizes,
+    Workloads,
+    exit_for,
+    measure,
+    read_options,
+    run_file,
+    show_run,
+)
+from bench.plan import plan
+
+
+def run(
+    workload: Workloads = None,
+    size: Sizes = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An engine and its settings, such as engine:output_references=strong; "
+            "repeat for more. The first is the baseline."
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The variant that the others are compared with.")
+    ] = None,
+    collector: Collector = "on",
+    budget: Budget = 1.5,
+    sets: Sets = 10,
+    min_rounds: MinRounds = 10,
+    limit: Limit = 60.0,
+    seed: Seed = 0,
+    out: Out = session.LATEST,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")
+    ] = False,
+) -> None:
+    """Measure variants of an engine over workloads and sizes: time and exact memory.
+
+    Without options: weak against strong output references over three squares of a million
+    elements. Exit code 3: some cases could not be measured.
+
+    Example:
+      gradmeter run --workload squares-30 --size 10000 --size 1000000
+        --variant engine --variant engine:retain_grad=on
+    """
+    groups, comparisons = plan(
+        workload or ["squares-3"],
+        size or [1_000_000],
+        variant or ["engine", "engine:output_references=strong"],
+        baseline,
+    )
+    options = read_options(
+        collector=collector,
+        seed=seed,
+        sets=sets,
+        budget=budget,
+        min_rounds=min_rounds,
+        limit=limit,
+    )
+    found = measure(groups, comparisons, options, out, resume=resume)
+    show_run(found)
+    typer.echo(f"written: {out / session.RUN_FILE}, {out / session.REPORT_FILE}")
+    exit_for(found)
+
+
+def show(
+    path: RunArgument,
+) -> None:
+    """Print a run that was made earlier."""
+    show_run(results.load(run_file(path)))
+
+
+def baseline(
+    path: RunArgument,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("reports/baseline.json"),
+) -> None:
+    """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
+    found = results.load(run_file(path))
+    count = write_baseline(found, out)
+    typer.echo(f"written: {out}, the exact bytes of {count} cases")

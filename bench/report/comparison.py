@@ -1,0 +1,182 @@
+"""Comparisons for a pull request: the verdict first, and only what changed unfolded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from bench import sentences, verdicts
+from bench.gates import Breach
+from bench.report.text import markdown as _text
+from bench.results import Run, Value
+from bench.verdicts import Row
+
+FORMAT = "gradmeter comparison"
+
+
+class TimeVerdict(Value, frozen=True, kw_only=True):
+    """See bench.verdicts.Time; ``low`` and ``high`` are None where there is no interval."""
+
+    verdict: str
+    ratio: float
+    low: float | None
+    high: float | None
+    sets: int
+    more_sets: int | None
+    clock: str
+
+
+class MemoryVerdict(Value, frozen=True, kw_only=True):
+    """An exact figure: bytes before and after."""
+
+    verdict: Literal["less", "more", "equal"]
+    before: int
+    after: int
+
+
+class Compared(Value, frozen=True, kw_only=True):
+    """One candidate beside its baseline."""
+
+    workload: str
+    size: int
+    baseline: str
+    candidate: str
+    time: TimeVerdict | None
+    memory: dict[str, MemoryVerdict]
+    failure: str | None
+    sentences: list[str]
+
+
+class Document(Value, frozen=True, kw_only=True):
+    """What ``gradmeter compare --json`` prints."""
+
+    format: Literal["gradmeter comparison"] = "gradmeter comparison"
+    version: Literal[1] = 1
+    noise: str
+    revisions: dict[str, str]
+    comparisons: list[Compared]
+    failed_gates: list[dict[str, str]]
+
+
+def said(row: Row, run: Run) -> list[str]:
+    """The sentences on a candidate: memory, then time."""
+    time = [sentences.time_sentence(row, run.options)] if row.time is not None else []
+    return [sentences.sentence(row), *time]
+
+
+def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
+    """The comparisons as JSON has them."""
+    found = Document(
+        noise=sentences.noise_text(run),
+        revisions=run.revisions,
+        comparisons=[_compared(row, run) for row in verdicts.candidates(run)],
+        failed_gates=[{"gate": b.gate, "where": b.where, "what": b.what} for b in failed],
+    )
+    built: dict[str, Any] = msgspec.to_builtins(found)
+    return built
+
+
+def _compared(row: Row, run: Run) -> Compared:
+    time, failure = row.time, row.case.failure or row.baseline.failure
+    before, after = row.baseline.figures or {}, row.case.figures or {}
+    return Compared(
+        workload=row.case.workload,
+        size=row.case.size,
+        baseline=row.baseline.variant,
+        candidate=row.case.variant,
+        time=None
+        if time is None
+        else TimeVerdict(
+            verdict=time.word,
+            ratio=time.ratio,
+            low=time.low if time.sure else None,
+            high=time.high if time.sure else None,
+            sets=time.sets,
+            more_sets=time.more,
+            clock=time.clock,
+        ),
+        memory={
+            name: MemoryVerdict(
+                verdict=_word(after[name] - before[name]), before=before[name], after=after[name]
+            )
+            for name in after
+            if name in before
+        },
+        failure=failure.message if failure else None,
+        sentences=said(row, run),
+    )
+
+
+def _word(difference: int) -> Literal["less", "more", "equal"]:
+    return "more" if difference > 0 else "less" if difference < 0 else "equal"
+
+
+def memory_word(row: Row) -> str:
+    """The verdict on all exact figures of a candidate together."""
+    found = row.changes
+    if found is None:
+        return "not measured"
+    words = {_word(change.difference) for change in found}
+    return " and ".join(sorted(words, reverse=True)) or "equal"
+
+
+def headline(run: Run) -> str:
+    """How many candidates are slower, faster, ...; take more or less memory."""
+    rows = verdicts.candidates(run)
+    times: Counter[str] = Counter(row.time.word for row in rows if row.time is not None)
+    memory = Counter(memory_word(row) for row in rows)
+    order = ("slower", "faster", "inconclusive", "same")
+    parts = [f"{times[word]} {word}" for word in order if times[word]]
+    sizes = [f"{n} {word}" for word, n in sorted(memory.items(), key=lambda kv: kv[0] == "equal")]
+    time = ", ".join(parts) or "no verdicts"
+    return f"time: {time}; memory: {', '.join(sizes) or 'nothing compared'}"
+
+
+def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str:
+    """The comparisons as Markdown.
+
+    Args:
+        failed: the gates that failed; they come first.
+        notes: sentences that belong to the whole.
+    """
+    rows = verdicts.candidates(run)
+    same = [row for row in rows if not _changed(row)]
+    changed = [row for row in rows if _changed(row)]
+    parts = [f"## {_text(headline(run)).capitalize()}"]
+    parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
+    if changed:
+        parts.append(_table(changed))
+        parts.append("\n".join(f"- {_text(s)}" for row in changed for s in said(row, run)))
+    elif rows:
+        parts.append("Nothing changed.")
+    if same:
+        table = (
+            _table(same) + "\n\n" + "\n".join(f"- {_text(s)}" for r in same for s in said(r, run))
+        )
+        parts.append(
+            f"<details><summary>{len(same)} without a change</summary>\n\n{table}\n\n</details>"
+        )
+    if any(case.times for case in run.cases):
+        parts.append(_text(sentences.noise_text(run)))
+    parts += [_text(note) for note in notes]
+    parts += [f"- `{_text(label)}`: {_text(what)}" for label, what in run.revisions.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _changed(row: Row) -> bool:
+    """Whether a reader has to see it: any verdict but the same time and the same bytes."""
+    time = row.time is not None and row.time.word in ("slower", "faster")
+    return time or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| case | baseline | time | | memory |", "| --- | --- | ---: | --- | --- |"]
+    for row in rows:
+        name = f"{row.case.workload} x {row.case.size:,} {row.case.variant}"
+        time = row.time.word if row.time is not None else "-"
+        cells = [name, row.baseline.variant, sentences.ratio_text(row), time, memory_word(row)]
+        lines.append("| " + " | ".join(map(_text, cells)) + " |")
+    return "\n".join(lines)

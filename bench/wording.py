@@ -1,0 +1,83 @@
+"""Numbers as people read them: never a digit more than is known."""
+
+from __future__ import annotations
+
+import math
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes for people: exact below 10 kB, then in powers of 1000."""
+    if abs(count) < 10_000:
+        return f"{count:,} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if abs(value) < 999.95:  # what rounds to 1000.0 is 1.0 of the next
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:,.1f} TB"
+
+
+def apart(a: int, b: int) -> tuple[str, str]:
+    """Two numbers of bytes as texts that differ where the numbers do."""
+    texts = bytes_text(a), bytes_text(b)
+    return texts if texts[0] != texts[1] or a == b else (f"{a:,} B", f"{b:,} B")
+
+
+def arrays_text(count: int, array_bytes: int) -> str:
+    """Bytes in arrays of the workload's size."""
+    return f"{count / array_bytes:.2f}"
+
+
+def signed_arrays(difference: int, array_bytes: int) -> str:
+    """A difference of bytes in arrays, with its sign."""
+    return f"{difference / array_bytes:+.2f}"
+
+
+def seconds_text(seconds: float, digits: int = 3) -> str:
+    """A duration for people, in the unit that suits it."""
+    for unit, scale in (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)):
+        # What rounds to 1000 is 1 of the next.
+        if float(f"{seconds / scale:.{digits}g}") < 1000:
+            return f"{_plain(seconds / scale, digits)} {unit}"
+    return f"{_plain(seconds, digits)} s"
+
+
+def _plain(value: float, digits: int) -> str:
+    """A number to so many significant digits, without an exponent."""
+    if value <= 0:
+        return "0"
+    rounded = float(f"{value:.{digits}g}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(rounded)))
+    return f"{rounded:,.{decimals}f}"
+
+
+def significant(relative: float) -> int:
+    """The digits worth printing of a value that is known to within this fraction of it."""
+    return min(3, max(1, 1 - math.floor(math.log10(max(relative, 1e-9)))))
+
+
+def ratio_digits(low: float, high: float) -> int:
+    """The decimals that an interval of ratios supports: its half width shows in the last."""
+    half = (high - low) / 2
+    return min(4, max(1, -math.floor(math.log10(max(half, 1e-9)))))
+
+
+def ratio_span(found: float, low: float, high: float, sets: int | None = None) -> tuple[str, str]:
+    """A ratio and its ends as texts; ends that are those of a few sets support a digit or two."""
+    digits = ratio_digits(low, high)
+    if sets is not None:
+        digits = min(digits, 1 if sets < 3 else 2)
+    return f"{found:.{digits}f}", span_text(low, high, digits)
+
+
+def span_text(low: float, high: float, digits: int) -> str:
+    """An interval, rounded outwards so that what is printed holds it."""
+    scale = 10.0**digits
+    return (
+        f"{math.floor(low * scale) / scale:.{digits}f}-{math.ceil(high * scale) / scale:.{digits}f}"
+    )
+
+
+def percent(fraction: float) -> str:
+    """A fraction in per cent, without digits that say nothing."""
+    return f"{fraction * 100:.{3 if fraction < 10 else 0}{'g' if fraction < 10 else 'f'}}%"

@@ -1,0 +1,180 @@
+"""Intervals: exact where they can be counted out, and right in simulation whatever the noise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import statistics as averages
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import statistics
+
+ALPHA = 0.01
+values = st.lists(st.floats(-1, 1, allow_nan=False), min_size=8, max_size=24)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+@pytest.mark.parametrize("alpha", [0.5, 0.1, 0.01, 0.0025])
+def test_what_is_left_out_agrees_with_counting_all_choices_of_signs(n, alpha):
+    sums = [
+        sum(rank for rank, positive in enumerate(signs, 1) if positive)
+        for signs in itertools.product((False, True), repeat=n)
+    ]
+    found = statistics.left_out(n, alpha)
+    allowed = Fraction(alpha) / 2 * len(sums)
+    fitting = [c for c in range(max(sums) + 1) if sum(s <= c for s in sums) <= allowed]
+    assert found == (max(fitting) if fitting else None)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.1, 0.05, 0.01, 0.0025, 0.002, 0.0001])
+def test_fewest_is_the_fewest(alpha):
+    n = statistics.fewest(alpha)
+    assert statistics.interval([0.0] * n, alpha) is not None
+    assert statistics.interval([0.0] * (n - 1), alpha) is None
+
+
+@given(values)
+def test_an_interval_holds_its_estimate_and_lies_among_the_values(found):
+    interval = statistics.interval(found, ALPHA)
+    assert min(found) <= interval.low <= interval.estimate <= interval.high <= max(found)
+
+
+@given(values, st.floats(-1, 1))
+def test_it_moves_with_the_values_and_turns_with_their_sign(found, by):
+    one = statistics.interval(found, ALPHA)
+    moved = statistics.interval([v + by for v in found], ALPHA)
+    turned = statistics.interval([-v for v in found], ALPHA)
+    assert moved.estimate == pytest.approx(one.estimate + by, abs=1e-9)
+    assert (turned.low, turned.high) == pytest.approx((-one.high, -one.low), abs=1e-12)
+
+
+@given(values)
+def test_a_smaller_error_makes_it_wider(found):
+    wide, narrow = (statistics.interval(found, alpha) for alpha in (0.01, 0.1))
+    assert wide.low <= narrow.low
+    assert narrow.high <= wide.high
+
+
+@given(st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=9))
+def test_pairing_a_program_with_itself_gives_nothing_and_with_its_double_two(seconds):
+    assert statistics.paired(seconds, seconds) == 0
+    double = [2 * s for s in seconds]
+    assert statistics.paired(double, seconds) == pytest.approx(math.log(2))
+    assert statistics.paired(seconds, double) == pytest.approx(-math.log(2))
+
+
+def test_pairs_without_a_duration_are_left_out():
+    assert statistics.paired([0.0, 2.0], [1.0, 1.0]) == pytest.approx(math.log(2))
+    assert statistics.paired([0.0], [1.0]) is None
+    assert statistics.paired([], [1.0]) is None
+
+
+@given(st.integers(1, 50), st.integers(0, 200))
+def test_looks_grow_from_the_first_to_the_last(first, most):
+    found = statistics.looks(first, most)
+    assert found[0] == first
+    assert found[-1] == max(first, most)
+    assert all(a < b for a, b in itertools.pairwise(found))
+
+
+@settings(max_examples=50)
+@given(st.floats(0.001, 0.2), st.floats(-0.2, 0.2), st.integers(10, 60))
+def test_with_so_many_more_values_it_would_be_decided(half, centre, n):
+    found = statistics.Interval(centre, centre - half, centre + half)
+    word = statistics.judge(found, 0.02)
+    more = statistics.more_values(found, n, 0.02)
+    if word == "inconclusive" and more is not None:
+        narrower = half * math.sqrt(n / (n + more)) * 0.999
+        then = statistics.Interval(centre, centre - narrower, centre + narrower)
+        assert statistics.judge(then, 0.02) != "inconclusive"
+
+
+# The noise of the world: each draws the log ratio of one set, with no effect in it.
+def drifting(rng, state):
+    state["drift"] = state.get("drift", 0.0) + rng.gauss(0, 0.01)
+    return rng.gauss(0, 0.02 * math.exp(state["drift"] * 10))  # a machine that gets louder
+
+
+def heavy_tailed(rng, _):
+    return 0.01 * rng.gauss(0, 1) / max(abs(rng.gauss(0, 1)), 1e-3)  # Cauchy
+
+
+def biased_by_process(rng, _):
+    candidate, baseline = (rng.choice((0.0, 0.0, 0.0, 0.3)) + rng.gauss(0, 0.01) for _ in "ab")
+    return candidate - baseline
+
+
+def quiet_then_busy(rng, state):
+    state["n"] = state.get("n", 0) + 1
+    return rng.gauss(0, 0.005 if state["n"] < 8 else 0.1)
+
+
+NOISES = (drifting, heavy_tailed, biased_by_process, quiet_then_busy)
+TRIALS = 2000
+# Of 2000 trials with a probability of 1%, more than 35 come up once in 2,000 times.
+MOST = 35
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("effect", [0.0, math.log(1.05)])
+def test_coverage_is_what_is_claimed_also_with_several_looks(noise, effect):
+    """An experimenter who looks at every planned number of sets is wrong no more often."""
+    rng = random.Random(repr((noise.__name__, effect)))
+    looks = statistics.looks(10, 40)
+    missed = 0
+    for _ in range(TRIALS // 2):
+        state: dict[str, float] = {}
+        drawn = [effect + noise(rng, state) for _ in range(looks[-1])]
+        intervals = [statistics.interval(drawn[:n], ALPHA / len(looks)) for n in looks]
+        missed += any(not (i.low <= effect <= i.high) for i in intervals)
+    assert missed <= MOST // 2 + 6
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_one_look_covers_too(noise):
+    rng = random.Random(noise.__name__)
+    missed = 0
+    for _ in range(TRIALS):
+        state: dict[str, float] = {}
+        found = statistics.interval([noise(rng, state) for _ in range(10)], ALPHA)
+        missed += not (found.low <= 0 <= found.high)
+    assert missed <= MOST
+
+
+def decided(rng, noise, effect):
+    """The verdict of a comparison as the runner makes it."""
+    looks, drawn, state = statistics.looks(10, 40), [], {}
+    for n in looks:
+        drawn += [effect + noise(rng, state) for _ in range(n - len(drawn))]
+        word = statistics.judge(statistics.interval(drawn, ALPHA / len(looks)), 0.02)
+        if word != "inconclusive":
+            break
+    return word
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_identical_code_is_called_different_in_less_than_one_of_a_hundred(noise):
+    rng = random.Random("false alarms of " + noise.__name__)
+    words = [decided(rng, noise, 0.0) for _ in range(TRIALS // 2)]
+    assert words.count("slower") + words.count("faster") <= 10
+
+
+def test_five_per_cent_are_detected_at_the_scatter_of_a_busy_machine():
+    rng = random.Random(5)
+    words = [
+        decided(rng, lambda r, _: r.gauss(0, 0.025), math.log(1.05)) for _ in range(TRIALS // 4)
+    ]
+    assert words.count("slower") >= 0.95 * len(words)
+    assert "faster" not in words
+
+
+def test_the_estimate_is_near_the_truth_where_a_mean_is_not():
+    rng = random.Random(7)
+    drawn = [0.05 + heavy_tailed(rng, {}) for _ in range(200)]
+    assert abs(statistics.interval(drawn, ALPHA).estimate - 0.05) < 0.01
+    assert averages.median(statistics.walsh(drawn)) == statistics.interval(drawn, ALPHA).estimate
