@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import gates
+from bench import explain, gates
 from bench.gates import Breach, Gate, Key
 from bench.results import Case, Run
 from bench.verdicts import Change, changes
@@ -74,6 +74,15 @@ def judge(
         vanished=vanished,
         unmeasured=unmeasured,
     )
+
+
+def holders(run: Run, breach: Breach) -> str:
+    """What the run knows of who holds the bytes that broke a gate; empty for nothing."""
+    figure = gates.parse(breach.gate).what
+    case = run.case(*breach.key) if breach.key is not None else None
+    if case is None or case.timeline is None:
+        return ""
+    return explain.holders(case.timeline, figure)
 
 
 def _only(

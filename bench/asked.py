@@ -65,7 +65,7 @@ class Asked:
             for gate in self.gates
             if not any(map(gate.matches, keys))
         ]
-        return said + screen.lines(outcome, self.gates, out), outcome.exit_code != 0
+        return said + screen.lines(outcome, self.gates, run, out), outcome.exit_code != 0
 
 
 def read(config: pytest.Config) -> Asked:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench import environment
-from bench.commands import check, compare, listing, run, selftest
+from bench.commands import check, compare, listing, report, run, selftest, trace
 from bench.errors import UsageError
 
 app = typer.Typer(
@@ -42,6 +42,8 @@ app.command()(compare.compare)
 app.command()(check.check)
 app.command("gates")(check.explain)
 app.command()(run.show)
+app.command()(report.report)
+app.command(cls=trace.Command)(trace.trace)
 app.command()(run.baseline)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)

@@ -317,8 +317,9 @@ def _summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -
     terminal.show(state.run, console)
     for option in sorted(_given(config) & _NOT_APPLICABLE.keys()):
         terminalreporter.line(f"{option} does not apply to these cases: {_NOT_APPLICABLE[option]}")
-    terminalreporter.line(f"written: {state.out / session.RUN_FILE}")
-    terminalreporter.line(f"written: {state.out / session.REPORT_FILE}")
+    for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE):
+        if (state.out / name).exists():
+            terminalreporter.line(f"written: {state.out / name}")
 
 
 def _width(terminalreporter: pytest.TerminalReporter) -> int:

@@ -150,6 +150,60 @@ class Failure(Value, frozen=True):
     message: str
 
 
+class Operation(Value, frozen=True, array_like=True):
+    """What one operation did to memory; see bench.meters.timeline."""
+
+    name: str
+    phase: str
+    number: int
+    begin: int
+    end: int
+    before: int
+    peak: int
+    after: int
+    raised: bool
+
+
+class ArrayLife(Value, frozen=True, array_like=True):
+    """One array from its first byte to its last; see bench.meters.timeline."""
+
+    name: str
+    kind: str
+    bytes: int
+    born: int
+    died: int | None
+    early: bool
+    used: int
+    saved: int | None
+    released: int | None
+    retained: int | None
+
+
+class Timeline(Value, frozen=True, kw_only=True):
+    """What every operation did to memory, and when every array lived; see bench.meters.timeline.
+
+    The parts that there are many of are lists of figures, in the order of their fields.
+    """
+
+    operations: list[Operation]
+    arrays: list[ArrayLife]
+    levels: list[int]
+    peaks: list[int]
+    dropped: int
+    leaked: int
+    loop: list[str]
+
+    def __post_init__(self) -> None:
+        """Refuse figures that speak of ticks or intervals that there are not."""
+        end = len(self.levels) - 1
+        if end < 0 or len(self.peaks) != end + 1:
+            raise ValueError("a timeline has a level and a peak for every tick and for its end")
+        if not all(0 <= o.begin <= o.end <= end for o in self.operations):
+            raise ValueError("an operation begins and ends at ticks of its timeline, in order")
+        if not all(-1 <= a.born <= end and 0 <= (a.died or 0) <= end for a in self.arrays):
+            raise ValueError("an array is born and dies in intervals of its timeline")
+
+
 class Case(Value, frozen=True, kw_only=True):
     """A workload at a size in a variant, and every reading of it.
 
@@ -166,6 +220,7 @@ class Case(Value, frozen=True, kw_only=True):
     checked: str = ""
     allocations: list[Allocations] = field(default_factory=list)
     cycles: Cycles | None = None
+    timeline: Timeline | None = None
     collected_peak: int | None = None
     residency: Residency | None = None
     times: list[TimeSet] = field(default_factory=list)
@@ -232,7 +287,8 @@ class Options(Value, frozen=True, kw_only=True):
     """How a run was asked to measure.
 
     Every case is timed in ``sets`` sets, ``budget`` seconds in all of them. An undecided
-    comparison gets more sets, up to ``most_sets``, until ``seconds`` have gone for it.
+    comparison gets more sets, up to ``most_sets``, until ``seconds`` have gone for it, or four
+    times as many where its estimate lies beyond the smallest effect.
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
     as fractions.
     """
@@ -335,9 +391,16 @@ def save(run: Run, path: Path) -> None:
     Raises:
         OSError: it cannot be written; the old one is as it was.
     """
-    text = json.dumps(msgspec.to_builtins(run), ensure_ascii=False, allow_nan=False, indent=1)
+    found = msgspec.to_builtins(run)
+    cases = [_line(case) for case in found.pop("cases")]
+    # One case a line: short, and what changed shows as the lines that changed.
+    text = _line(found)[:-1] + ', "cases": [\n' + ",\n".join(cases) + "\n]}"
     # What a worker said last may be no text in any encoding.
     write(path, text.encode(errors="replace") + b"\n")
+
+
+def _line(found: dict[str, Any]) -> str:
+    return json.dumps(found, ensure_ascii=False, allow_nan=False)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -31,7 +31,9 @@ from bench.sets import Start, Turns, Worker, readings
 from bench.variants import Variant
 
 SAMPLING_INTERVAL = 0.005
+LIKELY = 4  # times the seconds are spent where an effect is likely
 NOISE_PAIRS = 8  # the fewest that make a 99% interval
+MOST_OPERATIONS = 200  # a longer timeline would make up most of the run file
 
 change = msgspec.structs.replace
 
@@ -210,6 +212,10 @@ class Runner:
                 stage = "cycles"
                 cycles = msgspec.convert(worker.ask("cycles"), results.Cycles)
                 case = change(case, cycles=cycles)
+                if variant.engine == "engine":  # the one that tells of its operations
+                    stage = "timeline"
+                    found = worker.ask("timeline", most=MOST_OPERATIONS)["timeline"]
+                    case = change(case, timeline=msgspec.convert(found, results.Timeline | None))
                 if workload.iterations > 1:
                     stage = "memory with the collector on"
                     case = change(case, collected_peak=int(worker.ask("collected")["peak"]))
@@ -250,18 +256,21 @@ class Runner:
         compared = self._compared(group)
         self._loops = None
         variants: Sequence[Variant] = group.variants
+        patience = options.seconds * len(compared)
         number = 0
         for look in options.looks:
             while number < look:
-                spent = self.clock() - began >= options.seconds * len(compared)
-                if number >= options.sets and spent:
+                if number >= options.sets and self.clock() - began >= patience:
                     return
                 self._set(group, variants, number, compared)
                 number += 1
             # Only here, not after every set: each look may err, and their number is planned.
-            variants = self._undecided(group, compared)
-            if not variants:
+            undecided = self._undecided(group, compared)
+            if not undecided:
                 return
+            variants = list(dict.fromkeys(v for pair, _ in undecided for v in reversed(pair)))
+            likely = any(found.beyond(options.effect) for _, found in undecided)
+            patience = options.seconds * len(compared) * (LIKELY if likely else 1)
 
     def _compared(self, group: Group) -> list[tuple[Variant, Variant]]:
         """The pairs of a candidate and its baseline that the run compares in this group."""
@@ -276,17 +285,17 @@ class Runner:
 
     def _undecided(
         self, group: Group, compared: Sequence[tuple[Variant, Variant]]
-    ) -> tuple[Variant, ...]:
-        """Who takes part in the next set: undecided candidates and their baselines."""
-        wanted: dict[Variant, None] = {}
-        for candidate, baseline in compared:
-            cases = self._case(group, candidate), self._case(group, baseline)
-            if any(case.failure for case in cases):
+    ) -> list[tuple[tuple[Variant, Variant], verdicts.Time]]:
+        """The pairs of a candidate and its baseline without a verdict, and what is known."""
+        wanted = []
+        for pair in compared:
+            candidate, baseline = (self._case(group, variant) for variant in pair)
+            if candidate.failure or baseline.failure:
                 continue
-            found = verdicts.time(*cases, self.options)
+            found = verdicts.time(candidate, baseline, self.options)
             if found is not None and found.word == "inconclusive":
-                wanted |= {baseline: None, candidate: None}
-        return tuple(wanted)
+                wanted.append((pair, found))
+        return wanted
 
     def _set(
         self,
@@ -327,8 +336,10 @@ class Runner:
                 case = change(case, failure=lane.failure, times=[], again=[])
             else:
                 case = change(case, times=[*case.times, lane.times(number, self._loops)])
-            self._put(case)
+            self._cases[case.key] = case
         for variant, lane in zip(twin, lanes[len(alive) :], strict=True):
             case = self._case(group, variant)
             if not lane.failure and not case.failure:
-                self._put(change(case, again=[*case.again, lane.times(number, self._loops)]))
+                times = lane.times(number, self._loops)
+                self._cases[case.key] = change(case, again=[*case.again, times])
+        self._save(finished=False)

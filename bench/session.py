@@ -13,8 +13,9 @@ import psutil
 from bench import environment, results
 from bench.errors import UsageError
 from bench.launcher import Process
+from bench.pages import write_page
 from bench.plan import Group, check_fits
-from bench.report import markdown
+from bench.report import extra, markdown
 from bench.results import Comparison, Options, Run
 from bench.revisions import Revision
 from bench.runner import Runner
@@ -22,6 +23,7 @@ from bench.sampler import Sampler
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
+PAGE_FILE = "report.html"  # where the extra "report" is installed
 LATEST = Path("reports/latest")
 
 
@@ -36,6 +38,8 @@ def measure(
     revisions: Sequence[Revision] = (),
 ) -> Run:
     """Measure, writing ``out/run.json`` after every step and ``out/report.md`` at the end.
+
+    With the extra "report", and if the run comes to its end, ``out/report.html`` too.
 
     Args:
         revisions: of the engine, for variants that are labelled with them.
@@ -72,12 +76,16 @@ def measure(
         run=run,
         ways={r.label: {"engine_path": str(r.path)} for r in revisions},
     )
+    (out / PAGE_FILE).unlink(missing_ok=True)  # it would be that of another run
     try:
-        return runner.measure(groups)
+        found = runner.measure(groups)
     finally:  # also of what was measured until Ctrl-C
         with _kept(out / REPORT_FILE):
             report = markdown.render(runner.run)
             results.write(out / REPORT_FILE, report.encode(errors="replace"))
+    if not extra.missing():
+        write_page(found, out / PAGE_FILE)
+    return found
 
 
 def _save(run: Run, out: Path) -> None:

@@ -139,7 +139,7 @@ def more_values(found: Interval, n: int, effect: float) -> int | None:
     return max(1, math.ceil(n * (found.half / clear) ** 2) - n)
 
 
-def looks(first: int, most: int, growth: float = 1.4) -> list[int]:
+def looks(first: int, most: int, growth: float = 1.75) -> list[int]:
     """The numbers of sets at which an undecided comparison is looked at.
 
     Each look may err with the whole probability divided by their number (Bonferroni), so

@@ -40,6 +40,10 @@ class Time:
     more: int | None
     clock: Literal["processor", "wall"]
 
+    def beyond(self, effect: float) -> bool:
+        """Whether the estimate, if not the interval, lies beyond the smallest effect."""
+        return not 1 / (1 + effect) <= self.ratio <= 1 + effect
+
 
 @dataclass(frozen=True)
 class Change:
@@ -95,7 +99,7 @@ class Noise:
     Attributes:
         low, high: the interval of the ratio, which is 1 in truth; with ``sure`` False the
             smallest and the largest ratio.
-        scatter: the standard deviation of one pair's ratio, as a fraction.
+        scatter: by what fraction one pair's ratio is typically off (a standard deviation, robust).
     """
 
     ratio: float
@@ -179,7 +183,8 @@ def noise(run: Run) -> Noise | None:
     if not logs:
         return None
     found = statistics.interval(logs, 1 - run.options.confidence)
-    scatter = averages.stdev(logs) if len(logs) > 1 else abs(logs[0])
+    # The median absolute deviation from 1, scaled to a normal distribution's standard deviation.
+    scatter = 1.4826 * averages.median(map(abs, logs))
     if found is None:
         centre, low, high = averages.median(logs), min(logs), max(logs)
     else:

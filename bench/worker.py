@@ -18,7 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Bench:
         small = sources(workload, min(case["size"], 8), case["seed"])
         self.make = partial(program, workload, adapter, data)
         self.make_small = partial(program, workload, adapter, small)
+        self.make_named = partial(program, _naming(workload, list(data[0])), adapter, data)
         self.adapter, self.workload = adapter, workload
         (gc.enable if case["collector"] == "on" else gc.disable)()
 
@@ -112,6 +113,21 @@ class Bench:
 
         return asdict(cycles.measure(self.run))
 
+    def timeline(self, request: Request) -> dict[str, Any]:
+        """Trace operations and arrays; None where there are more than ``request["most"]``."""
+        from bench.meters.allocations import UnavailableError
+
+        try:
+            from bench.meters import timeline
+
+            for _phase in self.make_small():  # what code is loaded late is loaded now
+                pass
+            found = timeline.measure(self.make_named)
+        except (ImportError, UnavailableError):  # an engine, or a Python, that does not tell
+            return {"timeline": None}
+        most = request.get("most", len(found.operations))
+        return {"timeline": timeline.as_plain(found) if len(found.operations) <= most else None}
+
     def residency(self, _: Request) -> dict[str, Any]:
         """Measure the resident peak; only the first run in a process is meant."""
         from bench.meters import residency
@@ -131,6 +147,18 @@ class Bench:
         from bench.meters import selftest
 
         return {"tests": selftest.run()}
+
+
+def _naming(workload: Any, names: list[str]) -> Any:
+    """The workload, which gives its input variables their names."""
+
+    def function(operations: Any, *inputs: Any) -> Any:
+        for name, x in zip(names, inputs, strict=True):
+            if hasattr(x, "name"):
+                x.name = name
+        return workload.function(operations, *inputs)
+
+    return replace(workload, function=function)
 
 
 def _import_engine_from(folder: str) -> None:

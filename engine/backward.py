@@ -153,9 +153,9 @@ def _sweep(
                     )
                 gx = None  # one reference less: accumulate() looks at their number
                 accumulate(slots, index, gxs, i)
+        gx = gxs = slots = None  # what was added to another is gone before anybody is told
         if observer.watches:
             _tell("after", function, (), [_standing(e, leaves, pending) for e in edges])
-        gx = gxs = slots = None
     return leaves, kept, stale
 
 

@@ -45,7 +45,7 @@ def check(
     before = None if against is None else load_baseline(against)
     gates.check_terms(criteria, [*(case.key for case in found.cases), *(before or {})])
     outcome = judge(found, before, criteria, against)
-    screen = gate.lines(outcome, criteria, path)
+    screen = gate.lines(outcome, criteria, found, path)
     if markdown:
         typer.echo(gate.as_markdown("Memory gate", screen))
     else:

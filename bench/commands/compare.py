@@ -29,6 +29,7 @@ from bench.commands.shared import (
     read_options,
     run_file,
     show_run,
+    tell_written,
 )
 from bench.errors import UsageError
 from bench.plan import Group, plan
@@ -62,16 +63,21 @@ def compare(
         str, typer.Option(help="The smallest effect on time that matters, such as 2%.")
     ] = "2%",
     seconds: Annotated[
-        float, typer.Option(help="Seconds for each comparison that is undecided.", min=0.0)
-    ] = 18.0,
+        float,
+        typer.Option(
+            help="Seconds for each comparison that is undecided; four times as many where its "
+            "estimate lies beyond --effect.",
+            min=0.0,
+        ),
+    ] = 12.0,
     sets: Annotated[
         int, typer.Option(help="Sets of fresh processes after which is looked first.", min=1)
-    ] = 10,
+    ] = 12,
     most_sets: Annotated[
         int, typer.Option(help="Sets after which an undecided comparison stays so.", min=1)
-    ] = 40,
-    budget: Budget = 1.5,
-    min_rounds: MinRounds = 10,
+    ] = 64,
+    budget: Budget = 1.8,
+    min_rounds: MinRounds = 12,
     collector: Collector = "on",
     limit: Limit = 60.0,
     seed: Seed = 0,
@@ -139,7 +145,9 @@ def compare(
         show_run(found)
         for label, meaning in found.revisions.items():
             typer.echo(f"{plain(label)}: {plain(meaning)}")
-        for line in [*notes, comparison.headline(found), *gate.breaches(failed)]:
+        if not notes:
+            tell_written(out)
+        for line in [*notes, comparison.headline(found), *gate.breaches(failed, found)]:
             typer.echo(line)
     if failed:
         raise typer.Exit(1)

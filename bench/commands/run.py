@@ -25,6 +25,7 @@ from bench.commands.shared import (
     read_options,
     run_file,
     show_run,
+    tell_written,
 )
 from bench.plan import plan
 
@@ -78,7 +79,7 @@ def run(
     )
     found = measure(groups, comparisons, options, out, resume=resume)
     show_run(found)
-    typer.echo(f"written: {out / session.RUN_FILE}, {out / session.REPORT_FILE}")
+    tell_written(out)
     exit_for(found)
 
 

@@ -29,7 +29,7 @@ def selftest(
     variant: Annotated[str, typer.Option(help="What is compared with itself.")] = "engine",
     slower: Annotated[str, typer.Option(help="By how much it is slowed.")] = "5%",
     effect: Annotated[str, typer.Option(help="The smallest effect that matters.")] = "2%",
-    seconds: Annotated[float, typer.Option(help="Seconds for each comparison.", min=0.0)] = 18.0,
+    seconds: Annotated[float, typer.Option(help="Seconds for each comparison.", min=0.0)] = 12.0,
 ) -> None:
     """Try the meters on known truth, and the verdicts on a variant against itself.
 
@@ -42,7 +42,7 @@ def selftest(
       gradmeter selftest --comparisons 100
     """
     options = read_options(
-        collector="on", seed=0, sets=10, budget=1.5, min_rounds=10, limit=60.0, most_sets=40,
+        collector="on", seed=0, sets=12, budget=1.8, min_rounds=12, limit=60.0, most_sets=64,
         seconds=seconds, effect=fraction(effect),
     )  # fmt: skip
     names, sizes = workload or ["squares-3", "goldstein_price"], size or [10_000, 100_000]

@@ -122,3 +122,9 @@ def run_file(path: Path) -> Path:
 def show_run(run: Run) -> None:
     """Print a run's tables."""
     terminal.show(run, Console(emoji=False))
+
+
+def tell_written(out: Path) -> None:
+    """Say which files a run has left."""
+    written = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
+    typer.echo(f"written: {', '.join(str(path) for path in written if path.exists())}")

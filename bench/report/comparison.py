@@ -162,7 +162,9 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     if any(case.times for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
     parts += [_text(note) for note in notes]
-    parts += [f"- `{_text(label)}`: {_text(what)}" for label, what in run.revisions.items()]
+    if run.revisions:
+        meanings = [f"- {_text(label)}: {_text(what)}" for label, what in run.revisions.items()]
+        parts.append("\n".join(meanings))
     return "\n\n".join(parts) + "\n"
 
 

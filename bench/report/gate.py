@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import gates
-from bench.against import Outcome
+from bench.against import Outcome, holders
 from bench.gates import Breach, Gate
 from bench.report.text import markdown, plain
-from bench.results import Case
+from bench.results import Case, Run
 from bench.verdicts import Change
 from bench.wording import apart, signed_arrays
 
 MOST = 6  # of a kind; the others are counted
 
 
-def breaches(found: Sequence[Breach], why: Callable[[Breach], str] = lambda _: "") -> list[str]:
-    """Lines for the gates that failed, the worst first.
-
-    Args:
-        why: what the run knows of a breach besides, such as which operation holds it.
-    """
+def breaches(found: Sequence[Breach], run: Run) -> list[str]:
+    """Lines for the gates that failed, the worst first, with what the run knows of them."""
     lines = []
     for breach in found[:MOST]:
         lines.append(plain(f"gate failed: {breach.gate}: {breach.where}"))
         lines.append(plain(f"    {breach.what}"))
-        more = why(breach)
-        if more:
-            lines.append(plain(f"    {more}"))
+        known = holders(run, breach)
+        if known:
+            lines.append(plain(f"    {known}"))
     if len(found) > MOST:
         lines.append(f"and {len(found) - MOST} more failed")
     return lines
@@ -37,11 +33,15 @@ def breaches(found: Sequence[Breach], why: Callable[[Breach], str] = lambda _: "
 def lines(
     outcome: Outcome,
     criteria: Sequence[Gate],
-    run: Path,
-    why: Callable[[Breach], str] = lambda _: "",
+    run: Run,
+    path: Path,
 ) -> list[str]:
-    """The whole screen, the worst first; the last line is the verdict."""
-    found = breaches(outcome.breaches, why)
+    """The whole screen, the worst first; the last line is the verdict.
+
+    Args:
+        path: the run's, for the commands that are named.
+    """
+    found = breaches(outcome.breaches, run)
     for key, reason in outcome.unmeasured[:MOST]:
         found.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:
@@ -54,11 +54,11 @@ def lines(
     )
     found += _changed("good news, less than before", outcome.smaller)
     if outcome.file is not None and (outcome.smaller or outcome.new) and outcome.known:
-        found.append(f"take it over: gradmeter baseline {run} --out {outcome.file}")
+        found.append(f"take it over: gradmeter baseline {path} --out {outcome.file}")
     if outcome.file is not None and not outcome.known:
         found.append(
             f"there is no baseline {outcome.file} yet, so nothing is compared; make one and "
-            f"commit it: gradmeter baseline {run} --out {outcome.file}"
+            f"commit it: gradmeter baseline {path} --out {outcome.file}"
         )
     return [*found, verdict(outcome, criteria)]
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from bench import sentences, verdicts
+from bench.report import prose
 from bench.report.text import markdown as _text
 from bench.results import Case, Options, Run
 from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, percent, seconds_text
+from bench.wording import arrays_text, bytes_text, seconds_text
 
 TOP = 8
 
 
-def render(run: Run) -> str:
-    """Return the report."""
-    parts = ["# What the engine costs", _summary(run)]
+@dataclass(frozen=True)
+class Image:
+    """A picture beside the report: where it is, what it is called, and what it shows."""
+
+    path: str
+    title: str
+    fact: str
+
+
+def render(run: Run, images: Sequence[Image] = ()) -> str:
+    """Return the report; ``images`` are those that were written beside it."""
+    parts = ["# What the engine costs", _summary(run), *map(_image, images)]
     failed = [case for case in run.cases if case.failure]
     if failed:
         parts.append("## Not measured\n\n" + "\n".join(map(_failure, failed)))
@@ -46,26 +59,13 @@ def render(run: Run) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _image(image: Image) -> str:
+    return f"**{_text(image.title)}**\n\n![{_text(image.fact)}]({quote(image.path)})"
+
+
 def _summary(run: Run) -> str:
-    measured = [case for case in run.cases if case.memory or case.times]
-    predicted = [case for case in measured if case.predicted and case.memory]
-    equal = [case for case in predicted if not sentences.surprises(case)]
-    repeated = [case for case in measured if case.deterministic]
-    lines = [
-        f"{len(measured)} cases measured, {sum(1 for c in run.cases if c.failure)} failed"
-        + ("." if run.finished else "; the run was not finished."),
-    ]
-    if predicted:
-        lines.append(
-            f"Of {len(predicted)} predictions of memory, {len(equal)} were equal to the byte."
-        )
-    if any(case.allocations for case in measured):
-        lines.append(f"{len(repeated)} cases are deterministic: every pass the same, to the byte.")
-    bad = [_text(test.name) for test in run.self_tests if not test.passed]
-    if bad:
-        what = "resident" if any(case.allocations for case in run.cases) else "memory"
-        lines.append(f"**Self-test failed ({', '.join(bad)}): {what} figures are left out.**")
-    return " ".join(lines)
+    lines = [_text(line) for line in prose.summary(run)]
+    return " ".join([*lines, *[f"**{_text(line)}**" for line in prose.untrusted(run)]])
 
 
 def _table(rows: list[Row], options: Options) -> str:
@@ -139,48 +139,16 @@ def _three_views(run: Run) -> str:
 
 
 def _legend(run: Run) -> str:
-    options = run.options
     return "\n".join(
-        [
-            "- `median`: seconds of one run of the workload: forward, backward, and the step of "
-            "gradient descent where there is one. Absolute times are this machine's, on this "
-            "day: do not compare them with another run's.",
-            "- `ratio`: of the time to the baseline's, over sets of fresh processes, with its "
-            f"{percent(options.confidence)} interval and verdict; in brackets the smallest and "
-            "the largest of too few sets for an interval. An interval beyond "
-            f"{percent(options.effect)} is faster or slower, one within it the same; "
-            "processor seconds are compared, but wall seconds where a program waits.",
-            "- `peak`, `held`, `cycle`: bytes of array data, exact, with the collector off; "
-            "inputs included. `held`: at the end, with inputs and result. `cycle`: when every "
-            "name is dropped, what only the collector can free, and in how many `objects`.",
-            "- `predicted peak`: derived by hand, in arrays.",
-            "- `resident`: pages of a fresh process, within the larger of 512 kB and 1%.",
-            "- Not counted: what Python objects take, and scratch of native code.",
-        ]
+        f"- {', '.join(f'`{term}`' for term in terms)}: {_text(meaning)}"
+        if terms
+        else f"- {_text(meaning)}"
+        for terms, meaning in prose.legend(run)
     )
 
 
 def _environment(run: Run) -> str:
-    e = run.environment
-    dirty = {True: ", with changes in engine/ or bench/", False: "", None: ""}[e.dirty]
-    lines = [
-        f"- started {_text(e.started)}, gradmeter {_text(e.gradmeter)}, "
-        f"commit {_text(e.commit or 'unknown')}{dirty}",
-        f"- {_text(f'{e.implementation} {e.python} on {e.system}: {e.cpu}')}, {e.cores} cores, "
-        f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
-        f"{e.blas_threads} BLAS thread",
-        f"- collector {_text(run.options.collector)}, thresholds {e.collector_thresholds}; "
-        f"seed {run.options.seed}, {run.options.sets} sets, "
-        f"{run.options.budget:g} s of timing for a case",
-        "- " + ", ".join(_text(f"{name} {version}") for name, version in e.versions.items()),
-    ]
-    for test in run.self_tests:
-        outcome = "passed" if test.passed else f"FAILED {_text(test.problem)}"
-        lines.append(
-            f"- self-test, {_text(test.name)}: measured {test.measured:,} bytes "
-            f"(within {test.tolerance:,}): {outcome}"
-        )
-    return "\n".join(lines)
+    return "\n".join(f"- {_text(line)}" for line in prose.environment(run))
 
 
 def _seconds(seconds: list[float]) -> str:

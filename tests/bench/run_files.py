@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from bench.results import (
     Allocations,
+    ArrayLife,
     Case,
     Comparison,
     Cycles,
     Environment,
+    Operation,
     Options,
     Predicted,
     Residency,
     Run,
     SelfTest,
+    Timeline,
     TimeSet,
 )
 
@@ -141,6 +144,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(texts, any_of(arguments[1]), max_size=2)
     if kind is TimeSet:
         return time_sets()
+    if kind is Timeline:
+        return timelines()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return st.builds(kind, **parts_of(kind))
     plain = {int: counts, float: seconds, str: texts, bool: st.booleans(), NoneType: st.none()}
@@ -171,6 +176,34 @@ def time_sets(draw: Any) -> TimeSet:
     }
     found = {name: draw(part) for name, part in parts.items()}
     return TimeSet(**found)
+
+
+@st.composite
+def timelines(draw: Any) -> Timeline:
+    """Any timeline: operations that overlap, arrays that die before they are born."""
+    ticks = draw(st.integers(1, 9))
+    tick = st.integers(0, ticks - 1)
+    figures = st.lists(counts, min_size=ticks, max_size=ticks)
+    spans = st.tuples(tick, tick).map(sorted)
+    operations = [
+        msgspec.structs.replace(draw(any_of(Operation)), begin=begin, end=end)
+        for begin, end in draw(st.lists(spans, max_size=4))
+    ]
+    lives = [
+        msgspec.structs.replace(draw(any_of(ArrayLife)), born=born, died=died)
+        for born, died in draw(
+            st.lists(st.tuples(tick | st.just(-1), tick | st.none()), max_size=4)
+        )
+    ]
+    return Timeline(
+        operations=operations,
+        arrays=lives,
+        levels=draw(figures),
+        peaks=draw(figures),
+        dropped=draw(counts),
+        leaked=draw(counts),
+        loop=draw(st.lists(texts, max_size=5)),
+    )
 
 
 # Making a run smaller takes minutes, and tells little.

@@ -17,6 +17,11 @@ from bench.variants import Variant
 
 PASSES = [{"forward": 4, "backward": 5, "peak": 5, "held": 3}] * 3
 CYCLES = {"dropped": 0, "bytes": 0, "objects": 0, "types": {}, "leaked": 0}
+TIMELINE = {
+    "operations": [("square", "forward", 1, 0, 1, 2, 4, 4, False)],
+    "arrays": [("x", "input", 2, 0, None, False, 1, 1, None, None)],
+    "levels": (2, 4, 4), "peaks": (2, 4, 4), "dropped": 0, "leaked": 0, "loop": (),
+}  # fmt: skip
 RESIDENT = {"method": "reset peak", "bytes": 100, "before": 1000, "started": 1.0, "stopped": 2.0}
 
 
@@ -136,6 +141,7 @@ class Fake:
             "selftest": {"tests": [self_test(), self_test(RESIDENCY)]},
             "allocations": {"passes": PASSES},
             "cycles": CYCLES,
+            "timeline": {"timeline": TIMELINE},
             "collected": {"peak": 7},
             "residency": RESIDENT,
         }[meter]

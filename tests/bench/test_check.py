@@ -168,3 +168,19 @@ def test_markdown_has_the_verdict_first(folder):
     lines = checked(folder, "--markdown").stdout.splitlines()
     assert lines[0] == "## Memory gate"
     assert lines[2].startswith("**FAILED")
+
+
+def test_a_run_that_knows_says_who_holds_the_surplus(tmp_path):
+    done = gradmeter(
+        "run", "--size", "16", "--sets", "0", "--variant", STRONG, "--out", tmp_path / "run"
+    )
+    assert done.returncode == 0, done.stderr
+    made = gradmeter("baseline", tmp_path / "run", "--out", tmp_path / "b.json")
+    assert made.returncode == 0, made.stderr
+    path = tmp_path / "b.json"
+    path.write_text(path.read_text().replace('"cycle":640', '"cycle":0').replace(":768", ":767"))
+    done = gradmeter("check", tmp_path / "run", "--against", path)
+    assert done.returncode == 1
+    words = " ".join(done.stdout.split())
+    assert "the peak is in square#2 backward; alive there: x (input, 128 B)" in words
+    assert "cycle: Variable ._edge[0] -> Square ._outputs[0] -> Variable" in words

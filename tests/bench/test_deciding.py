@@ -71,7 +71,7 @@ def test_it_is_looked_at_planned_numbers_of_sets_only():
 
 def test_a_spent_budget_ends_it_undecided_with_what_would_decide():
     world = Machine({SLOW: 1.2}, {SLOW: 0.3})
-    run = compared(world, BASE, SLOW, seconds=world.seconds * 300)
+    run = compared(world, BASE, SLOW, seconds=world.seconds * 75)
     assert 10 <= sets_of(run, SLOW) < 40
     [row] = verdicts.candidates(run)
     assert row.time.word == "inconclusive"
@@ -80,12 +80,21 @@ def test_a_spent_budget_ends_it_undecided_with_what_would_decide():
     assert sets_of(nothing, SLOW) == 10
 
 
+def test_where_an_effect_is_likely_more_is_spent_before_it_is_left_undecided():
+    def spent(factor):
+        world = Machine({SLOW: factor}, {SLOW: 0.1})
+        return sets_of(compared(world, BASE, SLOW, seconds=0.3, most_sets=1000), SLOW)
+
+    assert spent(1.0) < spent(1.05)
+
+
 def test_a_candidate_that_fails_among_added_sets_is_let_go():
     world = Machine({}, {SLOW: 0.3, NOISY: 0.3})
     time, asked = world.answer, [0]
 
     def answer(spec, meter, request):
-        if meter == "time" and named(spec) == SLOW and len(world.saved) > 60:
+        sets = len({s.place for _, s, _ in world.log if s.place is not None})
+        if meter == "time" and named(spec) == SLOW and sets > 10:
             asked[0] += 1
             raise ValueError("rubbish")
         return time(spec, meter, request)

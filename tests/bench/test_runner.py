@@ -37,7 +37,7 @@ def test_every_case_is_measured_once_by_every_meter():
     world = World()
     run = measured(world, sets=3)
     assert run.finished
-    for meter in ("check", "allocations", "cycles", "residency"):
+    for meter in ("check", "allocations", "cycles", "timeline", "residency"):
         assert sorted(map(named, world.meters(meter))) == sorted(NAMES)
     assert len(world.meters("selftest")) == 1
     for case in run.cases:
@@ -53,8 +53,8 @@ def test_the_self_test_comes_first_and_the_check_before_any_other_meter():
     assert asked[0][1] == "selftest"
     for name in NAMES:
         mine = [meter for who, meter in asked[1:] if who == name]
-        assert mine[:4] == ["check", "allocations", "cycles", "residency"]
-        assert set(mine[4:]) == {"time"}
+        assert mine[:5] == ["check", "allocations", "cycles", "timeline", "residency"]
+        assert set(mine[5:]) == {"time"}
 
 
 def test_nothing_is_timed_in_a_worker_that_measured_anything_else():

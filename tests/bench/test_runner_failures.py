@@ -21,7 +21,10 @@ from .scripted import World, exact, failing, named, self_test
 GOOD, BAD, LAST = NAMES = ("engine", "engine:retain_grad=on", "engine:output_references=strong")
 GROUP = Group("squares-3", 16, tuple(parse(name) for name in NAMES))
 LOOP = Group("step17_loop", 16, GROUP.variants)
-STAGES = ("start", "ready", "check", "allocations", "cycles", "collected", "residency", "time")
+STAGES = (
+    *("start", "ready", "check", "allocations", "cycles", "timeline"),
+    *("collected", "residency", "time"),
+)
 
 
 def whole(case) -> bool:
@@ -80,7 +83,7 @@ SECONDS = {"forward": 1.0, "backward": 0.0, "step": 0.0, "cpu": 0.0}
 READINGS = [
     *(
         (meter, reading)
-        for meter in ("allocations", "cycles", "residency", "time", "check")
+        for meter in ("allocations", "cycles", "timeline", "residency", "time", "check")
         for reading in ({}, {"passes": 5}, {"bytes": "many", "started": 0})
     ),
     *(("time", {**SECONDS, "forward": bad}) for bad in (None, "x", -1.0, np.nan, np.inf)),

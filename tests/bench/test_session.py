@@ -55,7 +55,11 @@ def test_every_case_that_was_asked_for_is_measured_in_full(finished):
 
 
 def test_nothing_but_the_run_and_its_report_is_left_in_the_folder(finished):
-    assert {path.name for path in finished[0].iterdir()} == {"run.json", "report.md"}
+    assert {path.name for path in finished[0].iterdir()} == {
+        "run.json",
+        "report.md",
+        "report.html",
+    }
 
 
 def test_the_reports_tables_have_as_many_cells_in_every_row(finished):

@@ -1,0 +1,218 @@
+"""Trace a workload, two of them, or a script."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import psutil
+import typer
+from rich.console import Console
+from typer.core import TyperCommand
+
+from bench import plan, results, variants, workloads
+from bench.commands.shared import INTERRUPTED
+from bench.errors import UsageError, WorkerError
+from bench.launcher import Process, Spec
+from bench.report import trace as report
+from bench.report.text import plain
+from bench.results import Timeline
+from bench.sets import readings
+
+FAILED = 3
+SIZE = 1_000_000
+LIMIT = 600.0  # seconds
+
+
+class Command(TyperCommand):
+    """What follows the name of a script is the script's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Leave the arguments of a script alone."""
+        ctx.allow_interspersed_args = not any(map(_is_script, args))
+        return super().parse_args(ctx, args)
+
+
+def _is_script(target: str) -> bool:
+    return target.endswith(".py") or "/" in target
+
+
+def trace(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="WORKLOAD|SCRIPT", help="squares-3; or a script, ending in .py."),
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Elements in each array.", show_default="1000000")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="An engine and its settings.", show_default="engine")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="A variant or a workload to compare with.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="What the inputs are generated from.", min=0)
+    ] = None,
+    operations: Annotated[
+        bool, typer.Option("--operations", help="Print every operation, too.")
+    ] = False,
+) -> None:
+    """Trace every operation and array, to the byte: the peak, and what would lower it.
+
+    Exit code 3: the script failed, or the workload could not be traced.
+
+    Examples:
+      gradmeter trace squares-3 --against engine:output_references=strong
+      gradmeter trace --operations train.py --epochs 1
+    """
+    raise typer.Exit(_trace(target, arguments or [], size, variant, against, seed, operations))
+
+
+def _trace(
+    target: str,
+    arguments: list[str],
+    size: int | None,
+    variant: str | None,
+    against: str | None,
+    seed: int | None,
+    operations: bool,
+) -> int:
+    """Trace a workload, two of them, or a script; return the exit code.
+
+    Raises:
+        UsageError: the call was wrong.
+    """
+    console = Console(emoji=False)
+    if _is_script(target):
+        workload_only = {"size": size, "variant": variant, "against": against, "seed": seed}
+        for name, value in workload_only.items():
+            if value is not None:
+                raise UsageError(f"--{name} is for workloads, and {target} is a script")
+        return _script(Path(target), arguments, operations, console)
+    if arguments:
+        raise UsageError(
+            f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
+            "(its name ends with .py)"
+        )
+    size = SIZE if size is None else size
+    return _workloads(target, size, variant or "engine", against, seed or 0, operations, console)
+
+
+def _script(path: Path, arguments: list[str], operations: bool, console: Console) -> int:
+    from bench import tracing
+    from bench.meters.allocations import UnavailableError
+
+    try:
+        timeline, error = tracing.script(path, arguments)
+    except OSError as wrong:
+        raise UsageError(f"the script {path} cannot be read: {wrong.strerror}") from None
+    except UnavailableError as wrong:
+        raise UsageError(f"{path} cannot be traced: {wrong}") from None
+    sys.stdout.flush()
+    if error is not None:
+        sys.stderr.write(error.said)
+        sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
+    _show(str(path), timeline, operations, console)
+    if error is None:
+        return 0
+    return INTERRUPTED if error.interrupted else FAILED
+
+
+def _workloads(
+    target: str,
+    size: int,
+    variant: str,
+    against: str | None,
+    seed: int,
+    operations: bool,
+    console: Console,
+) -> int:
+    cases = [_case(target, size, variant)]
+    if against is not None:
+        cases.append(_other(against, target, size, variant))
+    plan.check_fits([group for group, _ in cases], psutil.virtual_memory().available)
+    found = []
+    for group, case in cases:
+        try:
+            found.append(_traced(group, seed))
+        except WorkerError as error:
+            Console(stderr=True, emoji=False).print(
+                f"gradmeter: {case.title} could not be traced: {error}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+            return FAILED
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    titles = [case.title for _, case in cases]
+    if against is None:
+        _show(titles[0], found[0], operations, console)
+    else:
+        for title, timeline in zip(titles, found, strict=True) if operations else ():
+            console.print(title, markup=False, highlight=False)
+            report.show_operations(timeline, console)
+        report.show_difference((titles[0], titles[1]), (found[0], found[1]), console)
+    return 0
+
+
+Traced = tuple[plan.Group, results.Case]
+
+
+def _case(workload: str, size: int, variant: str) -> Traced:
+    groups, _ = plan.plan([workload], [size], [variant])
+    group = groups[0]
+    engine = group.variants[0].engine
+    if engine != "engine":
+        raise UsageError(
+            f"{engine} does not tell of its operations, so it cannot be traced; "
+            "the engine that does is engine"
+        )
+    return group, plan.new_case(group, group.variants[0], "off")
+
+
+def _other(against: str, workload: str, size: int, variant: str) -> Traced:
+    """The case that a workload's name, or a variant's, makes of the first one."""
+    try:
+        workloads.get(against)
+    except UsageError:
+        try:
+            variants.parse(against)
+        except UsageError as error:
+            raise UsageError(
+                f"--against {against!r} is neither a workload (gradmeter list names them) "
+                f"nor a variant: {error}"
+            ) from None
+        return _case(workload, size, against)
+    return _case(against, size, variant)
+
+
+def _traced(group: plan.Group, seed: int) -> Timeline:
+    variant = group.variants[0]
+    spec = Spec(
+        workload=group.workload,
+        size=group.size,
+        engine=variant.engine,
+        settings=variant.settings,
+        collector="off",
+        seed=seed,
+    )
+    worker = Process(spec, LIMIT)
+    try:
+        worker.ready()
+        with readings():
+            return msgspec.convert(worker.ask("timeline")["timeline"], Timeline)
+    finally:
+        worker.close()
+
+
+def _show(name: str, timeline: Timeline, operations: bool, console: Console) -> None:
+    if not timeline.operations:
+        console.print("no operation of the engine was called")
+    if operations:
+        report.show_operations(timeline, console)
+    report.show(name, timeline, console)

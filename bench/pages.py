@@ -1,0 +1,46 @@
+"""A run as files for people: one HTML page, and its charts as images beside a short report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench import results
+from bench.errors import UsageError
+from bench.report import extra, markdown
+from bench.results import Run
+
+REPORT_FILE = "report.md"
+
+
+def write_page(run: Run, out: Path) -> None:
+    """Write the page.
+
+    Raises:
+        UsageError: what it is made with is not installed, or it cannot be written.
+    """
+    extra.need()
+    from bench.report import page
+
+    text = page.render(run)
+    try:
+        results.write(out, text.encode(errors="replace"))
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+
+
+def write_images(run: Run, folder: Path) -> None:
+    """Write the charts, and a report in Markdown that shows those that matter.
+
+    Raises:
+        UsageError: what they are made with is not installed, or they cannot be written.
+    """
+    extra.need()
+    from bench.report import images
+
+    results.writable(folder)
+    try:
+        telling = images.write(run, folder)
+        report = markdown.render(run, telling)
+        results.write(folder / REPORT_FILE, report.encode(errors="replace"))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written to: {error.strerror}") from None

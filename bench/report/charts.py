@@ -1,0 +1,216 @@
+"""The charts: one description of each kind, drawn of the rows of a table named "table".
+
+A description holds no data and nobody's names, only how the columns are drawn; so a page
+has each kind once, however many charts it draws. Colours are the page's, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import altair as alt
+
+from bench.report.timeline_charts import lives, stack
+from bench.report.vega import colour, layers, scale, table, words
+
+OF_PART: Final = {
+    **dict.fromkeys(("peak", "exact"), "blue"),
+    **dict.fromkeys(("held", "resident"), "orange"),
+    **dict.fromkeys(("cycle", "sampled"), "vermilion"),
+}
+OF_VERDICT: Final = {
+    "faster": "blue",
+    "slower": "vermilion",
+    "same": "green",
+    "inconclusive": "grey",
+    "no verdict": "grey",
+}
+SHAPES: Final = ["circle", "diamond", "square", "cross", "triangle"]
+ROOM = 190  # pixels at the right of bars, for words
+TICKS = alt.Axis(tickCount=alt.ExprRef("ceil(width / 90)"))
+
+
+def _leaving_room(room: str, **options: Any) -> alt.Scale:
+    return alt.Scale(range=[0, alt.ExprRef(f"max(width - {room}, 60)")], **options)
+
+
+def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> alt.LayerChart:
+    """A group of bars for each name, with what was expected as a mark on them.
+
+    Columns: name, part, value, expected; and where there are several lines above the bars,
+    those. Signals: unit, by which both are divided.
+    """
+    rows = (
+        table()
+        .transform_calculate(amount="datum.value / unit", hoped="datum.expected / unit")
+        .transform_calculate(
+            whole=" + '|' + ".join(f"datum.{line}" for line in above),
+            said="datum.part + ' ' + format(datum.amount, ',.2f') + (!isValid(datum.expected) ? '' "
+            ": datum.expected === datum.value ? ', as predicted' "
+            ": ', predicted ' + format(datum.hoped, ',.2f'))",
+        )
+        .encode(y=alt.Y("whole:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0.15)))
+    )
+    slots = alt.Scale(domain=[*above, *parts])
+    of_part = alt.YOffset("part:N", scale=slots)
+    x = alt.X("amount:Q", title=unit, scale=_leaving_room(str(ROOM), nice=False), axis=TICKS)
+    tooltip = [
+        alt.Tooltip("name:N"),
+        alt.Tooltip("part:N"),
+        alt.Tooltip("value:Q", format=",", title="bytes"),
+        alt.Tooltip("expected:Q", format=",", title="predicted bytes"),
+    ]
+    first = rows.transform_window(nth="row_number()", groupby=["whole"])
+    headings = [
+        first.transform_filter("datum.nth === 1")
+        .mark_text(**words(fontWeight=600, limit=alt.ExprRef("width")))
+        .encode(x=alt.value(0), yOffset=alt.YOffsetDatum(line, scale=slots), text=f"{line}:N")
+        for line in above
+    ]
+    drawn = rows.mark_bar(height=12).encode(
+        x=x,
+        yOffset=of_part,
+        color=alt.Color(
+            "part:N", scale=scale({p: OF_PART.get(p, "sky") for p in parts}), legend=None
+        ),
+        tooltip=tooltip,
+    )
+    hoped = (
+        rows.transform_filter("isValid(datum.expected)")
+        .mark_tick(color=colour("ink"), thickness=2, size=14)
+        .encode(x="hoped:Q", yOffset=of_part, tooltip=tooltip)
+    )
+    said = rows.mark_text(**words(dx=6)).encode(x="amount:Q", yOffset=of_part, text="said:N")
+    return layers(drawn, hoped, said, *headings, height=alt.Step(15), unit=1)
+
+
+def ratios() -> alt.LayerChart:
+    """A forest plot: ratios of times with their intervals, and the verdicts in words.
+
+    Columns: where, name, ratio, low, high, words (of these three), verdict. Signals: effect,
+    the smallest that matters; y_step, the pixels of a row on narrow paper.
+    """
+    rows = (
+        table()
+        .transform_window(row="row_number()")
+        .transform_calculate(
+            said="(width > 560 ? datum.words : split(datum.words, ' ')[0]) + ' ' + datum.verdict",
+            heading="width > 560 ? datum.where + '   ' + datum.name : [datum.where, datum.name]",
+        )
+    )
+    room = "(width > 560 ? 220 : 120)"
+    x = partial(
+        alt.X,
+        title="time, as a ratio to the baseline's",
+        scale=_leaving_room(room, type="log", nice=False, padding=6),
+        axis=alt.Axis(orient="top", format="~r", tickCount=5, offset=6),
+    )
+    label = alt.Y("row:O", axis=None, bandPosition=0, scale=alt.Scale(padding=0))
+    y = alt.Y("row:O", axis=None, bandPosition=0.74)
+    of_verdict = alt.Color("verdict:N", scale=scale(OF_VERDICT), legend=None)
+    tooltip = [
+        alt.Tooltip(f"{name}:N") for name in ("where", "name", "ratio", "low", "high", "verdict")
+    ]
+    ends = rows.transform_filter("datum.row === 1").transform_calculate(
+        near="1 / (1 + effect)", one="1", far="1 + effect"
+    )
+    same = ends.mark_rect(color=colour("line"), opacity=0.6).encode(x="near:Q", x2="far:Q")
+    one = ends.mark_rule(color=colour("quiet")).encode(x="one:Q")
+    interval = rows.mark_rule(size=3).encode(
+        x=x("low:Q"), x2="high:Q", y=y, color=of_verdict, tooltip=tooltip
+    )
+    points = rows.mark_point(filled=True, opacity=1, size=90).encode(
+        x="ratio:Q",
+        y=y,
+        color=of_verdict,
+        shape=alt.Shape(
+            "verdict:N", scale=alt.Scale(domain=list(OF_VERDICT), range=SHAPES), legend=None
+        ),
+        tooltip=tooltip,
+    )
+    names = rows.mark_text(
+        **words(baseline="top", dy=4, limit=alt.ExprRef("width"), lineHeight=15)
+    ).encode(x=alt.value(0), y=label, text="heading:N")
+    said = rows.mark_text(**words()).encode(
+        x=alt.value(alt.ExprRef(f"max(width - {room}, 60) + 10")), y=y, text="said:N"
+    )
+    return layers(same, one, interval, points, names, said, height=alt.Step(40), effect=0.02)
+
+
+def rounds() -> alt.LayerChart:
+    """Every round of every set, as a mark. Columns: name, rounds (milliseconds, in a list)."""
+    rows = table()
+    y = partial(alt.Y, "name:N", sort=None, axis=None)
+    marks = (
+        rows.transform_calculate(each="split(datum.rounds, ' ')")
+        .transform_flatten(["each"])
+        .transform_calculate(ms="toNumber(datum.each)")
+        .mark_tick(color=colour("blue"), opacity=0.5, thickness=2, size=14)
+        .encode(
+            x=alt.X(
+                "ms:Q", title="milliseconds", scale=alt.Scale(zero=False, padding=8), axis=TICKS
+            ),
+            y=y(),
+            yOffset=alt.value(29),
+        )
+    )
+    first = rows.transform_window(nth="row_number()", groupby=["name"])
+    names = (
+        first.transform_filter("datum.nth === 1")
+        .mark_text(**words(baseline="top", dy=4, limit=alt.ExprRef("width")))
+        .encode(x=alt.value(0), y=y(bandPosition=0), text="name:N")
+    )
+    return layers(marks, names, height=alt.Step(44))
+
+
+def growth(x: str, y: str, numbers: str) -> alt.LayerChart:
+    """How something grows, both axes logarithmic. Columns: name, x, y, slope."""
+    rows = table().transform_calculate(
+        label="datum.name + (isValid(datum.slope) ? '  slope ' + format(datum.slope, '.2f') : '')"
+    )
+    names = ["blue", "vermilion", "green", "purple", "orange", "sky"]
+    legend = alt.Legend(
+        orient="top",
+        direction="vertical",
+        columns=1,
+        title=None,
+        labelExpr="width > 420 ? datum.label : split(datum.label, '  ')[0]",
+        labelFontSize=11,
+        labelLimit=420,
+        symbolSize=80,
+    )
+    log = partial(alt.Scale, type="log", nice=False, padding=12)
+    axis = alt.Axis(format=numbers, tickCount=5)
+    encoded = rows.encode(
+        x=alt.X("x:Q", title=x, scale=log(), axis=axis),
+        y=alt.Y("y:Q", title=y, scale=log(), axis=axis),
+        color=alt.Color(
+            "label:N", sort=None, scale=alt.Scale(range=[*map(colour, names)]), legend=legend
+        ),
+        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("x:Q", title=x), alt.Tooltip("y:Q", title=y)],
+    )
+    shape = alt.Shape("label:N", sort=None, legend=None)
+    return layers(
+        encoded.mark_line(opacity=0.7),
+        encoded.mark_point(filled=True, size=80, opacity=1).encode(shape=shape),
+        height=260,
+    )
+
+
+KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
+    "memory": partial(bars, ["peak", "held", "cycle"], "arrays"),
+    "phases": partial(bars, ["forward", "backward", "dropped"], "arrays"),
+    "views": partial(bars, ["exact", "resident", "sampled"], "MB", ["where", "name"]),
+    "ratios": ratios,
+    "rounds": rounds,
+    "stack": stack,
+    "lives": partial(lives, step=14),
+    "many lives": partial(lives, step=5),
+    **{
+        f"{y} by {x}": partial(growth, words, *unit)
+        for x, words in (("size", "elements in an array"), ("depth", "depth"))
+        for y, unit in (("time", ("milliseconds", "~g")), ("peak", ("bytes", "~s")))
+    },
+}

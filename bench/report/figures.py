@@ -1,0 +1,290 @@
+"""The figures of a run's costs: which rows each chart of the page is drawn of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from bench import scaling, sentences, verdicts
+from bench.report.tables import Column, Figure, Table, Value, exact, number
+from bench.results import Case, Comparison, Run, TimeSet
+from bench.verdicts import Row
+from bench.wording import arrays_text, bytes_text, percent, ratio_digits
+
+SHOWN = 12  # comparisons whose memory is drawn; the others are in the table of all cases
+RATIOS = 50
+VIEWS = 12
+SERIES = 2  # of each family: those of the largest size or depth
+VARIANTS = 5  # in one chart of growth
+
+WHERE = Column("where", "workload and size")
+NAME = Column("name", "variant")
+Y = {
+    "time": Column("y", "milliseconds", "{:,.4g}".format),
+    "peak": Column("y", "bytes", exact),
+}
+
+
+def title(where: Case | Comparison) -> str:
+    """A workload and a size, for people."""
+    return f"{where.workload} x {where.size:,}"
+
+
+def name(row: Row) -> str:
+    """A variant within its comparison."""
+    return row.case.variant + (" (baseline)" if row.is_baseline and row.compared else "")
+
+
+def largest(run: Run) -> Figure | None:
+    """The largest effect: on memory, or where there is none, on time."""
+    found = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
+    row = max(found, key=lambda row: row.effect, default=None)
+    if row is not None and row.effect > 0:
+        return _memory(
+            f"The largest effect: {title(row.case)}",
+            sentences.sentence(row),
+            [Row(row.baseline, row.baseline, None), row],
+        )
+    timed = [row for row in found if row.time and row.time.word in ("faster", "slower")]
+    row = max(timed, key=_distance, default=None)
+    if row is None:
+        return None
+    said = sentences.time_sentence(row, run.options)
+    return _ratios(run, [row], f"The largest effect: {title(row.case)}", said)
+
+
+def memory(run: Run) -> list[Figure]:
+    """Exact memory beside predicted, of the comparisons with the largest effects."""
+    groups = [rows for _, rows in verdicts.ordered(run)]
+    groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
+    return [
+        _memory(title(rows[0].case), _memory_fact(rows), rows)
+        for rows in groups
+        if any(row.case.figures for row in rows)
+    ][:SHOWN]
+
+
+def _memory_fact(rows: list[Row]) -> str:
+    said = [sentences.sentence(row) for row in rows if not row.is_baseline]
+    peaks = [row.case.memory.peak for row in rows if row.case.memory]
+    unit = rows[0].case.array_bytes
+    return said[0] if said else f"The peak is {arrays_text(max(peaks), unit)} arrays."
+
+
+def _memory(heading: str, fact: str, rows: list[Row]) -> Figure:
+    unit = rows[0].case.array_bytes
+    cells: list[tuple[Value, ...]] = []
+    for row in rows:
+        figures, predicted = row.case.figures, row.case.predicted
+        for part in ("peak", "held", "cycle") if figures else ():
+            assert figures is not None
+            hoped = getattr(predicted, "dropped" if part == "cycle" else part, None)
+            cells.append((name(row), part, figures[part], figures[part] / unit, hoped))
+    columns = (
+        NAME,
+        Column("part", "figure"),
+        Column("value", "bytes", exact),
+        Column("arrays", "in arrays", "{:,.2f}".format),
+        Column("expected", "predicted bytes", exact),
+    )
+    caption = f"Exact bytes, {title(rows[0].case)}; 1 array = {bytes_text(unit)}"
+    return Figure("memory", heading, fact, Table(caption, columns, cells), {"unit": unit})
+
+
+def times(run: Run) -> Figure | None:
+    """Every ratio of times with its interval, the largest first."""
+    rows = [row for _, rows in verdicts.ordered(run) for row in rows if row.time]
+    if not rows:
+        return None
+    words = Counter(_word(row) for row in rows)
+    said = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    rows.sort(key=lambda row: (not (row.time and row.time.sure), -_distance(row)))
+    compared = f"Of {len(rows)} comparison{'s' * (len(rows) != 1)} of time: {said}."
+    return _ratios(run, rows, "Time beside the baseline's", compared)
+
+
+def _distance(row: Row) -> float:
+    return abs(math.log(row.time.ratio)) if row.time and row.time.ratio > 0 else 0.0
+
+
+def _word(row: Row) -> str:
+    return row.time.word if row.time and row.time.sure else "no verdict"
+
+
+def _ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
+    cells: list[tuple[Value, ...]] = [
+        (
+            title(row.case),
+            row.case.variant,
+            *(round(r, 1 + ratio_digits(t.low, t.high)) for r in (t.ratio, t.low, t.high)),
+            sentences.ratio_text(row),
+            _word(row),
+            t.sets,
+            row.baseline.variant,
+        )
+        for row in rows
+        if (t := row.time) is not None
+    ]
+    columns = (
+        WHERE,
+        NAME,
+        Column("ratio", "ratio", number),
+        Column("low", "from", number),
+        Column("high", "to", number),
+        Column("words", "in words"),
+        Column("verdict", "verdict"),
+        Column("sets", "sets", number),
+        Column("baseline", "baseline"),
+    )
+    caption = (
+        f"Ratio of times with its {percent(run.options.confidence)} interval; without a "
+        "verdict, the smallest and the largest ratio of too few sets"
+    )
+    table = Table(caption, columns, cells)
+    signals = {"effect": run.options.effect}
+    return Figure("ratios", heading, fact, table, signals, RATIOS, {"y_step": 54.0})
+
+
+def rounds(run: Run) -> Iterator[Figure]:
+    """The raw rounds of each comparison, and of each case that is in none."""
+    groups = [rows for _, rows in verdicts.ordered(run)]
+    groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
+    columns = (
+        NAME,
+        Column("set", "set", number),
+        Column("rounds", "milliseconds of each round"),
+    )
+    for rows in groups:
+        cells = [
+            (label, times.number, _milliseconds(times))
+            for row in rows
+            for label, sets in (
+                (name(row), row.case.times),
+                (f"{row.case.variant} (once more)", row.case.again),
+            )
+            for times in sets
+        ]
+        if cells:
+            heading = title(rows[0].case)
+            fact = "; ".join(
+                f"{name(row)}: median {sentences.median_text(row.case)}" for row in rows
+            )
+            yield Figure("rounds", heading, fact, Table(f"Rounds, {heading}", columns, cells))
+
+
+def _milliseconds(times: TimeSet) -> str:
+    return " ".join(f"{1000 * seconds:.4g}" for seconds in times.total)
+
+
+def growth(run: Run) -> list[Figure]:
+    """Time and peak against size and depth, with their slopes."""
+    groups: dict[tuple[scaling.Along, str], list[scaling.Series]] = {}
+    for series in scaling.series(run):
+        groups.setdefault((series.along, series.name), []).append(series)
+    figures = []
+    for along in ("depth", "size"):
+        names = [key for key in groups if key[0] == along][-SERIES:]
+        for key in names:
+            for what in ("time", "peak"):
+                figure = _growth(groups[key], what)
+                if figure is not None:
+                    figures.append(figure)
+    return figures
+
+
+def _growth(group: list[scaling.Series], what: str) -> Figure | None:
+    along, where = group[0].along, group[0].name
+    rows: list[tuple[Value, ...]] = []
+    said = []
+    for series in group[:VARIANTS]:
+        points = series.milliseconds if what == "time" else series.peaks
+        slope = scaling.slope(points)
+        if slope is None:
+            continue
+        slope = round(slope, 2) + 0.0  # which is never -0.0
+        said.append(f"{series.variant} {slope:.2f}")
+        rows += [(series.variant, x, y, slope) for x, y in points if y > 0]
+    if not rows:
+        return None
+    two = len({x for _, x, _, _ in rows}) == scaling.FEWEST
+    columns = (
+        NAME,
+        Column("x", along, exact),
+        Y[what],
+        Column("slope", "slope", number),
+    )
+    return Figure(
+        f"{what} by {along}",
+        f"{what.capitalize()} against {along}: {where}",
+        f"The {what} grows as {along} to the power of: {', '.join(said)}"
+        + (" (a line through two points only)." if two else "."),
+        Table(f"{what.capitalize()} against {along}, {where}", columns, rows),
+    )
+
+
+def views(run: Run) -> Figure | None:
+    """Exact, resident and sampled memory of the cases that hold most."""
+    cases = [case for case in run.cases if case.memory and case.residency]
+    cases.sort(key=lambda case: -case.memory.peak if case.memory else 0)
+    rows: list[tuple[Value, ...]] = []
+    for case in cases:
+        assert case.memory is not None
+        assert case.residency is not None
+        parts = {
+            "exact": case.memory.peak,
+            "resident": case.residency.bytes,
+            "sampled": case.residency.sampled,
+        }
+        keys = title(case), case.variant
+        rows += [(*keys, part, count, None) for part, count in parts.items() if count is not None]
+    if not rows:
+        return None
+    columns = (
+        WHERE,
+        NAME,
+        Column("part", "figure"),
+        Column("value", "bytes", exact),
+        Column("expected", "predicted", exact),
+    )
+    seen = cases[0].residency
+    assert seen is not None
+    fact = (
+        f"{title(cases[0])} {cases[0].variant} takes {bytes_text(seen.bytes)} of physical memory "
+        f"for {bytes_text(cases[0].memory.peak if cases[0].memory else 0)} of arrays"
+    )
+    if seen.sampled is not None and seen.bytes > 0:
+        missed = max(0.0, 1 - seen.sampled / seen.bytes)
+        fact += f"; sampling from outside missed {missed:.0%} of it"
+    drawn = [row[:2] for row in rows]
+    most = next((i for i, _ in enumerate(rows) if len(set(drawn[: i + 1])) > VIEWS), None)
+    table = Table("Exact, resident and sampled memory at the peak", columns, rows)
+    heading = "Exact, resident and sampled"
+    return Figure("views", heading, fact + ".", table, {"unit": 1e6}, most)
+
+
+def everything(run: Run) -> Table:
+    """Every case with its figures."""
+    rows = []
+    for case in run.cases:
+        figures = case.figures or {}
+        failed = f"{case.failure.stage}, {case.failure.kind}" if case.failure else ""
+        rows.append(
+            (
+                f"{title(case)} {case.variant}",
+                sentences.median_text(case),
+                *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
+                case.predicted.peak if case.predicted else None,
+                case.residency.bytes if case.residency else None,
+                failed or ("as predicted" if not sentences.surprises(case) else "not as predicted"),
+            )
+        )
+    columns = (
+        Column("name", "case"),
+        Column("median", "median"),
+        *(Column(p, p, exact) for p in ("peak", "held", "cycle", "forward", "backward")),
+        Column("predicted", "predicted peak", exact),
+        Column("resident", "resident", exact),
+        Column("outcome", "outcome"),
+    )
+    return Table("Every case: exact bytes", columns, rows)

@@ -1,0 +1,98 @@
+"use strict";
+(() => {
+  const kinds = JSON.parse(document.getElementById("kinds").textContent);
+  const tip = document.getElementById("tip");
+
+  // The rows of a table as a chart takes them; numbers as they were, not as they are written.
+  function records(table, most) {
+    const heads = [...table.tHead.rows[0].cells];
+    const value = (cell, head) => {
+      if (!("n" in head.dataset)) return cell.textContent;
+      if (cell.textContent === "-") return null;
+      return Number(cell.dataset.v ?? cell.textContent);
+    };
+    return [...table.tBodies[0].rows].slice(0, most).map((row) =>
+      Object.fromEntries(heads.map((head, i) => [head.dataset.f, value(row.cells[i], head)])));
+  }
+
+  function point(_, event, item, content) {
+    tip.hidden = content == null || content === "";
+    if (tip.hidden) return;
+    const lines = Object.entries(content).map(([name, text]) => {
+      const line = document.createElement("div");
+      const label = document.createElement("b");
+      label.textContent = `${name} `;
+      line.append(label, String(text));
+      return line;
+    });
+    tip.replaceChildren(...lines);
+    const left = Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8);
+    const below = event.clientY + 16;
+    const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 8 : below;
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${Math.max(8, top)}px`;
+  }
+
+  const embedded = new WeakMap();
+  const little = matchMedia("(max-width: 640px)");
+
+  async function draw(chart) {
+    if (chart.dataset.drawn) return;
+    chart.dataset.drawn = "begun";
+    const { kind, signals, narrow, most } = chart.dataset;
+    const rows = records(chart.parentElement.querySelector("table"), most ? Number(most) : undefined);
+    const values = JSON.parse(signals);
+    if (narrow && little.matches) Object.assign(values, JSON.parse(narrow));
+    const spec = structuredClone(kinds[kind]);
+    for (const source of spec.data) if (source.name === "table") source.values = rows;
+    for (const signal of spec.signals) if (signal.name in values) signal.value = values[signal.name];
+    // Vega labels what it draws in after itself; the chart's own label is the one to be read.
+    const inside = document.createElement("div");
+    inside.ariaHidden = "true";
+    chart.replaceChildren(inside);
+    embedded.get(chart)?.finalize();
+    embedded.set(chart, await vegaEmbed(inside, spec, {
+      mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip: point,
+      logLevel: 1,
+    }));
+    chart.style.minHeight = "";
+    chart.dataset.drawn = "yes";
+  }
+
+  const charts = [...document.querySelectorAll(".chart")];
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      seen.unobserve(target);
+      draw(target);
+    }
+  }, { rootMargin: "300px" });
+  for (const chart of charts) seen.observe(chart);
+  addEventListener("beforeprint", () => {
+    for (const chart of charts) if (!chart.closest("details:not([open])")) draw(chart);
+  });
+
+  little.addEventListener("change", () => {
+    for (const chart of charts) {
+      if (!chart.dataset.narrow || !chart.dataset.drawn) continue;
+      delete chart.dataset.drawn;
+      draw(chart);
+    }
+  });
+
+  // The reader's choice stays, where the browser may keep it.
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const kept = (action) => { try { return action(localStorage); } catch { return null; } };
+  function paint(theme) {
+    root.dataset.theme = theme;
+    button.setAttribute("aria-pressed", String(theme === "dark"));
+  }
+  const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  paint(kept((store) => store.getItem("theme")) ?? preferred);
+  button.addEventListener("click", () => {
+    const theme = root.dataset.theme === "dark" ? "light" : "dark";
+    paint(theme);
+    kept((store) => store.setItem("theme", theme));
+  });
+})();

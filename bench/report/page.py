@@ -1,0 +1,149 @@
+"""A run as one HTML page that needs nothing else: words, charts, and the tables behind them."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from bench import sentences, verdicts
+from bench.report import charts, figures, prose, timelines, vega
+from bench.report.tables import Column, Figure, Value
+from bench.report.text import plain
+from bench.report.timeline_charts import OF_CATEGORY
+from bench.results import Run
+from bench.wording import percent
+
+TOP = 6  # sentences of a kind, at the top
+
+
+def render(run: Run) -> str:
+    """Return the page."""
+    shown = _content(run)
+    drawn = shown["largest"], shown["times"], shown["views"], *shown["memory"], *shown["growth"]
+    pairs = [pair for panel in shown["panels"] for pair in panel.pairs]
+    kinds = {figure.kind for figure in (*drawn, *shown["rounds"]) if figure}
+    kinds |= {figure.kind for pair in pairs for figure in (pair.stack, pair.lives)}
+    return _template().render(
+        **shown,
+        run=run,
+        colours=vega.COLOURS,
+        categories=OF_CATEGORY,
+        css=Markup(_source("page.css")),
+        script=Markup(_source("page.js")),
+        library=Markup(vega.library().replace("</script", r"<\/script") if kinds else ""),
+        kinds={kind: vega.compiled(charts.KINDS[kind]) for kind in sorted(kinds)},
+        zip=zip,
+        cell=_cell,
+        height=_height,
+    )
+
+
+def _content(run: Run) -> dict[str, Any]:
+    """What the page shows, by the name it has in the template."""
+    panels, others = timelines.panels(run)
+    memory = figures.memory(run)
+    largest = figures.largest(run)
+    found: dict[str, Any] = {
+        "compared": prose.compared(run),
+        "summary": prose.summary(run),
+        "untrusted": prose.untrusted(run),
+        "largest": largest,
+        "said": _said(run, largest),
+        "times": figures.times(run),
+        "rounds": list(figures.rounds(run)),
+        "noise": _sentence(sentences.noise_text(run)),
+        "effect": percent(run.options.effect),
+        "memory": memory,
+        "memory_count": len(verdicts.ordered(run)) + len(verdicts.lone(run)),
+        "panels": panels,
+        "others": others,
+        "untraced": sum(1 for c in run.cases if c.memory and not c.timeline),
+        "growth": figures.growth(run),
+        "views": figures.views(run),
+        "everything": figures.everything(run),
+        "failed": [
+            f"{c.title}: {c.failure.stage}, {c.failure.kind}: {c.failure.message}"
+            for c in run.cases
+            if c.failure
+        ],
+        "environment": prose.environment(run),
+        "legend": prose.legend(run),
+    }
+    sections = {
+        "short": ("In short", True),
+        "time": ("Time", found["times"] or found["rounds"]),
+        "memory": ("Memory", memory),
+        "timelines": ("What is alive when", panels),
+        "growth": ("Growth", found["growth"]),
+        "views": ("Three views", found["views"]),
+        "cases": ("Every case", True),
+        "environment": ("Environment", True),
+    }
+    found["sections"] = [(id_, name) for id_, (name, there) in sections.items() if there]
+    return found
+
+
+def _said(run: Run, largest: Figure | None) -> dict[str, list[str]]:
+    """The verdicts in words, the largest effects first; what a figure has said is left out."""
+    rows = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
+    memory = sorted(rows, key=lambda row: -row.effect)
+    # At another size the same effect, counted in arrays, is no news.
+    news = {(r.case.workload, r.case.variant, r.effect): r for r in reversed(memory) if r.effect}
+    memory = [row for row in memory if row in news.values()]
+    timed = [row for row in rows if row.time is not None]
+    timed.sort(key=lambda row: row.time is None or (not row.time.sure, -abs(row.time.ratio - 1)))
+    surprised = [f"{c.title}: {s}" for c in run.cases for s in sentences.surprises(c)]
+    told = [sentences.sentence(row) for row in memory]
+    return {
+        "Memory": _first([line for line in told if not largest or line != largest.fact]),
+        "Time": _first([sentences.time_sentence(row, run.options) for row in timed]),
+        "Not as predicted": _first(surprised),
+    }
+
+
+def _first(lines: list[str]) -> list[str]:
+    rest = len(lines) - TOP
+    return [*lines[:TOP], f"And {rest} more, below."] if rest > 0 else lines
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["plain"] = plain
+    return environment.from_string(_source("page.html.j2"))
+
+
+def _source(name: str) -> str:
+    return (files("bench.report") / name).read_text(encoding="utf-8")
+
+
+def _cell(column: Column, value: Value, first: bool) -> Markup:
+    """One cell: what it reads as, and where that is not the number itself, the number."""
+    if column.text is None:
+        text = f"<bdi>{escape(plain(str(value)))}</bdi>"
+        return Markup(f'<th scope="row">{text}</th>' if first else f'<td class="text">{text}</td>')
+    if value is None:
+        return Markup("<td>-</td>")
+    text = escape(column.text(value))
+    number = "" if text == str(value) else f' data-v="{value}"'
+    return Markup(f"<td{number}>{text}</td>")
+
+
+ROW = {"memory": 20, "phases": 20, "views": 20, "ratios": 36, "rounds": 8, "lives": 14}
+
+
+def _height(figure: Figure) -> int:
+    """About how many pixels a chart will take, so that the page does not jump when it is drawn."""
+    rows = min(len(figure.table.rows), figure.most or len(figure.table.rows))
+    if figure.kind == "many lives":
+        return 45 + 5 * rows
+    return 45 + ROW[figure.kind] * rows if figure.kind in ROW else 240

@@ -1,0 +1,116 @@
+"""What every long report says of a run besides its tables: plain text, nothing escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench import sentences
+from bench.results import Run
+from bench.wording import bytes_text, percent
+
+MOST = 6  # names in a list
+
+
+def summary(run: Run) -> list[str]:
+    """What was measured, and how far it is as predicted."""
+    measured = [case for case in run.cases if case.memory or case.times]
+    predicted = [case for case in measured if case.predicted and case.memory]
+    equal = [case for case in predicted if not sentences.surprises(case)]
+    lines = [
+        f"{len(measured)} cases measured, {sum(1 for c in run.cases if c.failure)} failed"
+        + ("." if run.finished else "; the run was not finished."),
+    ]
+    if predicted:
+        lines.append(
+            f"Of {len(predicted)} predictions of memory, {len(equal)} were equal to the byte."
+        )
+    if any(case.allocations for case in measured):
+        repeated = sum(1 for case in measured if case.deterministic)
+        lines.append(f"{repeated} cases are deterministic: every pass the same, to the byte.")
+    return lines
+
+
+def compared(run: Run) -> str:
+    """Which variants were compared, and on what."""
+    baselines = _each(comparison.baseline for comparison in run.comparisons)
+    candidates = _each(v for comparison in run.comparisons for v in comparison.candidates)
+    if not candidates:
+        return "Nothing was compared: each case stands alone."
+    workloads = _each(comparison.workload for comparison in run.comparisons)
+    sizes = _each(f"{comparison.size:,}" for comparison in run.comparisons)
+    return (
+        f"{_listed(candidates)} beside {_listed(baselines)}, on {_listed(workloads)}, "
+        f"with {_listed(sizes)} elements in an array."
+    )
+
+
+def _each(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _listed(names: list[str]) -> str:
+    shown = names[:MOST] + ([f"{len(names) - MOST} more"] if len(names) > MOST else [])
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def untrusted(run: Run) -> list[str]:
+    """Which meters must not be believed, in a sentence; empty where all may."""
+    bad = [test.name for test in run.self_tests if not test.passed]
+    if not bad:
+        return []
+    what = "resident" if any(case.allocations for case in run.cases) else "memory"
+    return [f"Self-test failed ({', '.join(bad)}): {what} figures are left out."]
+
+
+def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
+    """What the words of the tables mean: some words, and their meaning."""
+    options = run.options
+    return [
+        (
+            ("median",),
+            "seconds of one run of the workload: forward, backward, and the step of "
+            "gradient descent where there is one. Absolute times are this machine's, on this "
+            "day: do not compare them with another run's.",
+        ),
+        (
+            ("ratio",),
+            "of the time to the baseline's, over sets of fresh processes, with its "
+            f"{percent(options.confidence)} interval and verdict; in brackets the smallest and "
+            "the largest of too few sets for an interval. An interval beyond "
+            f"{percent(options.effect)} is faster or slower, one within it the same; "
+            "processor seconds are compared, but wall seconds where a program waits.",
+        ),
+        (
+            ("peak", "held", "cycle"),
+            "bytes of array data, exact, with the collector off; "
+            "inputs included. held: at the end, with inputs and result. cycle: when every "
+            "name is dropped, what only the collector can free, and in how many objects.",
+        ),
+        (("predicted peak",), "derived by hand, in arrays."),
+        (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
+        ((), "Not counted: what Python objects take, and scratch of native code."),
+    ]
+
+
+def environment(run: Run) -> list[str]:
+    """Where and how the run was made, and what its meters said of what is known."""
+    e = run.environment
+    dirty = {True: ", with changes in engine/ or bench/", False: "", None: ""}[e.dirty]
+    lines = [
+        f"started {e.started}, gradmeter {e.gradmeter}, commit {e.commit or 'unknown'}{dirty}",
+        f"{e.implementation} {e.python} on {e.system}: {e.cpu}, {e.cores} cores, "
+        f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
+        f"{e.blas_threads} BLAS thread",
+        f"collector {run.options.collector}, thresholds "
+        f"{', '.join(map(str, e.collector_thresholds))}; "
+        f"seed {run.options.seed}, {run.options.sets} sets, "
+        f"{run.options.budget:g} s of timing for a case",
+        ", ".join(f"{name} {version}" for name, version in e.versions.items()),
+    ]
+    for test in run.self_tests:
+        outcome = "passed" if test.passed else f"FAILED {test.problem}"
+        lines.append(
+            f"self-test, {test.name}: measured {test.measured:,} bytes "
+            f"(within {test.tolerance:,}): {outcome}"
+        )
+    return lines

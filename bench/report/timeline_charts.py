@@ -1,0 +1,127 @@
+"""The charts of a timeline: what is alive in each operation, and when each array lives."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import altair as alt
+
+from bench import explain
+from bench.moments import CATEGORIES
+from bench.report.vega import colour, layers, scale, table, words
+
+OF_CATEGORY: Final = dict(
+    zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
+)
+
+
+def _moments(*, title: str | None) -> alt.X:
+    return alt.X(
+        "begin:Q",
+        title=title,
+        scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("last"), nice=False, zero=False),
+        axis=alt.Axis(tickMinStep=1, grid=False, format="d"),
+    )
+
+
+# So that both charts of a timeline are aligned.
+_SIDE: Final[dict[str, Any]] = {
+    "minExtent": 110,
+    "maxExtent": 110,
+}
+
+
+def stack(unit: str = "arrays", *, legend: bool = False) -> alt.LayerChart:
+    """The bytes alive in each operation, by category.
+
+    Columns: operation, phase, and one for each category. Signals: unit; last, the number
+    of operations on the axis; most, the largest peak on it.
+    """
+    rows = table().transform_window(end="row_number()")
+    y = alt.Y(
+        "from:Q",
+        title=unit,
+        scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("most / unit"), nice=False),
+        axis=alt.Axis(titleX=-40, **_SIDE),
+    )
+    order = f"indexof({list(CATEGORIES)!r}, datum.category)"
+    areas = (
+        rows.transform_fold(list(CATEGORIES), as_=["category", "bytes"])
+        .transform_calculate(order=order, amount="datum.bytes / unit", begin="datum.end - 1")
+        .transform_filter("datum.bytes > 0")
+        .transform_stack(
+            stack="amount", groupby=["end"], sort=[alt.SortField("order")], as_=["from", "to"]
+        )
+        .mark_rect()
+        .encode(
+            x=_moments(title=None),
+            x2="end:Q",
+            y=y,
+            y2="to:Q",
+            color=alt.Color(
+                "category:N",
+                scale=scale(OF_CATEGORY),
+                legend=alt.Legend(orient="top", title=None, columns=6, columnPadding=24)
+                if legend
+                else None,
+            ),
+            tooltip=[
+                alt.Tooltip("operation:N"),
+                alt.Tooltip("category:N"),
+                alt.Tooltip("bytes:Q", format=","),
+            ],
+        )
+    )
+    turn = (
+        rows.transform_filter("datum.phase === 'backward'")
+        .transform_aggregate(end="min(end)")
+        .transform_calculate(begin="datum.end - 1", word="'backward'")
+    )
+    rule = turn.mark_rule(color=colour("ink"), strokeDash=[3, 3]).encode(x="begin:Q")
+    word = turn.mark_text(**words(dx=4, baseline="bottom", dy=-2)).encode(
+        x="begin:Q", y=alt.value(0), text="word:N"
+    )
+    return layers(areas, rule, word, height=190, unit=1, most=1, last=1)
+
+
+def lives(*, step: int) -> alt.LayerChart:
+    """When each array lives, and in the colour of saved arrays while a graph holds it.
+
+    Columns: name, category, bytes, begin, end, held_from, held_to. Signals: last.
+    """
+    band = {"band": 0.85}
+    rows = (
+        table()
+        .transform_window(row="row_number()")
+        .transform_calculate(label="datum.row + '|' + datum.name")
+    )
+    axis = alt.Axis(
+        labelExpr="slice(datum.label, indexof(datum.label, '|') + 1)",
+        labelLimit=105,
+        labelFontSize=11,
+        labels=step > 8,
+        ticks=False,
+        title=None,
+        **_SIDE,
+    )
+    y = alt.Y("label:N", sort=None, axis=axis)
+    tooltip = [
+        alt.Tooltip("name:N"),
+        alt.Tooltip("category:N"),
+        alt.Tooltip("bytes:Q", format=","),
+        alt.Tooltip("begin:Q"),
+        alt.Tooltip("end:Q"),
+    ]
+    drawn = rows.mark_rect(height=band).encode(
+        x=_moments(title="operations"),
+        x2="end:Q",
+        y=y,
+        color=alt.Color("category:N", scale=scale(OF_CATEGORY), legend=None),
+        tooltip=tooltip,
+    )
+    held = (
+        rows.transform_filter("isValid(datum.held_from)")
+        .mark_rect(color=colour(OF_CATEGORY[explain.SAVED]), height=band)
+        .encode(x="held_from:Q", x2="held_to:Q", y=y, tooltip=tooltip)
+    )
+    return layers(drawn, held, height=alt.Step(step), last=1)

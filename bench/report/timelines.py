@@ -1,0 +1,148 @@
+"""The figures of timelines: variants of a comparison side by side, on the same scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import explain, verdicts
+from bench.moments import CATEGORIES, Drawing, drawing
+from bench.report.figures import name, title
+from bench.report.tables import Column, Figure, Table, Value, exact, number
+from bench.results import Run, Timeline
+from bench.verdicts import Row
+from bench.wording import arrays_text, bytes_text
+
+SHOWN = 4  # comparisons with timelines: they are much of a page
+VARIANTS = 4  # side by side
+NAMED = 32  # arrays whose names fit beside their lives
+DRAWN = 120  # arrays
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two charts of one variant's timeline, which share an axis, and what would lower it."""
+
+    name: str
+    stack: Figure
+    lives: Figure
+    advice: list[str]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The timelines of one comparison; ``left_out`` are the names of those not drawn."""
+
+    title: str
+    pairs: list[Pair]
+    left_out: list[str]
+
+
+def panels(run: Run) -> tuple[list[Panel], list[str]]:
+    """The largest effects on memory, each workload once, and the titles of the others.
+
+    At another size a timeline looks the same: it is drawn in arrays.
+    """
+    groups = [rows for _, rows in verdicts.ordered(run)]
+    groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
+    traced = [[row for row in rows if row.case.timeline] for rows in groups]
+    drawn: dict[str, list[Row]] = {}
+    others = []
+    for rows in filter(None, traced):
+        case = rows[0].case
+        if case.workload in drawn or len(drawn) == SHOWN:
+            others.append(title(case))
+        else:
+            drawn[case.workload] = rows
+    return [_panel(rows) for rows in drawn.values()], others
+
+
+def _panel(rows: list[Row]) -> Panel:
+    pairs = side_by_side(
+        [(name(row), row.case.timeline) for row in rows[:VARIANTS] if row.case.timeline],
+        rows[0].case.array_bytes,
+    )
+    return Panel(title(rows[0].case), pairs, [name(row) for row in rows[VARIANTS:]])
+
+
+def side_by_side(timelines: Sequence[tuple[str, Timeline]], unit: int) -> list[Pair]:
+    """The figures of some timelines by name; ``unit`` is the bytes of what they count in."""
+    drawings = [(label, drawing(timeline), timeline) for label, timeline in timelines]
+    most = max(max(timeline.peaks) for _, timeline in timelines)
+    last = max(len(found.moments) for _, found, _ in drawings)
+    scales: dict[str, float] = {"last": max(last, 1), "most": max(most, 1), "unit": unit}
+    return [
+        Pair(
+            label,
+            _stack(label, found, scales),
+            _lives(label, found, timeline, scales),
+            explain.advice(timeline),
+        )
+        for label, found, timeline in drawings
+    ]
+
+
+def _stack(label: str, found: Drawing, scales: dict[str, float]) -> Figure:
+    peak, unit = found.peak, int(scales["unit"])
+    if peak is None:
+        fact = "Nothing was alive."
+    else:
+        amount = bytes_text(peak.peak)
+        if unit > 1:
+            amount = f"{arrays_text(peak.peak, unit)} arrays ({amount})"
+        made = {c: b for c, b in peak.parts.items() if b}
+        parts = ", ".join(f"{c} {bytes_text(b)}" for c, b in sorted(made.items(), key=_by_bytes))
+        where = peak.title if not peak.phase else f"in {peak.title}"
+        fact = f"Peak {amount} {where}: {parts}."
+    columns = (
+        Column("operation", "operation"),
+        Column("phase", "phase"),
+        Column("peak", "bytes at the peak", exact),
+        *(Column(category, category, exact) for category in CATEGORIES),
+    )
+    rows: list[tuple[Value, ...]] = [
+        (m.title, m.phase, m.peak, *(m.parts[c] for c in CATEGORIES)) for m in found.moments
+    ]
+    table = Table(f"Bytes alive in each operation, {label}", columns, rows)
+    return Figure("stack", label, fact, table, scales)
+
+
+def _by_bytes(part: tuple[str, int]) -> int:
+    return -part[1]
+
+
+def _lives(label: str, found: Drawing, timeline: Timeline, scales: dict[str, float]) -> Figure:
+    rows: list[tuple[Value, ...]] = [
+        (
+            span.life.name,
+            span.category,
+            span.life.bytes,
+            span.begin,
+            span.end,
+            *(span.held or (None, None)),
+        )
+        for span in found.spans
+    ]
+    columns = (
+        Column("name", "array"),
+        Column("category", "category"),
+        Column("bytes", "bytes", exact),
+        Column("begin", "alive from operation", number),
+        Column("end", "to before", number),
+        Column("held_from", "held for backward from", number),
+        Column("held_to", "to before", number),
+    )
+    kept = [span.life for span in found.spans if span.life.died is None]
+    fact = (
+        f"{len(rows)} arrays; {len(kept)} of them, {bytes_text(sum(life.bytes for life in kept))}, "
+        "are alive at the end."
+    )
+    before = explain.born_before(timeline)
+    if before:
+        verb = "was" if len(before) == 1 else "were"
+        fact += f" {len(before)} more {verb} made before the trace."
+    if len(rows) > DRAWN:
+        fact += f" The first {DRAWN} are drawn."
+    kind = "lives" if len(rows) <= NAMED else "many lives"
+    table = Table(f"When each array lives, {label}", columns, rows)
+    return Figure(kind, label, fact, table, {"last": scales["last"]}, DRAWN)
