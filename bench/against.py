@@ -25,6 +25,7 @@ class Outcome:
         larger: those that rose, whether a gate asked about them or not.
         new, vanished: cases on one side only.
         unmeasured: why the figures of a case are missing or not exact, by case.
+        problem: why the whole run cannot be judged; empty where it can.
     """
 
     file: Path | None
@@ -36,11 +37,12 @@ class Outcome:
     new: list[Key]
     vanished: list[Key]
     unmeasured: list[tuple[Key, str]]
+    problem: str = ""
 
     @property
     def exit_code(self) -> int:
         """1 for a failed gate, 3 for what could not be judged, 0 for neither."""
-        return 1 if self.breaches else 3 if self.unmeasured else 0
+        return 1 if self.breaches else 3 if self.unmeasured or self.problem else 0
 
 
 def judge(
@@ -63,7 +65,13 @@ def judge(
         *gates.on_bytes(criteria, [(case, known.get(case.key)) for case in exact]),
         *gates.on_presence(criteria, new, vanished),
     ]
+    problem = ""
+    if not run.cases or not run.finished:
+        problem = "the run was not finished; measure it again, or go on with run --resume"
+    elif known and not both and not breaches:
+        problem = "the run has no case of the baseline; is it another run's?"
     return Outcome(
+        problem=problem,
         file=file,
         known=before is not None,
         compared=len(both),

@@ -83,6 +83,8 @@ def read(config: pytest.Config) -> Asked:
         found = [gates.parse(text) for text in texts]
     except UsageError as error:
         raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
+    if against is not None:
+        load_baseline(against)  # better now than when everything is measured
     needed = statistics.fewest(1 - CONFIDENCE)
     for gate in found:
         if gate.on_time and sets < needed:

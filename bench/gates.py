@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Literal
 
-from bench import sentences
+from bench import sentences, statistics
 from bench.errors import UsageError
 from bench.results import Case, Options
 from bench.verdicts import Row
@@ -121,7 +121,7 @@ def parse(text: str) -> Gate:
     sign = re.match(r"(>|<=)\s*", rest)
     if not sign:
         raise _wrong(text, at, "> (more than before) or <= (a budget)")
-    number = re.match(r"(\d+(?:\.\d+)?)\s*", rest[sign.end() :])
+    number = re.match(r"(\d{1,30}(?:\.\d{1,30})?)\s*", rest[sign.end() :])
     at += sign.end()
     if not number:
         raise _wrong(text, at, "a number")
@@ -246,6 +246,22 @@ def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
             raise UsageError(
                 f"--fail-on {gate.text!r} names no case that is there, so it could never fail; "
                 f"cases are {shown or 'none'}{' and others' if len(there) > 3 else ''}"
+            )
+
+
+def check_sets(gates: Sequence[Gate], options: Options) -> None:
+    """Refuse gates on time where there will be too few sets for a verdict.
+
+    Raises:
+        UsageError: there is one.
+    """
+    most = max(options.looks) if options.seconds else options.sets
+    needed = statistics.fewest(options.alpha)
+    for gate in gates:
+        if gate.on_time and most < needed:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: a verdict on time takes {needed} sets "
+                f"at least, and there will be {most}; give --sets {needed}"
             )
 
 

@@ -12,6 +12,25 @@ from bench.results import Run
 REPORT_FILE = "report.md"
 
 
+def refuse_other(out: Path) -> None:
+    """Refuse to write a page over what is none.
+
+    Raises:
+        UsageError: there is such a file, or a folder.
+    """
+    try:
+        with out.open("rb") as file:
+            page = file.read(15).lower() == b"<!doctype html>"
+    except FileNotFoundError:
+        return
+    except OSError:
+        page = False
+    if not page:
+        raise UsageError(
+            f"{out} is there and is no page, so it is left as it is; choose another -o"
+        )
+
+
 def write_page(run: Run, out: Path) -> None:
     """Write the page.
 

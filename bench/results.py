@@ -344,6 +344,11 @@ class Run(Value, frozen=True, kw_only=True):
     finished: bool
     revisions: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse two cases where one is meant."""
+        if len({case.key for case in self.cases}) < len(self.cases):
+            raise ValueError("a case is there twice")
+
     def case(self, workload: str, size: int, variant: str) -> Case | None:
         """The case of this key, if the run has it."""
         key = (workload, size, variant)

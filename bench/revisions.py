@@ -80,15 +80,13 @@ def _commit(top: Path, name: str | None) -> str:
     if name is not None and name.startswith("-"):
         raise UsageError(f"{name!r} is no revision; --rev takes a branch, a tag or a commit")
     wanted = "HEAD" if name is None else name
-    return _git(
-        top,
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        f"{wanted}^{{commit}}",
-        why=f"there is no revision {wanted!r} in {top.name}; in a shallow clone, fetch it "
-        "first (git fetch origin REVISION, or actions/checkout with fetch-depth: 0)",
+    # In two steps: what follows ":/" is searched for to its end.
+    why = (
+        f"there is no revision {wanted!r} in {top.name}; in a shallow clone, fetch it "
+        "first (git fetch origin REVISION, or actions/checkout with fetch-depth: 0)"
     )
+    found = _git(top, "rev-parse", "--verify", "--quiet", wanted, why=why)
+    return _git(top, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}", why=why)
 
 
 def _add(top: Path, path: Path, name: str, commit: str) -> None:
@@ -129,7 +127,13 @@ def _environment() -> dict[str, str]:
 def _git(folder: Path, *arguments: str, why: str = "git failed", strip: bool = True) -> str:
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, env=_environment()
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # as Python has the names of files
+            env=_environment(),
         )
     except FileNotFoundError:
         raise UsageError("git is not installed; --rev needs it") from None

@@ -123,7 +123,10 @@ class Runner:
     def _self_test(self, group: Group) -> None:
         spec = self._spec(group, group.variants[0])
         try:
-            with self._worker(replace(spec, small_pages=True)) as worker, readings():
+            with (
+                self._worker(replace(spec, small_pages=True, engine_path="")) as worker,
+                readings(),
+            ):
                 tests = worker.ask("selftest")["tests"]
                 self_tests = msgspec.convert(tests, list[SelfTest])
                 if not self_tests:

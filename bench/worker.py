@@ -16,11 +16,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 Request = dict[str, Any]
@@ -161,12 +164,31 @@ def _naming(workload: Any, names: list[str]) -> Any:
     return replace(workload, function=function)
 
 
+class _OnlyIn(MetaPathFinder):
+    """Finds the package engine, and its modules, in one folder and nowhere else."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Have what is missing there be missing, even if another engine is installed."""
+        if name != "engine" and not name.startswith("engine."):
+            return None
+        found = PathFinder.find_spec(name, path or [self.folder], target)
+        if found is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return found
+
+
 def _import_engine_from(folder: str) -> None:
     """Make the package ``engine`` in this folder the one that is measured.
 
     Raises:
         ImportError: there is none.
     """
+    sys.meta_path.insert(0, _OnlyIn(folder))
     sys.path.insert(0, folder)
     try:
         import engine

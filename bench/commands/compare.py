@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bench import comparing, gates, results, session, verdicts, workloads
+from bench import comparing, gates, results, verdicts, workloads
 from bench.commands.shared import (
     AsMarkdown,
     Budget,
@@ -38,6 +38,8 @@ from bench.report.text import plain
 from bench.results import Comparison, Run
 from bench.revisions import Revision, checked_out
 from bench.variants import parse
+
+COMPARED = Path("reports/compare")  # what check looks at by itself stays
 
 
 def compare(
@@ -81,7 +83,7 @@ def compare(
     collector: Collector = "on",
     limit: Limit = 60.0,
     seed: Seed = 0,
-    out: Out = session.LATEST,
+    out: Out = COMPARED,
     markdown: AsMarkdown = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -133,8 +135,8 @@ def compare(
                 )
             else:
                 groups, comparisons = plan(names, sizes, words)
-            gates.check_terms(criteria, [(g.workload, g.size, str(v)) for g in groups
-                                         for v in g.variants])  # fmt: skip
+            gates.check_terms(criteria, _candidates(comparisons))
+            gates.check_sets(criteria, options)
             found = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(found), found.options)
     if json_:
@@ -154,6 +156,11 @@ def compare(
     exit_for(found)
 
 
+def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:
+    """What a gate can be about: it compares a candidate with its baseline."""
+    return [(c.workload, c.size, name) for c in comparisons for name in c.candidates]
+
+
 def _is_file(word: str) -> bool:
     return word.endswith(".json") or run_file(Path(word)).is_file()
 
@@ -167,7 +174,7 @@ def _two_files(words: list[str], rev: list[str] | None, criteria: Sequence[gates
     gates.refuse_time(criteria)
     before, after = (results.load(run_file(Path(word))) for word in words)
     found = comparing.of_files(before, after, (words[0], words[1]))
-    gates.check_terms(criteria, [case.key for case in found.cases])
+    gates.check_terms(criteria, _candidates(found.comparisons))
     return found
 
 

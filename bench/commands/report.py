@@ -9,7 +9,7 @@ import typer
 
 from bench import results, session
 from bench.commands.shared import RunArgument, run_file
-from bench.pages import write_images, write_page
+from bench.pages import refuse_other, write_images, write_page
 
 
 def report(
@@ -28,6 +28,7 @@ def report(
     """
     found = results.load(run_file(path))
     out = out or run_file(path).parent / session.PAGE_FILE
+    refuse_other(out)
     write_page(found, out)
     typer.echo(f"written: {out}")
     if images is not None:

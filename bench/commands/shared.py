@@ -104,7 +104,8 @@ def measure(
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)
     except KeyboardInterrupt:
-        typer.echo("gradmeter: interrupted; go on with --resume from what was finished", err=True)
+        hint = "; go on with --resume from what was finished" if "resume" in more else ""
+        typer.echo(f"gradmeter: interrupted{hint}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -114,7 +114,8 @@ def _script(path: Path, arguments: list[str], operations: bool, console: Console
         raise UsageError(f"the script {path} cannot be read: {wrong.strerror}") from None
     except UnavailableError as wrong:
         raise UsageError(f"{path} cannot be traced: {wrong}") from None
-    sys.stdout.flush()
+    if not sys.stdout.closed:
+        sys.stdout.flush()
     if error is not None:
         sys.stderr.write(error.said)
         sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")

@@ -53,7 +53,12 @@ def lines(
         "more, within the gates", [p for p in outcome.larger if p[0].key not in allowed]
     )
     found += _changed("good news, less than before", outcome.smaller)
-    if outcome.file is not None and (outcome.smaller or outcome.new) and outcome.known:
+    if (
+        outcome.file is not None
+        and outcome.known
+        and not outcome.problem
+        and (outcome.smaller or (outcome.new and not outcome.vanished))
+    ):
         found.append(f"take it over: gradmeter baseline {path} --out {outcome.file}")
     if outcome.file is not None and not outcome.known:
         found.append(
@@ -69,6 +74,8 @@ def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
     cases = _count(outcome.compared, "case") + " compared"
     if outcome.breaches:
         return f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {asked}; {cases}"
+    if outcome.problem:
+        return f"NOT JUDGED: {outcome.problem}; {cases}"
     if outcome.unmeasured:
         lost = _count(len(outcome.unmeasured), "case")
         return f"NOT JUDGED: {lost} without exact figures; {cases}"

@@ -184,3 +184,21 @@ def test_a_run_that_knows_says_who_holds_the_surplus(tmp_path):
     words = " ".join(done.stdout.split())
     assert "the peak is in square#2 backward; alive there: x (input, 128 B)" in words
     assert "cycle: Variable ._edge[0] -> Square ._outputs[0] -> Variable" in words
+
+
+def test_a_run_that_was_not_finished_or_is_another_one_is_not_passed(folder):
+    results.save(run(case(), finished=False), folder / "run.json")
+    done = checked(folder)
+    assert (done.returncode, "not finished" in done.stdout) == (3, True)
+    results.save(run(case(workload="matyas")), folder / "run.json")
+    done = checked(folder)
+    assert (done.returncode, "no case of the baseline" in done.stdout) == (3, True)
+    assert "take it over" not in done.stdout
+
+
+def test_a_page_is_not_written_over_a_run(folder):
+    before = (folder / "run.json").read_bytes()
+    done = gradmeter("report", folder, "-o", folder / "run.json")
+    assert done.returncode == 2
+    assert "is no page" in done.stderr
+    assert (folder / "run.json").read_bytes() == before

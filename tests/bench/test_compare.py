@@ -73,6 +73,8 @@ def test_files_without_a_common_case_are_refused(tmp_path):
         (["engine", STRONG, "--fail-on", "new"], "gradmeter check"),
         (["engine", STRONG, "--fail-on", "slwer"], "character 1"),
         (["engine", STRONG, "--fail-on", "slower[matyas]"], "could never fail"),
+        (["engine", STRONG, "--fail-on", "peak[engine]>0"], "could never fail"),
+        (["engine", STRONG, "--fail-on", "slower", "--sets", "2", "--seconds", "0"], "give --sets"),
         (["engine", STRONG, "--markdown", "--json"], "exclude each other"),
         (["engine", STRONG, "--effect", "two"], "2% or 0.02"),
         (["engine", STRONG, "--effect", "0"], "more than 0"),

@@ -304,8 +304,9 @@ def test_gates_without_measurements_say_that_they_judged_nothing(suite):
     assert "nothing is judged" in done.stdout.str()
 
 
-def test_a_baseline_that_cannot_be_read_fails_the_session_with_a_sentence(suite):
+def test_a_baseline_that_cannot_be_read_is_refused_before_anything_is_measured(suite):
     (suite.path / "b.json").write_text("{")
-    done, text = gated(suite, "--bench-against=b.json")
-    assert done.ret == 1
-    assert "cannot be read as a baseline" in text
+    done, _ = gated(suite, "--bench-against=b.json")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "cannot be read as a baseline" in done.stderr.str()
+    assert not (suite.path / "reports").exists()

@@ -234,3 +234,26 @@ def test_checked_out_while_the_block_lasts(repository):
     with pytest.raises(UsageError, match="nothing here"), checked_out(["v1"], repository):
         raise UsageError("nothing here")
     assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_what_a_revision_lacks_is_not_taken_from_the_installed_engine(repository, tmp_path):
+    git(repository, "rm", "-q", "engine/gradient.py")
+    git(repository, "commit", "-qm", "lost")
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main", "--fail-on", "peak>0")
+    assert done.returncode == 3
+    assert "No module named 'engine.gradient'" in " ".join(done.stdout.split())
+
+
+def test_a_baseline_that_does_not_import_costs_its_own_cases_only(repository, tmp_path):
+    (repository / "engine" / "__init__.py").write_text("raise RuntimeError('broken')\n")
+    git(repository, "commit", "-qam", "broken")
+    done = compared(repository, tmp_path, "--rev", "main", "--rev", "v1")
+    assert done.returncode == 3
+    assert "self-test failed" not in done.stdout
+    assert "5.00" in done.stdout  # the peak of v1, in arrays
+
+
+def test_odd_file_names_and_searched_revisions(repository, tmp_path):
+    (repository / os.fsdecode(b"odd\xff.txt")).write_text("")
+    done = compared(repository, tmp_path, "--rev", ":/two")
+    assert done.returncode == 0, done.stderr
