@@ -178,8 +178,10 @@ class Runner:
                 if case.failure is None and self._believed(resident=True):
                     self._put(self._resident(group, variant, case))
         self._times(group)
-        for variant in group.variants:
-            self._put(change(self._case(group, variant), finished=True))
+        for variant in group.variants:  # all at once: a group is resumed whole or not at all
+            case = change(self._case(group, variant), finished=True)
+            self._cases[case.key] = case
+        self._save(finished=False)
 
     def _memory(
         self,
