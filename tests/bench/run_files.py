@@ -146,6 +146,9 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return time_sets()
     if kind is Timeline:
         return timelines()
+    if kind is Run:
+        cases = st.lists(any_of(Case), max_size=3, unique_by=lambda case: case.key)
+        return st.builds(Run, **{**parts_of(Run), "cases": cases})
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return st.builds(kind, **parts_of(kind))
     plain = {int: counts, float: seconds, str: texts, bool: st.booleans(), NoneType: st.none()}
