@@ -54,7 +54,7 @@ def judge(
     """Hold a run against figures and budgets; a pure function of both."""
     unmeasured = [(case.key, why) for case in run.cases if (why := _not_exact(case))]
     lost = {key for key, _ in unmeasured}
-    exact = [case for case in run.cases if case.key not in lost]
+    exact = [case for case in run.cases if case.key not in lost and case.figures is not None]
     known = before or {}
     new = [case.key for case in exact if case.key not in known] if before is not None else []
     there = {case.key for case in run.cases}
@@ -103,6 +103,8 @@ def _only(
 
 def _not_exact(case: Case) -> str:
     """Why a case has no exact figures; empty where it has."""
+    if not case.array_data or (case.failure is not None and not case.failed):
+        return ""  # there cannot be any
     if case.failure is not None:
         return f"{case.failure.stage}: {case.failure.message}"
     if case.figures is None:

@@ -53,10 +53,17 @@ def compare(
         if shared:
             against.append(name)
         for key in shared:
-            wrong = _difference(computed[key], truth[key], workload.tolerance)
+            tolerance = workload.tolerance * _coarser(computed[key], truth[key])
+            wrong = _difference(computed[key], truth[key], tolerance)
             if wrong:
                 return "", f"the {key} differs from {name}: {wrong}"
     return " and ".join(against), ""
+
+
+def _coarser(found: Any, truth: Any) -> float:
+    """By how much the coarser of two arrays' dtypes rounds more than float64 does."""
+    dtypes = [array.dtype for array in (found, truth) if array.dtype.kind == "f"]
+    return max([1.0, *(float(np.finfo(d).eps / np.finfo(np.float64).eps) for d in dtypes)])
 
 
 def _difference(found: Any, truth: Any, tolerance: float) -> str:

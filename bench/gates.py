@@ -249,6 +249,24 @@ def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
             )
 
 
+def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
+    """Refuse gates on exact bytes where there will be none.
+
+    Args:
+        exact: the cases that have them.
+
+    Raises:
+        UsageError: a gate matches none of these.
+    """
+    there = list(exact)
+    for gate in gates:
+        if gate.what in FIGURES and not any(gate.matches(key) for key in there):
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: exact bytes take engines whose arrays "
+                "are NumPy's, the baseline's too; see gradmeter list engines"
+            )
+
+
 def check_sets(gates: Sequence[Gate], options: Options) -> None:
     """Refuse gates on time where there will be too few sets for a verdict.
 

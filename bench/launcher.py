@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib.util
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from bench.engines import SCRATCH
+from bench.environment import cores
 from bench.errors import WorkerError
 
-_ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NPROC",  # what JAX reads
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
 )
 # What would make the interpreter trace, check or ask, and so measure something else.
 _DISTURBING = {
@@ -37,7 +44,7 @@ _DISTURBING = {
     "PYTHONINSPECT",
     "PYTHONPROFILEIMPORTTIME",
 }
-_ROOT = str(Path(__file__).resolve().parent.parent)
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,13 @@ class Spec:
     """A worker to be started: an interpreter, an import path for the engine, and a case.
 
     Attributes:
-        core: the core it is pinned to; None for no pinning.
+        core: the core it is pinned to; None for no pinning. With several threads, the
+            first of as many cores.
+        threads: that its engine's kernels may use.
+        adapter: the file of the engine's adapter; empty where gradmeter knows the engine.
+        scratch: a folder where the engine may keep what it compiled; empty for anywhere.
+        objects: have Python's own objects come from the C library's heap, one by one.
+        environment: what else is set in the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: by how much each phase is made to last longer than it does, as a fraction
             of it; for trying verdicts on a known truth.
@@ -60,11 +73,65 @@ class Spec:
     collector: str
     seed: int
     core: int | None = None
+    threads: int = 1
     interpreter: str = sys.executable
+    adapter: str = ""
+    scratch: str = ""
+    objects: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
     slower: float = 0.0
     small_pages: bool = False
     place: int | None = None
+
+
+def _environment(spec: Spec) -> dict[str, str]:
+    """A worker's environment: ours, without what disturbs, and what its case asks for."""
+    environment = {k: v for k, v in os.environ.items() if k not in _DISTURBING}
+    environment |= dict.fromkeys(_THREADS, str(spec.threads))
+    ours = spec.interpreter == sys.executable
+    path = [str(_ROOT if ours else apart())]
+    if ours:  # what else is on our path was installed for this interpreter
+        path += filter(None, [os.environ.get("PYTHONPATH", "")])
+    # The safe path keeps what lies in the working directory from being imported.
+    environment |= {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
+    if not ours:
+        environment.pop("PYTHONHOME", None)
+    if spec.small_pages:
+        environment["NUMPY_MADVISE_HUGEPAGE"] = "0"
+    if spec.place is not None:  # the order in sets of strings is part of a layout
+        environment["PYTHONHASHSEED"] = str(spec.place)
+    if spec.scratch:
+        environment[SCRATCH] = spec.scratch
+    if spec.objects:
+        environment["PYTHONMALLOC"] = "malloc"
+    environment |= dict(spec.environment)
+    return environment
+
+
+@cache
+def apart() -> Path:
+    """A folder with our packages and no others, for an interpreter that has its own."""
+    folder = Path(tempfile.mkdtemp(prefix="gradmeter-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for package in ("bench", "engine"):
+        found = importlib.util.find_spec(package)
+        assert found is not None
+        assert found.submodule_search_locations
+        source = found.submodule_search_locations[0]
+        shutil.copytree(source, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def _cores(spec: Spec) -> list[int]:
+    """The cores that a worker is pinned to; none for no pinning."""
+    if spec.core is None:
+        return []
+    there = [core for core in cores() if core is not None]
+    if spec.core not in there:
+        return [spec.core]  # the worker says what is wrong with it
+    first = there.index(spec.core)
+    return [*there[first:], *there[:first]][: spec.threads]
 
 
 class Process:
@@ -77,21 +144,13 @@ class Process:
     def __init__(self, spec: Spec, limit: float) -> None:
         self.limit = limit
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
-        path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH", "")]))
-        environment = {k: v for k, v in os.environ.items() if k not in _DISTURBING}
-        # The safe path keeps what lies in the working directory from being imported.
-        environment |= {**_ONE_THREAD, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
-        if spec.small_pages:
-            environment["NUMPY_MADVISE_HUGEPAGE"] = "0"
-        if spec.place is not None:  # the order in sets of strings is part of a layout
-            environment["PYTHONHASHSEED"] = str(spec.place)
         try:
             self.popen = subprocess.Popen(
                 [spec.interpreter, "-m", "bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=environment,
+                env=_environment(spec),
                 start_new_session=True,  # Ctrl-C is for us, who then end the workers
             )
         except OSError as error:
@@ -110,7 +169,8 @@ class Process:
                 "settings": dict(spec.settings),
                 "collector": spec.collector,
                 "seed": spec.seed,
-                "core": spec.core,
+                "cores": _cores(spec),
+                "adapter": spec.adapter,
                 "slower": spec.slower,
                 "engine_path": spec.engine_path,
                 "place": spec.place,

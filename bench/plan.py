@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import results, workloads
+from bench import engines, results, workloads
 from bench.errors import UsageError
 from bench.results import Case, Comparison
 from bench.variants import Variant, parse
@@ -42,6 +42,7 @@ def new_case(group: Group, variant: Variant, collector: str) -> Case:
         variant=str(variant),
         collector=collector,
         array_bytes=array_bytes,
+        array_data=engines.get(variant.engine).memory == "arrays",
         predicted=predicted,
     )
 

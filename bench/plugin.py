@@ -253,6 +253,8 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
         if case.failure is not None:
             only_run(lambda: None)
             f = case.failure
+            if not case.failed:
+                pytest.skip(f"{f.kind}: {f.message}")
             pytest.fail(f"{f.stage}: {f.kind}: {f.message}", pytrace=False)
         seconds = case.seconds
         benchmark.extra_info.update(_extra(case))

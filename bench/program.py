@@ -31,16 +31,19 @@ def program(
     """
     inputs: dict[str, Any] = {}
     result: Any = None
+    back = adapter.records and workload.backward
     for iteration in range(workload.iterations):
         if iteration < len(data):
             yield "inputs"
             inputs = {
-                name: array.copy() if name in workload.constants else adapter.variable(array.copy())
+                name: (adapter.constant if name in workload.constants else adapter.variable)(
+                    array.copy()
+                )
                 for name, array in data[iteration].items()
             }
         yield "forward"
-        result = workload.function(adapter.operations, *inputs.values())
-        if adapter.records and workload.backward:
+        result = adapter.forward(workload.function, inputs, back)
+        if back:
             yield "backward"
             adapter.backward(result)
             if workload.rate is not None:

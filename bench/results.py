@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import statistics as averages
 import tempfile
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,10 +22,11 @@ from bench import statistics
 from bench.errors import UsageError
 
 FORMAT: Final = "gradmeter run"
-VERSION: Final = 2
+VERSION: Final = 3
 LONGEST: Final = 86_400  # seconds
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
+CANNOT: Final = "cannot"  # the kind of failure of what an engine is known not to do
 
 
 class Value(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +97,13 @@ class Cycles(Value, frozen=True, kw_only=True):
     objects: int
     types: dict[str, int]
     leaked: int
+
+
+class Heap(Value, frozen=True, kw_only=True):
+    """One pass of every byte that a process took; see bench.meters.heap."""
+
+    peak: int
+    held: int
 
 
 class Residency(Value, frozen=True, kw_only=True):
@@ -208,7 +217,9 @@ class Case(Value, frozen=True, kw_only=True):
     """A workload at a size in a variant, and every reading of it.
 
     ``again`` are times of the very same thing in further processes of the same sets: what
-    it differs by from ``times`` is the machine's noise.
+    it differs by from ``times`` is the machine's noise. ``first_run`` are the seconds of the
+    first run in a process with nothing compiled yet. ``array_data`` says whether the engine's
+    arrays are NumPy's, so that there can be exact bytes of them.
     """
 
     workload: str
@@ -216,12 +227,15 @@ class Case(Value, frozen=True, kw_only=True):
     variant: str
     collector: str
     array_bytes: int
+    array_data: bool = True
     predicted: Predicted | None = None
     checked: str = ""
+    first_run: float | None = None
     allocations: list[Allocations] = field(default_factory=list)
     cycles: Cycles | None = None
     timeline: Timeline | None = None
     collected_peak: int | None = None
+    heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
@@ -232,6 +246,8 @@ class Case(Value, frozen=True, kw_only=True):
         """Refuse arrays of no bytes, in which nothing can be counted."""
         if self.array_bytes < 1:
             raise ValueError("array_bytes is positive")
+        if self.first_run is not None and not 0 <= self.first_run < math.inf:
+            raise ValueError("seconds are finite and not negative")
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -267,6 +283,28 @@ class Case(Value, frozen=True, kw_only=True):
     def deterministic(self) -> bool:
         """Whether all passes agree to the byte."""
         return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
+
+    @property
+    def heap_figures(self) -> dict[str, int] | None:
+        """The bytes of the heap by name, of the last pass; None where there are none."""
+        if not self.heap:
+            return None
+        return {"heap peak": self.heap[-1].peak, "heap held": self.heap[-1].held}
+
+    @property
+    def failed(self) -> bool:
+        """Whether it should have been measured and was not."""
+        return self.failure is not None and self.failure.kind != CANNOT
+
+    @property
+    def medians(self) -> list[float]:
+        """The median total seconds of each set."""
+        return [averages.median(times.total) for times in self.times if times.total]
+
+    @property
+    def median(self) -> float | None:
+        """The median of those; None where nothing was timed."""
+        return averages.median(self.medians) if any(self.medians) else None
 
     @property
     def seconds(self) -> list[float]:
@@ -328,14 +366,24 @@ class Options(Value, frozen=True, kw_only=True):
         return (1 - self.confidence) / len(self.looks)
 
 
+class Ground(Value, frozen=True, kw_only=True):
+    """What a variant ran on: its engine's version ("" where that has none), and its Python's."""
+
+    engine: str
+    python: str
+    numpy: str
+    threads: int
+
+
 class Run(Value, frozen=True, kw_only=True):
     """One execution of the harness.
 
-    ``revisions`` says for each label in a variant's name (engine@label) what it stands for.
+    ``revisions`` says for each label in a variant's name (engine@label) what it stands for,
+    ``grounds`` for each variant what it ran on. ``notes`` are sentences on what is left out.
     """
 
     format: Literal["gradmeter run"] = FORMAT
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     environment: Environment
     options: Options
     self_tests: list[SelfTest]
@@ -343,6 +391,8 @@ class Run(Value, frozen=True, kw_only=True):
     cases: list[Case]
     finished: bool
     revisions: dict[str, str] = field(default_factory=dict)
+    grounds: dict[str, Ground] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse two cases where one is meant."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,14 +20,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bench import results, verdicts, workloads
+from bench import engines, results, verdicts, workloads
 from bench.check import compare, read
 from bench.errors import WorkerError
 from bench.launcher import Spec
 from bench.meters.allocations import PASSES
 from bench.meters.selftest import RESIDENCY
 from bench.plan import Group, new_case
-from bench.results import Case, Failure, Options, Run, SelfTest
+from bench.results import CANNOT, Case, Failure, Options, Run, SelfTest
 from bench.sets import Start, Turns, Worker, readings
 from bench.variants import Variant
 
@@ -74,6 +75,7 @@ class Runner:
     _done: float = 0.0
     _steps: float = 1.0
     _loops: int | None = None
+    _scratch: dict[Variant, str] = field(default_factory=dict)  # of the group at work
 
     def __post_init__(self) -> None:
         self._cases = {case.key: case for case in self.run.cases}
@@ -86,7 +88,7 @@ class Runner:
         self._done = 0.0
         self._save(finished=False)
         if groups and not self.run.self_tests:
-            self._self_test(groups[0])
+            self._self_test(groups)
         for group in groups:
             self._measure_group(group)
         self._save(finished=True)
@@ -120,28 +122,37 @@ class Runner:
         self.run = change(self.run, cases=list(self._cases.values()), finished=finished)
         self.save(self.run)
 
-    def _self_test(self, group: Group) -> None:
-        spec = self._spec(group, group.variants[0])
-        try:
-            with (
-                self._worker(replace(spec, small_pages=True, engine_path="")) as worker,
-                readings(),
-            ):
-                tests = worker.ask("selftest")["tests"]
-                self_tests = msgspec.convert(tests, list[SelfTest])
-                if not self_tests:
-                    raise ValueError("there is no self-test")
-        except WorkerError as error:
-            problem = f"the self-test did not run: {error}"
-            self_tests = [
-                SelfTest(name="self-test", expected=0, measured=0, tolerance=0, problem=problem)
-            ]
-        self.run = change(self.run, self_tests=self_tests)
+    def _note(self, sentence: str) -> None:
+        self.run = change(self.run, notes=[*self.run.notes, sentence])
+
+    def _self_test(self, groups: Sequence[Group]) -> None:
+        """Try the meters under every interpreter of the run, with our own engine."""
+        known = Variant("engine")
+        pythons = dict.fromkeys(v.python for group in groups for v in group.variants)
+        found: list[SelfTest] = []
+        for python in pythons:
+            where = f" under {python}" if python else ""
+            spec = self._spec(groups[0], known)
+            spec = replace(spec, interpreter=python or spec.interpreter, small_pages=True)
+            try:
+                with self._worker(spec) as worker, readings():
+                    tests = msgspec.convert(worker.ask("selftest")["tests"], list[SelfTest])
+                    if not tests:
+                        raise ValueError("there is no self-test")
+            except WorkerError as error:
+                problem = f"the self-test did not run: {error}"
+                tests = [
+                    SelfTest(name="self-test", expected=0, measured=0, tolerance=0, problem=problem)
+                ]
+            found += [change(test, name=test.name + where) for test in tests]
+        self.run = change(self.run, self_tests=found)
 
     def _believed(self, *, resident: bool) -> bool:
         """Whether the self-tests let exact memory be shown; with ``resident``, that too."""
         return all(
-            test.passed for test in self.run.self_tests if resident or test.name != RESIDENCY
+            test.passed
+            for test in self.run.self_tests
+            if resident or not test.name.startswith(RESIDENCY)
         )
 
     def _spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:
@@ -149,10 +160,14 @@ class Runner:
             workload=group.workload,
             size=group.size,
             engine=variant.engine,
-            settings=variant.settings,
+            settings=variant.of_engine,
             collector=self.options.collector,
             seed=self.options.seed,
             core=core if core is not None else self.cores[0],
+            threads=variant.threads,
+            interpreter=variant.python or sys.executable,
+            adapter=engines.file_of(variant.engine),
+            scratch=self._scratch.get(variant, ""),
             **self.ways.get(variant.label, {}),
         )
 
@@ -167,17 +182,26 @@ class Runner:
 
     def _measure_group(self, group: Group) -> None:
         with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
+            self._scratch = {v: str(Path(folder) / str(i)) for i, v in enumerate(group.variants)}
             reference: dict[str, Any] | None = None
-            for number, variant in enumerate(group.variants):
+            for variant in group.variants:
                 case = self._put(new_case(group, variant, self.options.collector))
                 self._step(f"{case.title}: exact memory")
-                path = Path(folder) / f"{number}.npz"
+                reason = engines.get(variant.engine).reason(group.workload, variant.all_settings)
+                if reason:
+                    self._put(change(case, failure=Failure("engine", CANNOT, reason)))
+                    continue
+                Path(self._scratch[variant]).mkdir()
+                path = Path(self._scratch[variant]) / "computed.npz"
                 case, reference = self._memory(group, variant, case, reference, path)
+                if case.failure is None and _mixed(group):
+                    case = self._heap(group, variant, case)
                 self._put(case)
                 self._step(f"{case.title}: resident memory")
                 if case.failure is None and self._believed(resident=True):
                     self._put(self._resident(group, variant, case))
-        self._times(group)
+            self._times(group)
+        self._scratch = {}
         for variant in group.variants:  # all at once: a group is resumed whole or not at all
             case = change(self._case(group, variant), finished=True)
             self._cases[case.key] = case
@@ -197,7 +221,8 @@ class Runner:
         try:
             with self._worker(self._spec(group, variant)) as worker, readings():
                 stage = "check"
-                worker.ask("check", path=str(path))
+                seconds = float(worker.ask("check", path=str(path))["seconds"])
+                case = change(case, first_run=seconds)
                 computed = read(path)
                 checked, wrong = compare(workload, group, self.options.seed, computed, reference)
                 if wrong:
@@ -206,7 +231,7 @@ class Runner:
                 # The richest result is what the others are held against.
                 if reference is None or len(computed) > len(reference):
                     reference = computed
-                if not self._believed(resident=False):
+                if not case.array_data or not self._believed(resident=False):
                     return case, reference
                 stage = "exact memory"
                 passes = worker.ask("allocations")["passes"]
@@ -217,7 +242,7 @@ class Runner:
                 stage = "cycles"
                 cycles = msgspec.convert(worker.ask("cycles"), results.Cycles)
                 case = change(case, cycles=cycles)
-                if variant.engine == "engine":  # the one that tells of its operations
+                if engines.get(variant.engine).observed:
                     stage = "timeline"
                     found = worker.ask("timeline", most=MOST_OPERATIONS)["timeline"]
                     case = change(case, timeline=msgspec.convert(found, results.Timeline | None))
@@ -228,9 +253,27 @@ class Runner:
             case = change(case, failure=Failure(stage, error.kind, str(error)))
         return case, reference
 
+    def _heap(self, group: Group, variant: Variant, case: Case) -> Case:
+        """Measure the whole heap in a process of its own."""
+        try:
+            spec = replace(self._spec(group, variant), objects=True, environment=_uncached(variant))
+            with self._worker(spec) as worker, readings():
+                found = worker.ask("heap")
+                passes = msgspec.convert(found["passes"], list[results.Heap])
+                if passes and min(p.held for p in passes) < int(found["least"]):
+                    self._note(
+                        f"{case.title}: memray saw {passes[-1].held:,} bytes held where inputs, "
+                        f"result and gradients have {found['least']:,}, so its heap is left out"
+                    )
+                    return case
+                return change(case, heap=passes)  # none, where there is no memray
+        except WorkerError as error:
+            return change(case, failure=Failure("heap", error.kind, str(error)))
+
     def _resident(self, group: Group, variant: Variant, case: Case) -> Case:
         """Measure resident memory in a fresh process, while a sampler watches."""
-        spec = replace(self._spec(group, variant), small_pages=True)
+        spec = self._spec(group, variant)
+        spec = replace(spec, small_pages=True, environment=_uncached(variant))
         try:
             with self._worker(spec) as worker, readings():
                 sampler = self.sample(worker, SAMPLING_INTERVAL)
@@ -239,7 +282,7 @@ class Runner:
                 finally:
                     samples = sampler.stop()
                 inside = [b for t, b in samples if found["started"] <= t <= found["stopped"]]
-                reset = found["method"] == "reset peak"
+                reset = found["method"].startswith("reset peak")
                 return change(
                     case,
                     residency=results.Residency(
@@ -348,3 +391,12 @@ class Runner:
                 times = lane.times(number, self._loops)
                 self._cases[case.key] = change(case, again=[*case.again, times])
         self._save(finished=False)
+
+
+def _mixed(group: Group) -> bool:
+    """Whether some variant's arrays are not NumPy's, so that only the heap compares them all."""
+    return any(engines.get(v.engine).memory == "own" for v in group.variants)
+
+
+def _uncached(variant: Variant) -> tuple[tuple[str, str], ...]:
+    return tuple(engines.get(variant.engine).uncached.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics as averages
-
 from bench import verdicts
 from bench.results import Case, Options, Run
 from bench.verdicts import Change, Row
@@ -27,12 +25,12 @@ def sentence(row: Row) -> str:
         return f"{name}: nothing to compare with, the baseline failed ({base.failure.message})."
     found = row.changes
     if found is None:
-        return f"{name}: no memory figures to compare."
-    assert ours.cycles is not None
-    assert base.cycles is not None
+        return f"{name}: no memory figures of the same kind to compare."
     parts = []
     for change in sorted(found, key=lambda change: change.figure != "cycle"):
         if change.figure == "cycle":
+            assert ours.cycles is not None
+            assert base.cycles is not None
             more, less = (ours, base) if change.difference > 0 else (base, ours)
             few, many = apart(*sorted((change.before, change.after)))
             holder = ours.cycles if more is ours else base.cycles
@@ -40,12 +38,35 @@ def sentence(row: Row) -> str:
                 f"{less.variant} leaves {few} in reference cycles where {more.variant} leaves "
                 f"{many} in {holder.objects:,} objects"
             )
-        elif change.figure in ("peak", "held") or not parts:
+        elif change.figure in verdicts.TELLING or not parts:
             parts.append(_change_text(change, ours.array_bytes))
-    if not parts and ours.cycles.leaked != base.cycles.leaked:
+    if not parts and ours.cycles and base.cycles and ours.cycles.leaked != base.cycles.leaked:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
         parts.append(_change_text(leaked, ours.array_bytes))
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
+
+
+FIRST = 3.0  # times the median: a first run that is worth a word
+LEAST_FIRST = 0.1  # seconds
+
+
+def first_run_text(row: Row) -> str:
+    """How long the first run took, and after how many runs that has paid; empty for no word.
+
+    It has paid when the candidate, its first run included, has taken less time than its
+    baseline, whose first run counts too.
+    """
+    ours, base = row.case, row.baseline
+    if ours.first_run is None or ours.median is None:
+        return ""
+    if ours.first_run < max(LEAST_FIRST, FIRST * ours.median):
+        return ""
+    said = f"{ours.variant} {seconds_text(ours.first_run, 2)}"
+    if row.time is None or row.time.word != "faster" or base.first_run is None:
+        return said
+    assert base.median is not None
+    runs = (ours.first_run - base.first_run) / (base.median - ours.median)
+    return said + (f", paid after {max(1, round(runs)):,} runs" if runs > 0 else "")
 
 
 _LONG = {
@@ -109,10 +130,9 @@ def ratio_text(row: Row) -> str:
 
 def median_text(case: Case) -> str:
     """The median duration of a case, to the digits that its sets support."""
-    middles = [averages.median(times.total) for times in case.times if times.total]
-    if not middles or not any(middles):
+    middles, middle = case.medians, case.median
+    if middle is None:
         return "-"
-    middle = averages.median(middles)
     half = (max(middles) - min(middles)) / 2 if len(middles) > 1 else middle
     return seconds_text(middle, significant(half / middle) if middle else 1)
 

@@ -12,6 +12,7 @@ import psutil
 
 from bench import environment, results
 from bench.errors import UsageError
+from bench.interpreters import grounds, notes
 from bench.launcher import Process
 from bench.pages import write_page
 from bench.plan import Group, check_fits
@@ -45,10 +46,11 @@ def measure(
         revisions: of the engine, for variants that are labelled with them.
 
     Raises:
-        UsageError: the folder cannot be written or holds a run.json that is no run file, a
-            case would not fit in memory, or there is nothing to resume; nothing was measured
-            or overwritten.
+        UsageError: an engine or an interpreter is not there, the folder cannot be written or
+            holds a run.json that is no run file, a case would not fit in memory, or there is
+            nothing to resume; nothing was measured or overwritten.
     """
+    on = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     results.writable(out)
     now = environment.describe()
@@ -60,6 +62,8 @@ def measure(
         cases=[],
         finished=False,
         revisions={r.label: r.meaning for r in revisions},
+        grounds=on,
+        notes=notes(groups),
     )
     if resume:
         run = _resumed(results.load(out / RUN_FILE), run)
@@ -115,11 +119,13 @@ def _resumed(old: Run, new: Run) -> Run:
     Raises:
         UsageError: the old one was measured in another way, so that the two do not mix.
     """
+    both = old.grounds.keys() & new.grounds.keys()
     for what, before, after in (
         ("options", old.options, new.options),
         ("commit", old.environment.commit, new.environment.commit),
         ("Python version", old.environment.python, new.environment.python),
         ("package versions", old.environment.versions, new.environment.versions),
+        ("engines", [old.grounds[v] for v in both], [new.grounds[v] for v in both]),
     ):
         if before != after:
             raise UsageError(

@@ -13,6 +13,7 @@ from bench.statistics import Word
 
 WAITING = 0.01  # of a duration: what is not computing even in a program's best round
 PARALLEL = 0.05
+TELLING = ("peak", "held", "cycle", "heap peak", "heap held")
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ class Row:
 
     @property
     def changes(self) -> list[Change] | None:
-        """The exact figures that differ from the baseline's; None where there are none."""
-        return changes(self.case.figures, self.baseline.figures)
+        """The figures that differ from the baseline's; None where none are of the same kind."""
+        return changes(*beside(self.case, self.baseline))
 
     @property
     def effect(self) -> float:
         """How far memory is from the baseline's, in arrays: for putting the largest first."""
-        telling = [c for c in self.changes or [] if c.figure in ("peak", "held", "cycle")]
+        telling = [c for c in self.changes or [] if c.figure in TELLING]
         most = max((abs(c.difference) for c in telling), default=0)
         return most / self.case.array_bytes
 
@@ -108,6 +109,19 @@ class Noise:
     sure: bool
     scatter: float
     pairs: int
+
+
+def beside(case: Case, baseline: Case) -> tuple[dict[str, int] | None, dict[str, int] | None]:
+    """The figures of two cases that were come by in the same way; None for each where none were.
+
+    Bytes of array data where both have them, else those of the whole heap; never one beside
+    the other.
+    """
+    for kind in ("figures", "heap_figures"):
+        ours, others = getattr(case, kind), getattr(baseline, kind)
+        if ours is not None and others is not None:
+            return ours, others
+    return None, None
 
 
 def changes(after: dict[str, int] | None, before: dict[str, int] | None) -> list[Change] | None:

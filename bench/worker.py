@@ -15,6 +15,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,9 @@ class Bench:
         if case.get("engine_path"):
             _import_engine_from(case["engine_path"])
         from bench import engines, layout, workloads
+
+        if case.get("adapter"):
+            engines.add_file(Path(case["adapter"]))
         from bench.program import program, sources
 
         adapter = engines.get(case["engine"]).make(**case["settings"])
@@ -61,12 +65,17 @@ class Bench:
             pass
 
     def check(self, request: Request) -> dict[str, Any]:
-        """Run once and save what it computed to ``request["path"]``, an .npz file."""
+        """Run once and save what it computed to ``request["path"]``, an .npz file.
+
+        Returns the seconds that this first run took, warming up and compiling included.
+        """
         import numpy as np
 
         found: dict[str, Any] = {}
+        began = time.perf_counter()
 
         def look(inputs: dict[str, Any], result: Any) -> None:
+            found["seconds"] = time.perf_counter() - began
             trained = self.workload.rate is not None and self.adapter.records
             found["result after training" if trained else "result"] = self.adapter.value(result)
             for name, variable in inputs.items():
@@ -82,8 +91,9 @@ class Bench:
 
         for _phase in self.make(look):
             pass
+        seconds = found.pop("seconds")
         np.savez(request["path"], **found)
-        return {"names": sorted(found)}
+        return {"names": sorted(found), "seconds": seconds}
 
     def allocations(self, _: Request) -> dict[str, Any]:
         """Measure exact bytes, three times, with the collector off."""
@@ -135,15 +145,45 @@ class Bench:
         """Measure the resident peak; only the first run in a process is meant."""
         from bench.meters import residency
 
+        if self.adapter.compiles:  # for these shapes, which takes memory of its own
+            self.run()
+            return asdict(residency.measure(self.make, after_a_run=True))
         for _phase in self.make_small():  # what code is loaded late is loaded now
             pass
         return asdict(residency.measure(self.make))
 
+    def heap(self, _: Request) -> dict[str, Any]:
+        """Measure every byte that the process takes for one run, after another one.
+
+        Also the bytes that have to be among them at the end: the data of inputs, result and
+        gradients. Where they are not, the engine hands out memory that it has kept.
+        """
+        from bench.meters import heap
+
+        if not heap.available():
+            return {"passes": [], "least": 0}
+        least = 0
+
+        def look(inputs: dict[str, Any], result: Any) -> None:
+            nonlocal least
+            found = [self.adapter.value(result)]
+            for name, variable in inputs.items():
+                if name not in self.workload.constants:
+                    found += [self.adapter.value(variable), self.adapter.gradient(variable)]
+            least = sum(array.nbytes for array in found if array is not None)
+
+        for _phase in self.make(look):
+            pass
+        return {
+            "passes": [asdict(heap.measure(self.make)) for _pass in range(heap.PASSES)],
+            "least": least,
+        }
+
     def time(self, request: Request) -> dict[str, float]:
         """Time one round of ``request["loops"]`` runs: seconds per run, by phase."""
-        from bench.meters import time
+        from bench.meters.time import measure
 
-        return time.measure(self.make, request["loops"], self.slower)
+        return measure(self.make, request["loops"], self.slower)
 
     def selftest(self, _: Request) -> dict[str, Any]:
         """Try the meters on known truth."""
@@ -213,9 +253,9 @@ def _die_with_parent() -> None:
             os._exit(0)
 
 
-def _pin(core: int | None) -> None:
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+def _pin(cores: list[int]) -> None:
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
 
 
 def _requests() -> queue.SimpleQueue[str]:
@@ -245,7 +285,7 @@ def main() -> None:
             try:
                 if bench is None:
                     bench = Bench(request)
-                    _pin(request["core"])  # not before: a set's processes load on every core
+                    _pin(request["cores"])  # not before: a set's processes load on every core
                     stack.enter_context(bench.context)
                     answer: dict[str, Any] = {"ok": {"python": sys.version.split()[0]}}
                 else:

@@ -351,7 +351,7 @@ def training_step() -> Workload:
     def function(operations: Any, x: Any, t: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
         hidden = operations.tanh(operations.matmul(x, w1) + b1)
         error = operations.matmul(hidden, w2) + b2 - t
-        return operations.sum(error * error) * (1 / len(t))
+        return operations.sum(error * error) * (1 / t.shape[0])
 
     return Workload(
         name="training_step",

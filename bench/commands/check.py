@@ -44,6 +44,9 @@ def check(
     found = results.load(run_file(path))
     before = None if against is None else load_baseline(against)
     gates.check_terms(criteria, [*(case.key for case in found.cases), *(before or {})])
+    exact = [case.key for case in found.cases if case.array_data]
+    if found.cases:
+        gates.check_exact(criteria, [*exact, *(before or {})])
     outcome = judge(found, before, criteria, against)
     screen = gate.lines(outcome, criteria, found, path)
     if markdown:

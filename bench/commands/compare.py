@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from bench import comparing, gates, results, verdicts, workloads
+from bench import comparing, engines, gates, results, verdicts, workloads
 from bench.commands.shared import (
     AsMarkdown,
     Budget,
     Collector,
+    Engines,
     FailOn,
     Limit,
     MinRounds,
@@ -22,6 +23,7 @@ from bench.commands.shared import (
     Seed,
     Sizes,
     Workloads,
+    add_engines,
     catch_termination,
     exit_for,
     fraction,
@@ -60,6 +62,7 @@ def compare(
     ] = None,
     workload: Workloads = None,
     size: Sizes = None,
+    engine: Engines = None,
     fail_on: FailOn = None,
     effect: Annotated[
         str, typer.Option(help="The smallest effect on time that matters, such as 2%.")
@@ -103,6 +106,7 @@ def compare(
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
     words = what or []
+    add_engines(engine)
     notes: list[str] = []
     if any(_is_file(word) for word in words):
         found = _two_files(words, rev, criteria)
@@ -136,6 +140,7 @@ def compare(
             else:
                 groups, comparisons = plan(names, sizes, words)
             gates.check_terms(criteria, _candidates(comparisons))
+            gates.check_exact(criteria, _exact(comparisons))
             gates.check_sets(criteria, options)
             found = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(found), found.options)
@@ -159,6 +164,16 @@ def compare(
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:
     """What a gate can be about: it compares a candidate with its baseline."""
     return [(c.workload, c.size, name) for c in comparisons for name in c.candidates]
+
+
+def _exact(comparisons: Sequence[Comparison]) -> list[gates.Key]:
+    """The candidates with exact bytes on both sides."""
+    return [
+        (c.workload, c.size, name)
+        for c in comparisons
+        for name in c.candidates
+        if all(engines.of_variant(v).memory == "arrays" for v in (name, c.baseline))
+    ]
 
 
 def _is_file(word: str) -> bool:

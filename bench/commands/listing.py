@@ -2,38 +2,103 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench import engines, workloads
+from bench.commands.shared import Engines, add_engines
+from bench.engines import Setting, written
+from bench.errors import UsageError
+from bench.variants import WORKER_SETTINGS
+
+METHODS = {
+    "arrays": "exact bytes (its arrays are NumPy's)",
+    "own": "resident; the whole heap with gradmeter\\[native]",
+}
 
 
-def list_() -> None:
-    """List the workloads, and the engines with their settings, which make variants."""
+def list_(
+    what: Annotated[
+        Literal["workloads", "engines", "settings"] | None,
+        typer.Argument(help="workloads, engines, or settings (of all engines). Default: all."),
+    ] = None,
+    engine: Engines = None,
+) -> None:
+    """List the workloads, the engines and their settings, which make variants."""
+    add_engines(engine)
     console = Console(emoji=False)
-    table = Table(title="workloads", title_justify="left", box=None, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("what it computes")
+    shown = {"workloads": _workloads, "engines": _engines, "settings": _settings}
+    for name, show in shown.items():
+        if what in (None, name):
+            show(console)
+            console.print()
+    if what in (None, "settings"):
+        console.print(
+            "A variant is written engine:setting=value,setting=value; N is a depth (squares-30).",
+            highlight=False,
+        )
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name in ("name", "setting", "version"))
+    return table
+
+
+def _workloads(console: Console) -> None:
+    table = _table("workloads", "name", "what it computes")
     for name in workloads.names():
         example = workloads.get(name.replace("-N", "-3"))
         meaning = example.meaning.replace("3 ", "N ", 1) if name.endswith("-N") else example.meaning
         table.add_row(name, meaning)
     console.print(table)
+
+
+def _engines(console: Console) -> None:
+    table = _table("engines", "name", "version", "what it is", "memory", "settings")
+    missing, notes = [], []
     for name in engines.names():
-        engine = engines.get(name)
-        console.print()
-        table = Table(
-            title=f"engine {name}: {engine.meaning}", title_justify="left", box=None, pad_edge=False
+        try:
+            found = engines.get(name)
+        except UsageError as error:
+            notes.append(f"{name}: {error}")
+            continue
+        version = found.version
+        if version is None:
+            missing.append((name, found.command))
+        table.add_row(
+            name,
+            "missing" if version is None else version or "-",
+            found.meaning,
+            METHODS[found.memory],
+            ", ".join(setting.name for setting in found.settings) or "-",
         )
-        table.add_column("setting", no_wrap=True)
-        table.add_column("values (default first)")
-        table.add_column("meaning")
-        for setting in engine.settings:
-            values = sorted(setting.values, key=lambda v, s=setting: v != s.default)  # type: ignore[misc]
-            words = [("off", "on")[v] if isinstance(v, bool) else str(v) for v in values]
-            table.add_row(setting.name, ", ".join(words), setting.meaning)
-        console.print(table)
-    console.print(
-        "\nA variant is written engine:setting=value,setting=value; N is a depth (squares-30).",
-        highlight=False,
-    )
+        notes += [f"{name} cannot {what}: {reason}" for what, reason in found.cannot.items()]
+    console.print(table)
+    for line in notes:
+        console.print(escape(line), highlight=False)
+    for name, command in missing:
+        console.print(escape(f"{name}: {command}"), highlight=False, soft_wrap=True)
+
+
+def _settings(console: Console) -> None:
+    tables: dict[str, tuple[Setting, ...]] = {}
+    for name in engines.names():
+        try:
+            tables[f"settings of {name}"] = engines.get(name).settings
+        except UsageError:
+            continue  # `gradmeter list engines` says why
+    tables["settings of every engine"] = WORKER_SETTINGS
+    for title, settings in tables.items():
+        if settings:
+            table = _table(title, "setting", "values", "default", "meaning")
+            for setting in settings:
+                default = written(setting.default) or "-"
+                table.add_row(setting.name, setting.takes, default, setting.meaning)
+            console.print(table)
+            console.print()

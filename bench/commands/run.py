@@ -12,6 +12,7 @@ from bench.baseline import write_baseline
 from bench.commands.shared import (
     Budget,
     Collector,
+    Engines,
     Limit,
     MinRounds,
     Out,
@@ -20,6 +21,7 @@ from bench.commands.shared import (
     Sets,
     Sizes,
     Workloads,
+    add_engines,
     exit_for,
     measure,
     read_options,
@@ -43,6 +45,7 @@ def run(
     baseline: Annotated[
         str | None, typer.Option(help="The variant that the others are compared with.")
     ] = None,
+    engine: Engines = None,
     collector: Collector = "on",
     budget: Budget = 1.5,
     sets: Sets = 10,
@@ -63,6 +66,7 @@ def run(
       gradmeter run --workload squares-30 --size 10000 --size 1000000
         --variant engine --variant engine:retain_grad=on
     """
+    add_engines(engine)
     groups, comparisons = plan(
         workload or ["squares-3"],
         size or [1_000_000],

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import session
+from bench import engines, session
 from bench.errors import UsageError
 from bench.plan import Group
 from bench.progress import Teller
@@ -44,6 +44,14 @@ Limit = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="What the inputs are generated from.", min=0)]
 Out = Annotated[Path, typer.Option(help="The folder for run.json and report.md.", file_okay=False)]
+Engines = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--engine",
+        metavar="FILE",
+        help="An adapter of an engine of yours, as the README shows one; repeat for more.",
+    ),
+]
 FailOn = Annotated[
     list[str] | None,
     typer.Option(
@@ -70,6 +78,16 @@ def fraction(text: str) -> float:
     except ValueError:
         raise UsageError(f"--effect {text!r} is no fraction; write 2% or 0.02") from None
     return number / 100 if text.endswith("%") else number
+
+
+def add_engines(files: list[Path] | None) -> None:
+    """Have the engines of these adapters' files among the others.
+
+    Raises:
+        UsageError: one of them cannot be loaded.
+    """
+    for file in files or []:
+        engines.add_file(file)
 
 
 def read_options(**values: Any) -> Options:
@@ -111,7 +129,7 @@ def measure(
 
 def exit_for(found: Run) -> None:
     """Exit with 3 where something could not be measured."""
-    if any(case.failure for case in found.cases) or not all(t.passed for t in found.self_tests):
+    if any(case.failed for case in found.cases) or not all(t.passed for t in found.self_tests):
         raise typer.Exit(3)
 
 

@@ -7,10 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 import engine
-from bench.engines import Engine, Setting
+from bench.engines import Adapter, Engine, Setting
 
 
-class Ours:
+class Ours(Adapter):
     """One variant of our engine."""
 
     operations: Any = engine
@@ -63,4 +63,5 @@ ENGINE = Engine(
         for f in (fields(engine.Settings) if hasattr(engine, "Settings") else ())
     ),
     make=Ours,
+    observed=True,
 )

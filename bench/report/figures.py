@@ -10,7 +10,7 @@ from bench import scaling, sentences, verdicts
 from bench.report.tables import Column, Figure, Table, Value, exact, number
 from bench.results import Case, Comparison, Run, TimeSet
 from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, percent, ratio_digits
+from bench.wording import arrays_text, bytes_text, percent, ratio_digits, seconds_text
 
 SHOWN = 12  # comparisons whose memory is drawn; the others are in the table of all cases
 RATIOS = 50
@@ -273,18 +273,29 @@ def everything(run: Run) -> Table:
             (
                 f"{title(case)} {case.variant}",
                 sentences.median_text(case),
+                "-" if case.first_run is None else seconds_text(case.first_run, 2),
                 *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
                 case.predicted.peak if case.predicted else None,
+                *((case.heap_figures or {}).get(f"heap {part}") for part in ("peak", "held")),
                 case.residency.bytes if case.residency else None,
-                failed or ("as predicted" if not sentences.surprises(case) else "not as predicted"),
+                failed or _outcome(case),
             )
         )
     columns = (
         Column("name", "case"),
         Column("median", "median"),
+        Column("first", "first run"),
         *(Column(p, p, exact) for p in ("peak", "held", "cycle", "forward", "backward")),
         Column("predicted", "predicted peak", exact),
+        Column("heap peak", "heap peak", exact),
+        Column("heap held", "heap held", exact),
         Column("resident", "resident", exact),
         Column("outcome", "outcome"),
     )
     return Table("Every case: exact bytes", columns, rows)
+
+
+def _outcome(case: Case) -> str:
+    if case.predicted is None or case.memory is None:
+        return "measured"
+    return "not as predicted" if sentences.surprises(case) else "as predicted"

@@ -70,24 +70,28 @@ def _summary(run: Run) -> str:
 
 def _table(rows: list[Row], options: Options) -> str:
     first = rows[0].case
+    heap = any(row.case.heap for row in rows)
     lines = [
         f"1 array = {bytes_text(first.array_bytes)}; collector {_text(first.collector)}",
         "",
-        "| variant | median | forward | backward | ratio | peak | held | cycle | objects "
-        "| predicted peak | resident |",
-        "| --- " + "| ---: " * 10 + "|",
+        "| variant | median | forward | backward | first run | ratio | peak | held | cycle "
+        "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
+        "| --- " + "| ---: " * (11 + 2 * heap) + "|",
     ]
     said = []
     for row in rows:
-        lines.append("| " + " | ".join(_cells(row)) + " |")
+        lines.append("| " + " | ".join(_cells(row, heap)) + " |")
         if not row.is_baseline:
             said.append(f"- {_text(sentences.sentence(row))}")
             if row.time is not None and row.time.sure:
                 said.append(f"- {_text(sentences.time_sentence(row, options))}")
+    slow = list(filter(None, map(sentences.first_run_text, rows)))
+    if slow:
+        said.append(f"- first run, warm-up and compilation: {_text('; '.join(slow))}")
     return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, heap: bool) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
     name = _text(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
     forward = [s for times in case.times for s in times.forward]
@@ -98,12 +102,14 @@ def _cells(row: Row) -> list[str]:
         sentences.median_text(case),
         _seconds(forward),
         _seconds(backward),
+        "-" if case.first_run is None else seconds_text(case.first_run, 2),
         sentences.ratio_text(row) + (f" {row.time.word}" if row.time and row.time.sure else ""),
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
         f"{cycles.objects:,}" if cycles else "-",
         arrays_text(peak, case.array_bytes) if peak is not None else "-",
+        *([_heap(case, "peak"), _heap(case, "held")] if heap else []),
         bytes_text(case.residency.bytes) if case.residency else "-",
     ]
 
@@ -159,6 +165,10 @@ def _amount(count: int | None, case: Case) -> str:
     if count is None:
         return "-"
     return f"{bytes_text(count)} ({arrays_text(count, case.array_bytes)})"
+
+
+def _heap(case: Case, part: str) -> str:
+    return bytes_text(getattr(case.heap[-1], part)) if case.heap else "-"
 
 
 def _failure(case: Case) -> str:

@@ -53,6 +53,21 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
+def grounds(run: Run) -> list[str]:
+    """Which engines and interpreters the variants ran on, where those are not one and the same."""
+    found: dict[str, list[str]] = {}
+    for variant, ground in run.grounds.items():
+        name = variant.partition(":")[0].partition("@")[0]
+        where = (
+            f"Python {ground.python}, NumPy {ground.numpy or 'none'}, "
+            f"{ground.threads} thread{'s' * (ground.threads != 1)}"
+        )
+        found.setdefault(where, []).append(f"{name} {ground.engine}".rstrip())
+    if len(found) < 2 and not any(ground.engine for ground in run.grounds.values()):
+        return []
+    return [f"{', '.join(_each(names))}: {where}" for where, names in found.items()]
+
+
 def untrusted(run: Run) -> list[str]:
     """Which meters must not be believed, in a sentence; empty where all may."""
     bad = [test.name for test in run.self_tests if not test.passed]
@@ -65,6 +80,12 @@ def untrusted(run: Run) -> list[str]:
 def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
     """What the words of the tables mean: some words, and their meaning."""
     options = run.options
+    heap = (
+        ("heap peak", "heap held"),
+        "every byte that the process took for the run, of whatever library, as memray sees it: "
+        "Python's own objects and native scratch too, so another figure than the peak, and "
+        "compared only with its like. Where there is no peak, the engine's arrays are not NumPy's.",
+    )
     return [
         (
             ("median",),
@@ -86,6 +107,12 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
             "inputs included. held: at the end, with inputs and result. cycle: when every "
             "name is dropped, what only the collector can free, and in how many objects.",
         ),
+        *([heap] if any(case.heap for case in run.cases) else []),
+        (
+            ("first run",),
+            "seconds of the first run in a process where nothing was compiled before; it is not "
+            "in the median.",
+        ),
         (("predicted peak",), "derived by hand, in arrays."),
         (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
         ((), "Not counted: what Python objects take, and scratch of native code."),
@@ -100,12 +127,14 @@ def environment(run: Run) -> list[str]:
         f"started {e.started}, gradmeter {e.gradmeter}, commit {e.commit or 'unknown'}{dirty}",
         f"{e.implementation} {e.python} on {e.system}: {e.cpu}, {e.cores} cores, "
         f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
-        f"{e.blas_threads} BLAS thread",
+        f"{e.blas_threads} thread for each engine unless a variant says more",
         f"collector {run.options.collector}, thresholds "
         f"{', '.join(map(str, e.collector_thresholds))}; "
         f"seed {run.options.seed}, {run.options.sets} sets, "
         f"{run.options.budget:g} s of timing for a case",
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),
+        *grounds(run),
+        *run.notes,
     ]
     for test in run.self_tests:
         outcome = "passed" if test.passed else f"FAILED {test.problem}"

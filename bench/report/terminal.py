@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import sentences, verdicts
+from bench.report import prose
 from bench.report.text import plain
 from bench.results import Case, Run
 from bench.verdicts import Row
@@ -41,14 +42,17 @@ def show(run: Run, console: Console) -> None:
         for surprise in sentences.surprises(case):
             console.print(f"[yellow]not as predicted[/]: {escape(case.title)}: {surprise}")
         if case.failure:
+            colour = "red" if case.failed else "yellow"
             console.print(
-                f"[red]not measured[/]: {escape(case.title)}: {escape(case.failure.stage)}, "
+                f"[{colour}]not measured[/]: {escape(case.title)}: {escape(case.failure.stage)}, "
                 f"{escape(case.failure.kind)}: {escape(case.failure.message)}"
             )
     if not run.finished:
         console.print("This run was not finished; gradmeter run --resume goes on with it.")
     if any(case.times for case in run.cases):
         console.print(sentences.noise_text(run), highlight=False)
+    for line in [*prose.grounds(run), *run.notes]:
+        console.print(escape(line), highlight=False)
     if run.cases:
         console.print(_legend(run), highlight=False)
 
@@ -63,15 +67,21 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
+    heap = any(row.case.heap for row in rows)
     table.add_column("variant", overflow="fold", min_width=16)
-    for name in ("median", "ratio", "peak", "held", "cycle", "pre-\ndicted", "resident\nsampled"):
+    beside = "heap peak\nheap held" if heap else "pre-\ndicted"
+    for name in ("median", "ratio", "peak", "held", "cycle", beside, "resident\nsampled"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*["\n".join(map(escape, cell.split("\n"))) for cell in _cells(row)])
+        table.add_row(*["\n".join(map(escape, cell.split("\n"))) for cell in _cells(row, heap)])
     console.print(table)
+    first = list(filter(None, map(sentences.first_run_text, rows)))
+    if first:
+        words = "; ".join(first)
+        console.print(f"  first run, warm-up and compilation: {escape(words)}", highlight=False)
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, heap: bool) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
     name = plain(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
     resident = "-"
@@ -86,9 +96,15 @@ def _cells(row: Row) -> list[str]:
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
-        _prediction(case),
+        _heap(case) if heap else _prediction(case),
         resident,
     ]
+
+
+def _heap(case: Case) -> str:
+    if not case.heap:
+        return "-"
+    return f"{bytes_text(case.heap[-1].peak)}\n{bytes_text(case.heap[-1].held)}"
 
 
 def _ratio(row: Row) -> str:
@@ -120,6 +136,13 @@ def _legend(run: Run) -> str:
         "interval in parentheses, or in brackets the smallest and largest of too few sets "
         f"for one. Effects within {percent(run.options.effect)} count as the same. "
         "peak, held (with inputs and result), cycle (what only the collector frees): exact "
-        "bytes of array data, and in arrays. predicted: derived by hand. resident: pages, "
+        "bytes of array data, and in arrays. "
+        + (
+            "heap: every byte the process took, as memray sees it; - where peak is: the "
+            "engine's arrays are not NumPy's. "
+            if any(case.heap for case in run.cases)
+            else "predicted: derived by hand. "
+        )
+        + "resident: pages, "
         "within the larger of 512 kB and 1%; sampled: what memory_profiler saw of them."
     )

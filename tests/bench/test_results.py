@@ -75,7 +75,7 @@ def test_the_schema_refuses_what_the_loader_refuses(content, path):
             jsonschema.validate(spoiled, results.schema())
 
 
-@pytest.mark.parametrize(("field", "value"), [("format", "another"), ("version", 3)])
+@pytest.mark.parametrize(("field", "value"), [("format", "another"), ("version", 4)])
 def test_the_schema_names_the_format_and_the_version_that_the_loader_takes(content, field, value):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**content, field: value}, results.schema())
@@ -127,7 +127,7 @@ def test_what_does_not_belong_is_refused_with_its_place(content, path, spoil, wh
     assert where in refused(path, spoiled)
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None, 1.5, [], True])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "3", None, 1.5, [], True])
 def test_another_version_is_refused_and_named(content, path, version):
     said = refused(path, {**content, "version": version})
     assert "version" in said
@@ -148,9 +148,9 @@ def test_another_format_is_refused(path, other):
         b"\x89PNG\r\n\x1a\n\x00",
         b"\xff\xfe{\x00}\x00",
         b"not JSON",
-        b'{"format": "gradmeter run", "version": 2, "x": NaN}',
-        b'{"format": "gradmeter run", "version": 2, "x": Infinity}',
-        b'{"format": "gradmeter run", "version": 2, "x": 1e999}',
+        b'{"format": "gradmeter run", "version": 3, "x": NaN}',
+        b'{"format": "gradmeter run", "version": 3, "x": Infinity}',
+        b'{"format": "gradmeter run", "version": 3, "x": 1e999}',
         b'{"format": "\xff"}',
         b'{"format": "\\ud800"}',
     ],

@@ -87,7 +87,7 @@ def test_blanks_around_the_parts_are_no_part_of_them():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "torch", "Engine", ":", ":retain_grad=on", "engine.ours", "[red]"]
+    "name", ["", "torc", "Engine", ":", ":retain_grad=on", "engine.ours", "[red]"]
 )
 def test_an_unknown_engine_is_refused_with_the_list(name):
     with pytest.raises(UsageError, match=r"there is no engine .*; the engines are .*engine"):
