@@ -223,9 +223,9 @@ def candidates(run: Run) -> list[Row]:
 
 
 def lone(run: Run) -> list[Case]:
-    """Cases that no comparison shows."""
+    """Cases that no comparison shows; ordinary tests are shown by themselves."""
     shown = {row.case.key for comparison in run.comparisons for row in rows(run, comparison)}
-    return [case for case in run.cases if case.key not in shown]
+    return [case for case in run.cases if case.key not in shown and not case.ordinary]
 
 
 def alone(case: Case) -> Row:

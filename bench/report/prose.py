@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench import sentences
+from bench.report import ordinary
 from bench.results import Run
 from bench.wording import bytes_text, percent
 
 MOST = 6  # names in a list
+
+
+def heading(run: Run) -> str:
+    """What the report is about."""
+    calls = run.cases and all(case.ordinary for case in run.cases)
+    return "What the calls of a suite cost" if calls else "What the engine costs"
 
 
 def summary(run: Run) -> list[str]:
@@ -65,6 +72,11 @@ def untrusted(run: Run) -> list[str]:
 def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
     """What the words of the tables mean: some words, and their meaning."""
     options = run.options
+    calls: list[tuple[tuple[str, ...], str]] = []
+    if ordinary.cases(run):
+        calls.append(((), ordinary.LEGEND))
+    if calls and len(ordinary.cases(run)) == len(run.cases):
+        return calls
     return [
         (
             ("median",),
@@ -89,6 +101,7 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         (("predicted peak",), "derived by hand, in arrays."),
         (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
         ((), "Not counted: what Python objects take, and scratch of native code."),
+        *calls,
     ]
 
 
