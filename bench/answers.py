@@ -46,6 +46,8 @@ class Answers:
         self.settings = settings
         self.questions = questions
         self.run: Run | None = None
+        self._path = settings.out / session.RUN_FILE
+        self._before: object = None  # the run file as it was when measuring began
         self._begun = False
 
     def options(self) -> Options:
@@ -92,7 +94,7 @@ class Answers:
                 console = Console(stderr=True, emoji=False)
                 console.print()
                 with Teller(console) as tell:
-                    self._begun = True
+                    self._begun, self._before = True, _version(self._path)
                     self.run = session.measure(groups, comparisons, self.options(), out, tell)
         found = self.run.case(question.workload, question.size, str(question.variant))
         assert isinstance(found, Case)
@@ -104,10 +106,18 @@ class Answers:
         Raises:
             UsageError: what was written of it cannot be read.
         """
-        path = self.settings.out / session.RUN_FILE
-        if self.run is None and self._begun and path.exists():
-            return results.load(path)
+        if self.run is None and self._begun and _version(self._path) != self._before:
+            return results.load(self._path)
         return self.run
+
+
+def _version(path: Path) -> object:
+    """What changes when a file is replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def smoke(question: Question) -> None:

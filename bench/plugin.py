@@ -24,8 +24,8 @@ from bench.questions import Measure, Question, cases, playback
 if TYPE_CHECKING:
     from bench.answers import Answers
     from bench.asked import Asked
+    from bench.gathered import Gathered
     from bench.results import Run
-    from bench.suites import Suite
 
 __all__ = ["Measure", "Question", "cases"]
 
@@ -38,7 +38,7 @@ class Session:
         self.settings = settings.read(config)
         self.questions: list[Question] = []
         self.gates: Asked | None = None
-        self.suite: Suite | None = None
+        self.gathered: Gathered | None = None
         self.run: Run | None = None
         self.screen: list[str] = []
         self._answers: Answers | None = None
@@ -82,10 +82,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if state.settings.memory:
         if config.pluginmanager.hasplugin("benchmark"):
+            from bench.gathered import Gathered
             from bench.suites import Suite
 
-            state.suite = Suite(config, state.settings.out, state.answered)
-            config.pluginmanager.register(state.suite, "gradmeter-suite")
+            state.gathered = Gathered(state.settings.out, state.answered)
+            config.pluginmanager.register(Suite(config, state.gathered), "gradmeter-suite")
         else:
             state.screen.append(
                 "gradmeter: --bench-memory measures what pytest-benchmark calls, and that plugin "
@@ -145,12 +146,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return  # pytest-xdist's other processes only measure
     failed = False
-    if state.suite is None:
+    if state.gathered is None:
         state.run = state.answered()
     else:
         ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         stopped = bool(session.shouldstop or session.shouldfail)
-        state.run, lines, failed = state.suite.finish(ended and not stopped)
+        state.run, lines, failed = state.gathered.finish(ended and not stopped)
         state.screen += lines
     if state.gates is not None:
         lines, broken = state.gates.judge(state.run, state.settings.out)
@@ -172,7 +173,7 @@ def pytest_terminal_summary(
         if state.run is not None:
             from bench.answers import show
 
-            budgets = state.suite.budgets if state.suite is not None else {}
+            budgets = state.gathered.budgets if state.gathered is not None else {}
             show(state.run, terminalreporter, config, state.settings.out, budgets)
         for line in state.screen:
             terminalreporter.line(line, red=line.startswith(("gate failed", "FAILED")))

@@ -8,10 +8,8 @@ them. What the figures are is the business of bench.meters.call.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,35 +17,17 @@ import pytest
 
 from bench import budgets, ordinary, questions
 from bench.errors import UsageError
+from bench.gathered import Gathered, Sent
 from bench.meters import selftest
-from bench.meters.allocations import UnavailableError
+from bench.meters.allocations import UnavailableError, counting
 from bench.meters.call import Call, Pass, measure
-from bench.report.text import plain
-from bench.results import Case, Run, SelfTest, Value
-from bench.session import ready, save, write
+from bench.results import Case, SelfTest
+from bench.session import ready
 
-PART = 10  # of the session's time, at most one such part goes into writing run.json
-MOST = 3  # tests that are named for the same reason
 _LINE = "gradmeter"  # the attribute of a report that carries a Sent as JSON
 
 # What ends a test without being an Exception.
 _OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception)
-
-
-class Sent(Value, frozen=True, kw_only=True):
-    """What a test's report carries.
-
-    Attributes:
-        case: None where nothing was measured.
-        self_tests: of the process that ran the test.
-        budget: "kept", "broken", "not judged" or "no call"; empty where the test has none.
-        unavailable: why nothing is measured at all.
-    """
-
-    case: Case | None
-    self_tests: list[SelfTest]
-    budget: str
-    unavailable: str
 
 
 class Found:
@@ -57,10 +37,12 @@ class Found:
         self.case: Case | None = None
         self.passes: list[Pass] = []
         self.budget = ""
+        self.unavailable = ""
 
 
 FOUND = pytest.StashKey[Found]()
 BUDGET = pytest.StashKey[budgets.Budget]()
+WRONG = pytest.StashKey[str]()
 
 
 @cache
@@ -97,23 +79,12 @@ def _telling(kind: Any) -> Any:
 
 
 class Suite:
-    """The ordinary tests of a session.
+    """The hooks; what comes of them goes into ``gathered``."""
 
-    Args:
-        out: the folder for run.json.
-        others: the run of what else the session measures, where there is one.
-    """
-
-    def __init__(self, config: pytest.Config, out: Path, others: Callable[[], Run | None]) -> None:
+    def __init__(self, config: pytest.Config, gathered: Gathered) -> None:
         self.config = config
-        self.out = out
-        self.others = others
-        self.cases: dict[str, Case] = {}
-        self.budgets: dict[str, str] = {}
+        self.gathered = gathered
         self.tests: list[SelfTest] = []
-        self.unavailable = ""
-        self._alone: Run | None = None
-        self._next = 0.0
 
     # Where a test runs.
 
@@ -124,9 +95,18 @@ class Suite:
                 budget = budgets.read(item.iter_markers(budgets.MARK))
             except UsageError as error:
                 path, line, _ = item.location
-                raise pytest.UsageError(f"{path}:{(line or 0) + 1}: {item.name}: {error}") from None
+                said = f"{path}:{(line or 0) + 1}: {item.name}: {error}"
+                if not self.worker:
+                    raise pytest.UsageError(said) from None
+                item.stash[WRONG] = said  # who collects for pytest-xdist may not end by himself
+                continue
             if budget is not None:
                 item.stash[BUDGET] = budget
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test whose budget cannot be read."""
+        if WRONG in item.stash:
+            pytest.fail(item.stash[WRONG], pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -146,28 +126,34 @@ class Suite:
 
     def _measure(self, item: pytest.Item, benchmark: Any, call: Call) -> None:
         """Measure a call that just went well; the test never notices."""
-        self._try_meters()
-        if self.unavailable:
-            return
         found = item.stash[FOUND]
         try:
+            self._try_meters()
             found.passes = measure(call)
             found.case = ordinary.case(item.nodeid, found.passes)
         except UnavailableError as error:
-            self.unavailable = str(error)
+            found.unavailable = str(error)
             return
         except (Exception, *_OUTCOMES) as error:
             found.case = ordinary.failed(item.nodeid, error)
         benchmark.extra_info.update(ordinary.figures(found.case))
 
     def _try_meters(self) -> None:
-        """Try the meter on known truth, once in a process."""
-        if self.tests or self.unavailable:
-            return
-        self.tests = [SelfTest(**test) for test in selftest.run(selftest.EXACT)]
-        wrong = [test for test in self.tests if not test.passed]
-        if wrong:
-            self.unavailable = wrong[0].problem or f"the meter fails its self-test, {wrong[0].name}"
+        """Try the meter on known truth, once in a process.
+
+        Raises:
+            UnavailableError: it fails, or there is none.
+        """
+        if not self.tests:
+            with counting():
+                pass
+            self.tests = [SelfTest(**test) for test in selftest.run(selftest.EXACT)]
+        for test in self.tests:
+            if not test.passed:
+                raise UnavailableError(
+                    f"the meter fails its self-test, {test.name}"
+                    + (f": {test.problem}" if test.problem else "")
+                )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -192,7 +178,7 @@ class Suite:
         if found.budget not in ("", "no call"):
             return
         if found.case is None:
-            found.budget = "not judged" if self.unavailable else "no call"
+            found.budget = "not judged" if found.unavailable else "no call"
             return
         if not found.passes:
             assert found.case.failure is not None
@@ -214,12 +200,12 @@ class Suite:
         """Send with a test's report what is known by then."""
         report = yield
         found = item.stash.get(FOUND, None)
-        if found is not None and (found.case or found.budget or self.unavailable):
+        if found is not None and (found.case or found.budget or found.unavailable):
             sent = Sent(
                 case=found.case,
                 self_tests=self.tests,
                 budget=found.budget,
-                unavailable=self.unavailable,
+                unavailable=found.unavailable,
             )
             setattr(report, _LINE, msgspec.json.encode(sent).decode())
         return report
@@ -231,7 +217,7 @@ class Suite:
         if self.worker or session.config.option.collectonly:
             return
         try:
-            ready(self.out)
+            ready(self.gathered.out)
         except UsageError as error:
             said = str(error).replace("--out", "--bench-out")
             raise pytest.UsageError(said) from None
@@ -241,66 +227,9 @@ class Suite:
         line = getattr(report, _LINE, None)
         if line is None or self.worker:
             return
-        sent = msgspec.json.decode(line, type=Sent)
-        self.unavailable = self.unavailable or sent.unavailable
-        self.tests = self.tests or sent.self_tests
-        if sent.budget:
-            self.budgets[report.nodeid] = sent.budget
-        if sent.case is not None and self.cases.get(report.nodeid) != sent.case:
-            self.cases[report.nodeid] = sent.case
-            self._write()
+        self.gathered.take(report.nodeid, msgspec.json.decode(line, type=Sent))
 
     @property
     def worker(self) -> bool:
         """Whether this is one of pytest-xdist's processes, which gather nothing."""
         return hasattr(self.config, "workerinput")
-
-    def _write(self) -> None:
-        """Write run.json, unless that would take too much of the session's time."""
-        began = time.monotonic()
-        if began < self._next:
-            return
-        save(self.run(finished=False), self.out)
-        now = time.monotonic()
-        self._next = now + PART * (now - began)
-
-    def run(self, *, finished: bool) -> Run:
-        """Everything that was measured so far, as one run."""
-        others = self.others()
-        if others is None:
-            self._alone = others = self._alone or ordinary.run((), self.tests)
-        return ordinary.merged(others, self.cases.values(), self.tests, finished)
-
-    def finish(self, finished: bool) -> tuple[Run | None, list[str], bool]:
-        """Write the run and the reports; return the run, what to say, and whether that fails.
-
-        Args:
-            finished: whether the session came to its end.
-        """
-        said, failed = self._said()
-        if not self.cases:
-            return self.others(), said, failed
-        found = self.run(finished=finished)
-        try:
-            write(found, self.out)
-        except UsageError as error:
-            said, failed = [*said, f"gradmeter: {error}"], True
-        return found, said, failed
-
-    def _said(self) -> tuple[list[str], bool]:
-        """What is no figure, and whether a budget could not be judged for it."""
-        said = []
-        unjudged = sum(word == "not judged" for word in self.budgets.values())
-        if self.unavailable:
-            lost = f"; {unjudged} budgets are not judged" if unjudged else ""
-            said.append(f"gradmeter: no memory figures, since {self.unavailable}{lost}")
-        elif not self.cases:
-            said.append("gradmeter: no test called benchmark, so there is nothing to show")
-        idle = [plain(name) for name, word in self.budgets.items() if word == "no call"]
-        said += [
-            f"gradmeter: {name} has a budget and never calls benchmark: not judged"
-            for name in idle[:MOST]
-        ]
-        if len(idle) > MOST:
-            said.append(f"gradmeter: and {len(idle) - MOST} more such tests")
-        return said, bool(self.unavailable and unjudged)
