@@ -104,8 +104,9 @@ def write(run: Run, out: Path) -> None:
     Raises:
         UsageError: a file cannot be written.
     """
-    (out / PAGE_FILE).unlink(missing_ok=True)
     save(run, out)
+    with _kept(out / PAGE_FILE):
+        (out / PAGE_FILE).unlink(missing_ok=True)
     _write_report(run, out)
     if run.finished and not extra.missing():
         write_page(run, out / PAGE_FILE)

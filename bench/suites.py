@@ -56,6 +56,7 @@ def _telling(kind: Any) -> Any:
         gradmeter_tell: Callable[[Any, Call], None]
 
         def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True  # what the call raises is not ours
             result = super().__call__(function_to_benchmark, *args, **kwargs)
             self.gradmeter_tell(self, Call(function_to_benchmark, args, kwargs))
             return result
@@ -70,11 +71,13 @@ def _telling(kind: Any) -> Any:
             *rest: Any,
             **how: Any,
         ) -> Any:
+            __tracebackhide__ = True
             result = super().pedantic(target, args, kwargs, setup, teardown, *rest, **how)
             self.gradmeter_tell(self, Call(target, args, kwargs, setup, teardown))
             return result
 
-    Telling.__name__, Telling.__qualname__ = kind.__name__, kind.__qualname__
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Telling, name, getattr(kind, name))
     return Telling
 
 
@@ -134,6 +137,8 @@ class Suite:
         except UnavailableError as error:
             found.unavailable = str(error)
             return
+        except pytest.exit.Exception:
+            raise
         except (Exception, *_OUTCOMES) as error:
             found.case = ordinary.failed(item.nodeid, error)
         benchmark.extra_info.update(ordinary.figures(found.case))
