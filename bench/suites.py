@@ -40,6 +40,7 @@ class Found:
         self.unavailable = ""
 
 
+NOTHING = Found()
 FOUND = pytest.StashKey[Found]()
 BUDGET = pytest.StashKey[budgets.Budget]()
 WRONG = pytest.StashKey[str]()
@@ -163,40 +164,23 @@ class Suite:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Fail a test whose budget is broken, unless it fails for itself."""
-        done = yield
-        self._judge(item)
+        try:
+            done = yield
+        except BaseException:
+            if item.stash.get(FOUND, NOTHING).case is not None:
+                _judge(item)
+            raise
+        _fail(_judge(item))
         return done
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Judge also what is called only now."""
         done = yield
-        self._judge(item)
+        found = item.stash.get(FOUND, NOTHING)
+        if found.case is not None and found.budget in ("", "no call"):
+            _fail(_judge(item))
         return done
-
-    def _judge(self, item: pytest.Item) -> None:
-        """Fail a test that is over its budget, once."""
-        budget = item.stash.get(BUDGET, None)
-        if budget is None:
-            return
-        found = item.stash.setdefault(FOUND, Found())
-        if found.budget not in ("", "no call"):
-            return
-        if found.case is None:
-            found.budget = "not judged" if found.unavailable else "no call"
-            return
-        if not found.passes:
-            assert found.case.failure is not None
-            found.budget = "not judged"
-            pytest.fail(
-                "the budget cannot be judged: in the memory pass the call raised "
-                f"{found.case.failure.kind}: {found.case.failure.message}",
-                pytrace=False,
-            )
-        broken = budget.broken(found.passes)
-        found.budget = "broken" if broken else "kept"
-        if broken:
-            pytest.fail("\n".join(broken), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -238,3 +222,29 @@ class Suite:
     def worker(self) -> bool:
         """Whether this is one of pytest-xdist's processes, which gather nothing."""
         return hasattr(self.config, "workerinput")
+
+
+def _judge(item: pytest.Item) -> list[str]:
+    """What breaks a test's budget: sentences. What became of it is noted."""
+    budget = item.stash.get(BUDGET, None)
+    if budget is None:
+        return []
+    found = item.stash.setdefault(FOUND, Found())
+    if found.case is None:
+        found.budget = "not judged" if found.unavailable else "no call"
+        return []
+    if not found.passes:
+        assert found.case.failure is not None
+        found.budget = "not judged"
+        return [
+            "the budget cannot be judged: in the memory pass the call raised "
+            f"{found.case.failure.kind}: {found.case.failure.message}"
+        ]
+    broken = budget.broken(found.passes)
+    found.budget = "broken" if broken else "kept"
+    return broken
+
+
+def _fail(sentences: list[str]) -> None:
+    if sentences:
+        pytest.fail("\n".join(sentences), pytrace=False)

@@ -7,7 +7,14 @@ import pytest
 from bench import results
 from bench.results import Run
 
-QUICK = ("--bench-memory", "--benchmark-max-time=0.001", "--benchmark-min-rounds=1")
+# Without a plugin of others that takes a second to load; and nothing is timed for long.
+PLAIN = (
+    "-p",
+    "no:hypothesispytest",
+    "--benchmark-max-time=0.001",
+    "--benchmark-min-rounds=1",
+)
+QUICK = ("--bench-memory", *PLAIN)
 OUT = "reports/latest"
 START = """
 import gc, tracemalloc

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .suite_files import OUT, QUICK, figures, loaded, suite
+from .suite_files import OUT, PLAIN, QUICK, figures, loaded, suite
 
 MB = 1_000_000
 
@@ -190,9 +190,8 @@ def test_expected(benchmark):
 
 def test_outcomes_errors_and_statistics_are_as_without_us(pytester):
     pytester.makepyfile(SAME)
-    quick = QUICK[1:]
     ours = pytester.runpytest_subprocess(*QUICK, "--benchmark-json=a.json")
-    theirs = pytester.runpytest_subprocess(*quick, "--benchmark-json=b.json", "-p", "no:gradmeter")
+    theirs = pytester.runpytest_subprocess(*PLAIN, "--benchmark-json=b.json", "-p", "no:gradmeter")
     assert ours.ret == theirs.ret == 1
     assert ours.parseoutcomes() == theirs.parseoutcomes()
     said = [re.sub("0x[0-9a-f]+", "0x", done.stdout.str()) for done in (ours, theirs)]
@@ -224,7 +223,7 @@ def test_outcomes_errors_and_statistics_are_as_without_us(pytester):
 
 def test_saving_and_comparing_work_and_hold_the_figures(pytester):
     suite(pytester, "def test_it(benchmark): benchmark(array, 7)")
-    done = pytester.runpytest_subprocess(*QUICK[1:], "--benchmark-save=base")
+    done = pytester.runpytest_subprocess(*PLAIN, "--benchmark-save=base")
     assert done.ret == 0
     done = pytester.runpytest_subprocess(
         *QUICK, "--benchmark-save=now", "--benchmark-compare=0001", "--benchmark-compare-fail=min:1"
@@ -300,8 +299,8 @@ def test_a_pass_that_fails_fails_no_test_and_leaves_everything_as_it_was(pyteste
     assert "test_leaks: 10 B are alive even after a collection" in text
 
 
-def test_tracing_that_is_on_is_left_on_and_told_once(pytester, monkeypatch):
-    monkeypatch.setenv("PYTHONTRACEMALLOC", "2")
+def test_tracing_that_is_on_is_left_on_and_told_once(pytester):
+    pytester.makeconftest("import tracemalloc\ntracemalloc.start(2)")
     suite(
         pytester,
         "@pytest.mark.parametrize('n', range(3))\n"
