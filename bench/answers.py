@@ -115,7 +115,7 @@ def _version(path: Path) -> object:
     """What changes when a file is replaced; None where there is none."""
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
 

@@ -242,10 +242,13 @@ def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
     """Refuse a gate that names what is not there: it could never fail.
 
     Raises:
-        UsageError: a gate matches none of these cases.
+        UsageError: a gate matches none of these cases, or can fail for none of them.
     """
     there = list(keys)
     for gate in gates:
+        idle = inapplicable([gate], there)
+        if idle and not any(gate.applies(key) for key in there):
+            raise UsageError(f"--fail-on {gate.text!r} could never fail: {idle[0]}")
         if gate.terms and not any(gate.matches(key) for key in there):
             shown = "; ".join(title(key) for key in there[:3])
             raise UsageError(
