@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bench import scaling, sentences, verdicts
-from bench.report import ordinary
 from bench.report.tables import Column, Figure, Table, Value, exact, number
 from bench.results import Case, Comparison, Run, TimeSet
 from bench.verdicts import Row
@@ -70,7 +69,7 @@ def memory(run: Run) -> list[Figure]:
 
 def _calls(run: Run) -> Figure | None:
     """The calls of ordinary tests, those with the largest peaks."""
-    found = [case for case in ordinary.cases(run) if case.figures]
+    found = [case for case in verdicts.calls(run) if case.figures]
     found.sort(key=lambda case: -(case.memory.peak if case.memory else 0))
     rows: list[tuple[Value, ...]] = [
         (case.title, part, case.figures[part], None)

@@ -35,7 +35,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     surprised = [f"- {_name(c)}: {s}" for c in run.cases for s in sentences.surprises(c)]
     if surprised:
         parts.append("## Not as predicted\n\n" + "\n".join(surprised))
-    if ordinary.cases(run):
+    if verdicts.calls(run):
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
@@ -56,7 +56,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         ],
         *(
             [_folded("Exact, resident and sampled memory side by side", _three_views(run))]
-            if len(ordinary.cases(run)) < len(run.cases)
+            if len(verdicts.calls(run)) < len(run.cases)
             else []
         ),
         _folded("How to read this", _legend(run)),

@@ -8,7 +8,7 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from bench import sentences
+from bench import sentences, verdicts
 from bench.report.text import markdown, plain
 from bench.results import Case, Run
 from bench.wording import bytes_text
@@ -21,16 +21,10 @@ LEGEND = (
 )
 
 
-def cases(run: Run) -> list[Case]:
-    """The ordinary tests of a run that no comparison shows."""
-    compared = {comparison.workload for comparison in run.comparisons}
-    return [case for case in run.cases if case.ordinary and case.workload not in compared]
-
-
 def by_file(run: Run) -> Iterator[tuple[str, list[tuple[str, Case]]]]:
     """Each file with its tests, by the rest of their names; variants are those of two runs."""
     files: dict[str, list[tuple[str, Case]]] = {}
-    for case in cases(run):
+    for case in verdicts.calls(run):
         file, _, name = case.workload.partition("::")
         name = f"{name or file} {case.variant}".rstrip()
         files.setdefault(file if _ else "", []).append((name, case))
@@ -74,7 +68,7 @@ def table(run: Run) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     said = []
-    for case in cases(run):
+    for case in verdicts.calls(run):
         lines.append("| " + " | ".join([markdown(case.title), *_cells(case)]) + " |")
         said += [f"- {markdown(f'{case.title}: {remark}')}" for remark in sentences.remarks(case)]
     return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from bench import sentences, verdicts
-from bench.report import charts, figures, ordinary, prose, timelines, vega
+from bench.report import charts, figures, prose, timelines, vega
 from bench.report.tables import Column, Figure, Value
 from bench.report.text import plain
 from bench.report.timeline_charts import OF_CATEGORY
@@ -61,7 +61,7 @@ def _content(run: Run) -> dict[str, Any]:
         "memory": memory,
         "memory_count": len(verdicts.ordered(run))
         + len(verdicts.lone(run))
-        + bool(ordinary.cases(run)),
+        + bool(verdicts.calls(run)),
         "panels": panels,
         "others": others,
         "untraced": sum(1 for c in run.cases if c.memory and not c.timeline and not c.ordinary),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench import sentences
+from bench import sentences, verdicts
 from bench.report import ordinary
 from bench.results import Run
 from bench.wording import bytes_text, percent
@@ -73,9 +73,9 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
     """What the words of the tables mean: some words, and their meaning."""
     options = run.options
     calls: list[tuple[tuple[str, ...], str]] = []
-    if ordinary.cases(run):
+    if verdicts.calls(run):
         calls.append(((), ordinary.LEGEND))
-    if calls and len(ordinary.cases(run)) == len(run.cases):
+    if calls and len(verdicts.calls(run)) == len(run.cases):
         return calls
     return [
         (

@@ -61,7 +61,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         console.print(sentences.noise_text(run), highlight=False)
     if measured:
         console.print(_legend(run), highlight=False)
-    if ordinary.cases(run):
+    if verdicts.calls(run):
         console.print(ordinary.LEGEND, highlight=False)
 
 
