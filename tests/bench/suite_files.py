@@ -8,12 +8,8 @@ from bench import results
 from bench.results import Run
 
 # Without a plugin of others that takes a second to load; and nothing is timed for long.
-PLAIN = (
-    "-p",
-    "no:hypothesispytest",
-    "--benchmark-max-time=0.001",
-    "--benchmark-min-rounds=1",
-)
+LIGHT = ("-p", "no:hypothesispytest")
+PLAIN = (*LIGHT, "--benchmark-max-time=0.001", "--benchmark-min-rounds=1")
 QUICK = ("--bench-memory", *PLAIN)
 OUT = "reports/latest"
 START = """

@@ -10,6 +10,7 @@ import pytest
 from bench import baseline, results
 
 from .run_files import run
+from .suite_files import LIGHT
 
 # A conftest that says what the session was asked, without running anything.
 TELL = """
@@ -57,7 +58,7 @@ def told(pytester):
 
     def run_it(*arguments, ini: str = "") -> list[str]:
         pytester.makeini(f"[pytest]\n{ini}")
-        done = pytester.runpytest_inprocess("--collect-only", *arguments)
+        done = pytester.runpytest_inprocess(*LIGHT, "--collect-only", *arguments)
         assert done.ret == pytest.ExitCode.NO_TESTS_COLLECTED, done.stderr.str()
         return done.outlines
 
@@ -126,7 +127,7 @@ def test_a_value_that_makes_no_sense_is_refused_in_a_sentence(pytester, name, va
     given = name == "memory" or door == "ini file"
     pytester.makefile(".ini", pytest=f"[pytest]\n{f'bench_{name} = {value}' if given else ''}\n")
     arguments = [] if given else [on_command_line(name, value)]
-    done = pytester.runpytest_inprocess("--collect-only", *arguments)
+    done = pytester.runpytest_inprocess(*LIGHT, "--collect-only", *arguments)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     said = done.stderr.str()
     assert says in said
@@ -141,7 +142,7 @@ def test_a_toml_file_says_it_too(pytester):
     pytester.makepyprojecttoml(
         '[tool.pytest.ini_options]\nbench_memory = true\nbench_fail_on = ["peak<=1MB", "held<=1MB"]'
     )
-    found = pytester.runpytest_inprocess("--collect-only").outlines
+    found = pytester.runpytest_inprocess(*LIGHT, "--collect-only").outlines
     assert "memory: True" in found
     assert "fail_on: peak<=1MB held<=1MB" in found
 
@@ -152,14 +153,16 @@ def test_the_ini_file_alone_measures_and_gates(pytester):
         "[pytest]\nbench_memory = true\nbench_out = here\nbench_fail_on =\n    peak<=7999B\n"
         "addopts = --benchmark-disable"
     )
-    done = pytester.runpytest_subprocess()
+    done = pytester.runpytest_subprocess(*LIGHT)
     assert done.ret == 1
     done.assert_outcomes(passed=1)
     assert "gate failed: peak<=7999B" in done.stdout.str()
     (found,) = results.load(pytester.path / "here/run.json").cases
     assert found.memory.held == 8000
     baseline.write_baseline(run(found), pytester.path / "base.json")
-    done = pytester.runpytest_subprocess("-o", "bench_fail_on=", "-o", "bench_against=base.json")
+    done = pytester.runpytest_subprocess(
+        *LIGHT, "-o", "bench_fail_on=", "-o", "bench_against=base.json"
+    )
     assert done.ret == 0
     assert "passed: peak>0 held>0 cycle>0; 1 case compared" in done.stdout.str()
 
@@ -169,10 +172,10 @@ def test_strict_markers_and_strict_config_know_ours(pytester):
         "import pytest\n@pytest.mark.bench_memory(max_peak='1MB')\ndef test_nothing(): pass"
     )
     pytester.makeini("[pytest]\nbench_memory = false")
-    done = pytester.runpytest_inprocess("--strict-markers", "--strict-config")
+    done = pytester.runpytest_inprocess(*LIGHT, "--strict-markers", "--strict-config")
     done.assert_outcomes(passed=1)
     assert "bench_memory(max_peak, max_held, max_cycle)" in pytester.runpytest_inprocess(
-        "--markers"
+        *LIGHT, "--markers"
     ).stdout.str().replace("\n", " ")
 
 
@@ -200,7 +203,7 @@ def test_unset_it_loads_three_small_files_and_touches_nothing(pytester):
         "    assert benchmark(sum, [1]) == 1\n"
         "    assert benchmark.extra_info == {}"
     )
-    done = pytester.runpytest_subprocess("-s", "--benchmark-max-time=0.01")
+    done = pytester.runpytest_subprocess(*LIGHT, "-s", "--benchmark-max-time=0.01")
     done.assert_outcomes(passed=1)
     text = done.stdout.str()
     ours = ["bench", "bench.errors", "bench.plugin", "bench.questions", "bench.settings"]
