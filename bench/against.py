@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import explain, gates
@@ -25,6 +25,7 @@ class Outcome:
         larger: those that rose, whether a gate asked about them or not.
         new, vanished: cases on one side only.
         unmeasured: why the figures of a case are missing or not exact, by case.
+        notes: what else has to be said.
         problem: why the whole run cannot be judged; empty where it can.
     """
 
@@ -37,6 +38,7 @@ class Outcome:
     new: list[Key]
     vanished: list[Key]
     unmeasured: list[tuple[Key, str]]
+    notes: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
@@ -81,6 +83,7 @@ def judge(
         new=new,
         vanished=vanished,
         unmeasured=unmeasured,
+        notes=gates.inapplicable(criteria, [case.key for case in run.cases]),
     )
 
 

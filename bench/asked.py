@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
-
 from bench import gates, statistics, verdicts
 from bench.against import judge
 from bench.baseline import load_baseline
@@ -15,23 +13,7 @@ from bench.errors import UsageError
 from bench.gates import Gate
 from bench.report import gate as screen
 from bench.results import CONFIDENCE, Run
-
-
-def add_options(group: pytest.OptionGroup) -> None:
-    """Add the options that name a baseline and gates."""
-    group.addoption(
-        "--bench-against",
-        metavar="FILE",
-        help="Hold the exact bytes against this baseline, see gradmeter check.",
-    )
-    group.addoption(
-        "--bench-fail-on",
-        action="append",
-        default=[],
-        metavar="GATE",
-        help="Fail if this is so, such as peak>1%%, cycle>0, slower; or unless this holds, such "
-        "as peak<=24MB; see gradmeter gates. Default with --bench-against: peak>0, held>0, cycle>0",
-    )
+from bench.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,8 @@ class Asked:
         if not self.gates:
             return [], False
         if run is None:
-            return ["gates: nothing was measured, so nothing is judged (--benchmark-only)"], False
+            asks = "--benchmark-only or --bench-memory"
+            return [f"gates: nothing was measured, so nothing is judged ({asks})"], False
         try:
             before = None if self.against is None else load_baseline(self.against)
         except UsageError as error:
@@ -68,17 +51,14 @@ class Asked:
         return said + screen.lines(outcome, self.gates, run, out), outcome.exit_code != 0
 
 
-def read(config: pytest.Config) -> Asked:
+def read(settings: Settings) -> Asked:
     """Read the options.
 
     Raises:
         UsageError: a gate does not parse, or could never fail.
     """
-    given, sets = config.getoption("bench_against"), int(config.getoption("bench_sets"))
-    if sets < 1:
-        raise UsageError(f"--bench-sets {sets} is not positive")
-    against = None if given is None else config.invocation_params.dir / given
-    texts = config.getoption("bench_fail_on") or (gates.DEFAULT if against else ())
+    against, sets = settings.against, settings.sets
+    texts = settings.fail_on or (gates.DEFAULT if against else ())
     try:
         found = [gates.parse(text) for text in texts]
     except UsageError as error:

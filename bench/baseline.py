@@ -10,6 +10,7 @@ import msgspec
 from bench import results
 from bench.errors import UsageError
 from bench.results import Run, Value
+from bench.wording import title_text
 
 FORMAT: Final = "gradmeter baseline"
 VERSION: Final = 1
@@ -93,8 +94,7 @@ def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
         wrong = "it is there twice" if key in by_key else _impossible(values)
         if wrong:
             raise UsageError(
-                f"{path} was edited: case {number + 1}, {key[0]} x {key[1]:,} {key[2]}: {wrong}; "
-                f"{again}"
+                f"{path} was edited: case {number + 1}, {title_text(*key)}: {wrong}; {again}"
             )
         by_key[key] = values
     return by_key

@@ -102,4 +102,4 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
 
 def _labelled(variant: str, label: str) -> str:
     engine, colon, settings = variant.partition(":")
-    return f"{engine}@{label}{colon}{settings}"
+    return f"{engine}@{label}{colon}{settings}" if engine else label  # an ordinary test's

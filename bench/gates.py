@@ -20,9 +20,9 @@ from typing import Literal
 
 from bench import sentences, statistics
 from bench.errors import UsageError
-from bench.results import Case, Options
+from bench.results import ORDINARY, Case, Options
 from bench.verdicts import Row
-from bench.wording import arrays_text, signed_arrays
+from bench.wording import in_arrays, more_arrays, title_text
 
 FIGURES = ("peak", "held", "cycle", "forward", "backward", "dropped")
 VERDICTS = ("slower", "faster")
@@ -70,6 +70,11 @@ class Gate:
         """Whether it is about this case."""
         names = [str(part) for part in key]
         return all(any(fnmatchcase(name, term) for name in names) for term in self.terms)
+
+    def applies(self, key: Key) -> bool:
+        """Whether it can fail for this case: an ordinary test has no phases, and no arrays."""
+        nowhere = self.unit == "arrays" or self.what in ("forward", "backward")
+        return self.matches(key) and not (key[1] == ORDINARY and nowhere)
 
     def exceeded(self, after: int, before: int | None, array_bytes: int) -> bool:
         """Whether bytes break it; a growth needs to know what was before."""
@@ -165,7 +170,7 @@ def on_bytes(
         if after is None:
             continue
         for gate in gates:
-            if gate.what not in FIGURES or not gate.matches(case.key):
+            if gate.what not in FIGURES or not gate.applies(case.key):
                 continue
             new, old = after[gate.what], None if before is None else before[gate.what]
             if gate.exceeded(new, old, case.array_bytes):
@@ -176,18 +181,18 @@ def on_bytes(
 
 def _breach_text(gate: Gate, new: int, old: int | None, array_bytes: int) -> tuple[str, int]:
     """What to say of it, and by how many bytes it is broken."""
-    now = f"{gate.what} {new:,} B ({arrays_text(new, array_bytes)} arrays)"
+    now = f"{gate.what} {new:,} B{in_arrays(new, array_bytes)}"
     if gate.operator == "<=":
         limit = gate.amount * array_bytes if gate.unit == "arrays" else gate.amount
         over = new - int(limit)
         return f"{now}, budget {int(limit):,} B, {over:,} B over it", over
     assert old is not None
     more = new - old
-    relative = f", {more / old:+.1%}" if old else ""
+    inside = [more_arrays(more, array_bytes)[2:-1], f"{more / old:+.1%}" if old else ""]
+    relative = f" ({', '.join(filter(None, inside))})" if any(inside) else ""
     return (
-        f"{gate.what} {old:,} B ({arrays_text(old, array_bytes)} arrays) -> {new:,} B "
-        f"({arrays_text(new, array_bytes)} arrays): {more:+,} B "
-        f"({signed_arrays(more, array_bytes)} arrays{relative})"
+        f"{gate.what} {old:,} B{in_arrays(old, array_bytes)} -> {new:,} B"
+        f"{in_arrays(new, array_bytes)}: {more:+,} B{relative}"
     ), more
 
 
@@ -230,17 +235,20 @@ def on_presence(gates: Sequence[Gate], new: Sequence[Key], vanished: Sequence[Ke
 
 def title(key: Key) -> str:
     """What a person calls a case."""
-    return f"{key[0]} x {key[1]:,} {key[2]}"
+    return title_text(*key)
 
 
 def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
     """Refuse a gate that names what is not there: it could never fail.
 
     Raises:
-        UsageError: a gate matches none of these cases.
+        UsageError: a gate matches none of these cases, or can fail for none of them.
     """
     there = list(keys)
     for gate in gates:
+        idle = inapplicable([gate], there)
+        if idle and not any(gate.applies(key) for key in there):
+            raise UsageError(f"--fail-on {gate.text!r} could never fail: {idle[0]}")
         if gate.terms and not any(gate.matches(key) for key in there):
             shown = "; ".join(title(key) for key in there[:3])
             raise UsageError(
@@ -265,6 +273,17 @@ def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
                 f"--fail-on {gate.text!r} could never fail: exact bytes take engines whose arrays "
                 "are NumPy's, the baseline's too; see gradmeter list engines"
             )
+
+
+def inapplicable(gates: Sequence[Gate], keys: Iterable[Key]) -> list[str]:
+    """A sentence for each gate that is about ordinary tests and cannot fail for them."""
+    there = list(keys)
+    return [
+        f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of "
+        "one size; write bytes, such as peak<=24MB"
+        for gate in gates
+        if any(gate.matches(key) and not gate.applies(key) for key in there)
+    ]
 
 
 def check_sets(gates: Sequence[Gate], options: Options) -> None:

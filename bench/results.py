@@ -20,6 +20,7 @@ from msgspec import Struct, field
 
 from bench import statistics
 from bench.errors import UsageError
+from bench.wording import title_text
 
 FORMAT: Final = "gradmeter run"
 VERSION: Final = 3
@@ -27,6 +28,7 @@ LONGEST: Final = 86_400  # seconds
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure of what an engine is known not to do
+ORDINARY: Final = 0  # the size of what has none: the call of an ordinary test
 
 
 class Value(Struct, frozen=True, forbid_unknown_fields=True):
@@ -257,7 +259,12 @@ class Case(Value, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """What a person calls the case."""
-        return f"{self.workload} x {self.size:,} {self.variant}"
+        return title_text(*self.key)
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether it is the call of an ordinary test: no size, no phases, no array to count in."""
+        return self.size == ORDINARY
 
     @property
     def memory(self) -> Allocations | None:

@@ -7,18 +7,20 @@ from bench.results import Case, Options, Run
 from bench.verdicts import Change, Row
 from bench.wording import (
     apart,
+    more_arrays,
     percent,
     ratio_span,
     seconds_text,
     signed_arrays,
     significant,
+    where_text,
 )
 
 
 def sentence(row: Row) -> str:
     """What a candidate's memory is beside its baseline's, in words; bytes are exact."""
     ours, base = row.case, row.baseline
-    name = f"{ours.variant} on {ours.workload} x {ours.size:,}"
+    name = f"{ours.variant} on {where_text(ours.workload, ours.size)}"
     if ours.failure:
         return f"{name}: not measured ({ours.failure.stage}: {ours.failure.message})."
     if base.failure:
@@ -79,15 +81,15 @@ _LONG = {
 def _change_text(change: Change, array_bytes: int) -> str:
     new, old = apart(change.after, change.before)
     return (
-        f"{_LONG.get(change.figure, change.figure)} {new} instead of {old} "
-        f"({signed_arrays(change.difference, array_bytes)} arrays)"
+        f"{_LONG.get(change.figure, change.figure)} {new} instead of {old}"
+        f"{more_arrays(change.difference, array_bytes)}"
     )
 
 
 def time_sentence(row: Row, options: Options) -> str:
     """What a candidate's time is beside its baseline's, in words."""
     ours, base, found = row.case, row.baseline, row.time
-    name = f"{ours.variant} on {ours.workload} x {ours.size:,}"
+    name = f"{ours.variant} on {where_text(ours.workload, ours.size)}"
     if found is None:
         return f"{name}: no times to compare."
     few = None if found.sure else found.sets
@@ -158,7 +160,12 @@ def _rough(fraction: float) -> str:
 
 
 def surprises(case: Case) -> list[str]:
-    """What about a case's memory is not as it should be: sentences."""
+    """What about a case's memory is not as it should be: sentences.
+
+    Of the call of an ordinary test nothing was foreseen, see `remarks`.
+    """
+    if case.ordinary:
+        return []
     found = []
     measured, predicted, cycles = case.figures, case.predicted, case.cycles
     if measured is not None and predicted is not None:
@@ -173,4 +180,22 @@ def surprises(case: Case) -> list[str]:
         found.append("its passes disagree, so its bytes are not deterministic")
     if cycles is not None and cycles.leaked:
         found.append(f"{cycles.leaked:,} bytes are alive even after a collection")
+    return found
+
+
+def remarks(case: Case) -> list[str]:
+    """What has to be said of the call of an ordinary test besides its figures: sentences."""
+    if not case.ordinary:
+        return []
+    found = []
+    if case.failure is not None:
+        f = case.failure
+        found.append(f"no exact figures, {f.stage}: {f.kind}: {f.message}")
+    elif not case.deterministic:
+        peaks = ", ".join(f"{each.peak:,} B" for each in case.allocations)
+        found.append(f"its passes disagree, so its bytes are not exact: peaks of {peaks}")
+    if case.cycles is not None and case.cycles.leaked:
+        found.append(
+            f"{case.cycles.leaked:,} B are alive even after a collection: each call leaves them"
+        )
     return found

@@ -52,7 +52,10 @@ def measure(
     """
     on = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
-    results.writable(out)
+    if resume:
+        results.writable(out)
+    else:
+        ready(out)
     now = environment.describe()
     run = Run(
         environment=now,
@@ -67,13 +70,11 @@ def measure(
     )
     if resume:
         run = _resumed(results.load(out / RUN_FILE), run)
-    elif (out / RUN_FILE).exists():
-        results.load(out / RUN_FILE)  # what is not ours is not replaced
     runner = Runner(
         start=Process,
         clock=time.perf_counter,
         sample=Sampler,
-        save=lambda run: _save(run, out),
+        save=lambda run: save(run, out),
         tell=tell,
         cores=environment.cores(),
         options=options,
@@ -84,15 +85,49 @@ def measure(
     try:
         found = runner.measure(groups)
     finally:  # also of what was measured until Ctrl-C
-        with _kept(out / REPORT_FILE):
-            report = markdown.render(runner.run)
-            results.write(out / REPORT_FILE, report.encode(errors="replace"))
+        _write_report(runner.run, out)
     if not extra.missing():
         write_page(found, out / PAGE_FILE)
     return found
 
 
-def _save(run: Run, out: Path) -> None:
+def ready(out: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        UsageError: it cannot be written, or holds a run.json that is no run file.
+    """
+    results.writable(out)
+    if (out / RUN_FILE).exists():
+        results.load(out / RUN_FILE)  # what is not ours is not replaced
+
+
+def write(run: Run, out: Path) -> None:
+    """Write a run that is there already: run.json, report.md, and the page if it can be made.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    save(run, out)
+    with _kept(out / PAGE_FILE):
+        (out / PAGE_FILE).unlink(missing_ok=True)
+    _write_report(run, out)
+    if run.finished and not extra.missing():
+        write_page(run, out / PAGE_FILE)
+
+
+def _write_report(run: Run, out: Path) -> None:
+    with _kept(out / REPORT_FILE):
+        report = markdown.render(run)
+        results.write(out / REPORT_FILE, report.encode(errors="replace"))
+
+
+def save(run: Run, out: Path) -> None:
+    """Write run.json.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     with _kept(out / RUN_FILE):
         results.save(run, out / RUN_FILE)
 

@@ -237,7 +237,16 @@ def candidates(run: Run) -> list[Row]:
 
 
 def lone(run: Run) -> list[Case]:
-    """Cases that no comparison shows."""
+    """Cases that no comparison shows, without ordinary tests."""
+    return [case for case in _not_compared(run) if not case.ordinary]
+
+
+def calls(run: Run) -> list[Case]:
+    """The ordinary tests that no comparison shows."""
+    return [case for case in _not_compared(run) if case.ordinary]
+
+
+def _not_compared(run: Run) -> list[Case]:
     shown = {row.case.key for comparison in run.comparisons for row in rows(run, comparison)}
     return [case for case in run.cases if case.key not in shown]
 

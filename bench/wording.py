@@ -23,6 +23,26 @@ def apart(a: int, b: int) -> tuple[str, str]:
     return texts if texts[0] != texts[1] or a == b else (f"{a:,} B", f"{b:,} B")
 
 
+def where_text(workload: str, size: int) -> str:
+    """A workload at a size; an ordinary test has none, see bench.results.ORDINARY."""
+    return f"{workload} x {size:,}" if size else workload
+
+
+def title_text(workload: str, size: int, variant: str) -> str:
+    """What a person calls a case."""
+    return f"{where_text(workload, size)} {variant}".rstrip()
+
+
+def in_arrays(count: int, array_bytes: int) -> str:
+    """Bytes in arrays of the workload's size, to stand behind them; empty where there are none."""
+    return f" ({arrays_text(count, array_bytes)} arrays)" if array_bytes > 1 else ""
+
+
+def more_arrays(difference: int, array_bytes: int) -> str:
+    """A difference in arrays, to stand behind it; empty where there are none."""
+    return f" ({signed_arrays(difference, array_bytes)} arrays)" if array_bytes > 1 else ""
+
+
 def arrays_text(count: int, array_bytes: int) -> str:
     """Bytes in arrays of the workload's size."""
     return f"{count / array_bytes:.2f}"

@@ -34,30 +34,43 @@ class Cycles:
 def collector_off() -> Iterator[None]:
     """Collect once, keep the automatic collector off in the block, then put it back as it was."""
     enabled = gc.isenabled()
-    gc.disable()
-    gc.collect()
     try:
+        gc.disable()
+        gc.collect()
         yield
     finally:
         (gc.enable if enabled else gc.disable)()
 
 
-def measure(run: Callable[[], object]) -> Cycles:
-    """Call ``run()``, which returns when every name it made is dropped, and see what is left."""
+@contextmanager
+def debugging_off() -> Iterator[None]:
+    """Keep the collector's debug flags off in the block, then put them back as they were."""
     flags = gc.get_debug()
     gc.set_debug(0)
     try:
-        with collector_off(), counting() as count:
-            run()
-            dropped = count.live
-            before = len(gc.garbage)
-            gc.set_debug(gc.DEBUG_SAVEALL)  # to look at the objects before they go
-            gc.collect()
-            types = Counter(type(found).__name__ for found in gc.garbage[before:])
-            gc.set_debug(0)
-            del gc.garbage[before:]
-            gc.collect()
-            leaked = count.live
+        yield
     finally:
         gc.set_debug(flags)
+
+
+def sweep() -> Counter[str]:
+    """Collect; return how many objects of each type that freed. Debug flags are off before."""
+    before = len(gc.garbage)
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)  # to look at the objects before they go
+        gc.collect()
+        return Counter(type(found).__name__ for found in gc.garbage[before:])
+    finally:
+        gc.set_debug(0)
+        del gc.garbage[before:]
+        gc.collect()
+
+
+def measure(run: Callable[[], object]) -> Cycles:
+    """Call ``run()``, which returns when every name it made is dropped, and see what is left."""
+    with debugging_off(), collector_off(), counting() as count:
+        run()
+        dropped = count.live
+        types = sweep()
+        leaked = count.live
     return Cycles(dropped, dropped - leaked, types.total(), dict(sorted(types.items())), leaked)

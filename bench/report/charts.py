@@ -201,6 +201,7 @@ def growth(x: str, y: str, numbers: str) -> alt.LayerChart:
 
 KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
     "memory": partial(bars, ["peak", "held", "cycle"], "arrays"),
+    "calls": partial(bars, ["peak", "held", "cycle"], "kB"),
     "phases": partial(bars, ["forward", "backward", "dropped"], "arrays"),
     "views": partial(bars, ["exact", "resident", "sampled"], "MB", ["where", "name"]),
     "ratios": ratios,

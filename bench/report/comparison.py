@@ -177,8 +177,13 @@ def _changed(row: Row) -> bool:
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| case | baseline | time | | memory |", "| --- | --- | ---: | --- | --- |"]
     for row in rows:
-        name = f"{row.case.workload} x {row.case.size:,} {row.case.variant}"
         time = row.time.word if row.time is not None else "-"
-        cells = [name, row.baseline.variant, sentences.ratio_text(row), time, memory_word(row)]
+        cells = [
+            row.case.title,
+            row.baseline.variant,
+            sentences.ratio_text(row),
+            time,
+            memory_word(row),
+        ]
         lines.append("| " + " | ".join(map(_text, cells)) + " |")
     return "\n".join(lines)

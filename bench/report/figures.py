@@ -10,7 +10,14 @@ from bench import scaling, sentences, verdicts
 from bench.report.tables import Column, Figure, Table, Value, exact, number
 from bench.results import Case, Comparison, Run, TimeSet
 from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, percent, ratio_digits, seconds_text
+from bench.wording import (
+    arrays_text,
+    bytes_text,
+    percent,
+    ratio_digits,
+    seconds_text,
+    where_text,
+)
 
 SHOWN = 12  # comparisons whose memory is drawn; the others are in the table of all cases
 RATIOS = 50
@@ -28,7 +35,7 @@ Y = {
 
 def title(where: Case | Comparison) -> str:
     """A workload and a size, for people."""
-    return f"{where.workload} x {where.size:,}"
+    return where_text(where.workload, where.size)
 
 
 def name(row: Row) -> str:
@@ -58,11 +65,40 @@ def memory(run: Run) -> list[Figure]:
     """Exact memory beside predicted, of the comparisons with the largest effects."""
     groups = [rows for _, rows in verdicts.ordered(run)]
     groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
-    return [
+    drawn = [
         _memory(title(rows[0].case), _memory_fact(rows), rows)
         for rows in groups
         if any(row.case.figures for row in rows)
     ][:SHOWN]
+    calls = _calls(run)
+    return [calls, *drawn] if calls else drawn
+
+
+def _calls(run: Run) -> Figure | None:
+    """The calls of ordinary tests, those with the largest peaks."""
+    found = [case for case in verdicts.calls(run) if case.figures]
+    found.sort(key=lambda case: -(case.memory.peak if case.memory else 0))
+    rows: list[tuple[Value, ...]] = [
+        (case.title, part, case.figures[part], None)
+        for case in found
+        if case.figures
+        for part in ("peak", "held", "cycle")
+    ]
+    if not rows:
+        return None
+    columns = (
+        Column("name", "test"),
+        Column("part", "figure"),
+        Column("value", "bytes", exact),
+        Column("expected", "predicted bytes", exact),
+    )
+    first = found[0]
+    few = f"The {SHOWN} largest peaks of {len(found)} are drawn. " if len(found) > SHOWN else ""
+    most = bytes_text(first.memory.peak if first.memory else 0)
+    table = Table("Exact bytes of the calls of ordinary tests", columns, rows)
+    heading = "The calls of ordinary tests"
+    said = f"{few}The largest peak is {most}, in {first.title}."
+    return Figure("calls", heading, said, table, {"unit": 1e3}, 3 * SHOWN)
 
 
 def _memory_fact(rows: list[Row]) -> str:
@@ -271,7 +307,7 @@ def everything(run: Run) -> Table:
         failed = f"{case.failure.stage}, {case.failure.kind}" if case.failure else ""
         rows.append(
             (
-                f"{title(case)} {case.variant}",
+                case.title,
                 sentences.median_text(case),
                 "-" if case.first_run is None else seconds_text(case.first_run, 2),
                 *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
@@ -296,6 +332,8 @@ def everything(run: Run) -> Table:
 
 
 def _outcome(case: Case) -> str:
+    if case.ordinary:
+        return "; ".join(sentences.remarks(case)) or "every pass the same"
     if case.predicted is None or case.memory is None:
         return "measured"
     return "not as predicted" if sentences.surprises(case) else "as predicted"

@@ -11,7 +11,7 @@ from bench.gates import Breach, Gate
 from bench.report.text import markdown, plain
 from bench.results import Case, Run
 from bench.verdicts import Change
-from bench.wording import apart, signed_arrays
+from bench.wording import apart, more_arrays
 
 MOST = 6  # of a kind; the others are counted
 
@@ -46,6 +46,7 @@ def lines(
         found.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:
         found.append(f"and {len(outcome.unmeasured) - MOST} more not judged")
+    found += [plain(f"note: {note}") for note in outcome.notes]
     found += _some("new, not in the baseline", [gates.title(key) for key in outcome.new])
     found += _some("in the baseline only", [gates.title(key) for key in outcome.vanished])
     allowed = {breach.key for breach in outcome.breaches}
@@ -104,8 +105,8 @@ def changes_text(case: Case, found: Sequence[Change]) -> str:
     said = []
     for change in found:
         old, new = apart(change.before, change.after)
-        arrays = signed_arrays(change.difference, case.array_bytes)
-        said.append(f"{change.figure} {old} -> {new} ({arrays} arrays)")
+        more = more_arrays(change.difference, case.array_bytes)
+        said.append(f"{change.figure} {old} -> {new}{more}")
     return ", ".join(said)
 
 

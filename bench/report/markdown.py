@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bench import sentences, verdicts
-from bench.report import prose
+from bench.report import ordinary, prose
 from bench.report.text import markdown as _text
-from bench.results import Case, Options, Run
+from bench.results import ORDINARY, Case, Comparison, Options, Run
 from bench.verdicts import Row
 from bench.wording import arrays_text, bytes_text, seconds_text
 
@@ -28,13 +28,15 @@ class Image:
 
 def render(run: Run, images: Sequence[Image] = ()) -> str:
     """Return the report; ``images`` are those that were written beside it."""
-    parts = ["# What the engine costs", _summary(run), *map(_image, images)]
-    failed = [case for case in run.cases if case.failure]
+    parts = [f"# {prose.heading(run)}", _summary(run), *map(_image, images)]
+    failed = [case for case in run.cases if case.failure and not case.ordinary]
     if failed:
         parts.append("## Not measured\n\n" + "\n".join(map(_failure, failed)))
     surprised = [f"- {_name(c)}: {s}" for c in run.cases for s in sentences.surprises(c)]
     if surprised:
         parts.append("## Not as predicted\n\n" + "\n".join(surprised))
+    if verdicts.calls(run):
+        parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
     candidates.sort(key=lambda row: -row.effect)
@@ -45,14 +47,18 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         noise = sentences.noise_text(run)
         parts.append(noise[0].upper() + noise[1:])
     for comparison, rows in pairs:
-        title = f"{_text(comparison.workload)} &times; {comparison.size:,}"
+        title = _where(comparison)
         parts.append(_folded(title, _table(rows, run.options)))
     parts += [
         *[
             _folded(_name(case), _table([verdicts.alone(case)], run.options))
             for case in verdicts.lone(run)
         ],
-        _folded("Exact, resident and sampled memory side by side", _three_views(run)),
+        *(
+            [_folded("Exact, resident and sampled memory side by side", _three_views(run))]
+            if len(verdicts.calls(run)) < len(run.cases)
+            else []
+        ),
         _folded("How to read this", _legend(run)),
         _folded("Environment and self-tests", _environment(run)),
     ]
@@ -71,8 +77,9 @@ def _summary(run: Run) -> str:
 def _table(rows: list[Row], options: Options) -> str:
     first = rows[0].case
     heap = any(row.case.heap for row in rows)
+    arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
     lines = [
-        f"1 array = {bytes_text(first.array_bytes)}; collector {_text(first.collector)}",
+        f"{arrays}collector {_text(first.collector)}",
         "",
         "| variant | median | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
@@ -164,7 +171,8 @@ def _seconds(seconds: list[float]) -> str:
 def _amount(count: int | None, case: Case) -> str:
     if count is None:
         return "-"
-    return f"{bytes_text(count)} ({arrays_text(count, case.array_bytes)})"
+    arrays = f" ({arrays_text(count, case.array_bytes)})" if case.array_bytes > 1 else ""
+    return bytes_text(count) + arrays
 
 
 def _heap(case: Case, part: str) -> str:
@@ -178,7 +186,12 @@ def _failure(case: Case) -> str:
 
 
 def _name(case: Case) -> str:
-    return f"{_text(case.workload)} &times; {case.size:,} {_text(case.variant)}"
+    return f"{_where(case)} {_text(case.variant)}".rstrip()
+
+
+def _where(of: Case | Comparison) -> str:
+    size = "" if of.size == ORDINARY else f" &times; {of.size:,}"
+    return f"{_text(of.workload)}{size}"
 
 
 def _folded(title: str, content: str) -> str:

@@ -48,6 +48,7 @@ def _content(run: Run) -> dict[str, Any]:
     memory = figures.memory(run)
     largest = figures.largest(run)
     found: dict[str, Any] = {
+        "heading": prose.heading(run),
         "compared": prose.compared(run),
         "summary": prose.summary(run),
         "untrusted": prose.untrusted(run),
@@ -58,10 +59,12 @@ def _content(run: Run) -> dict[str, Any]:
         "noise": _sentence(sentences.noise_text(run)),
         "effect": percent(run.options.effect),
         "memory": memory,
-        "memory_count": len(verdicts.ordered(run)) + len(verdicts.lone(run)),
+        "memory_count": len(verdicts.ordered(run))
+        + len(verdicts.lone(run))
+        + bool(verdicts.calls(run)),
         "panels": panels,
         "others": others,
-        "untraced": sum(1 for c in run.cases if c.memory and not c.timeline),
+        "untraced": sum(1 for c in run.cases if c.memory and not c.timeline and not c.ordinary),
         "growth": figures.growth(run),
         "views": figures.views(run),
         "everything": figures.everything(run),
@@ -138,7 +141,7 @@ def _cell(column: Column, value: Value, first: bool) -> Markup:
     return Markup(f"<td{number}>{text}</td>")
 
 
-ROW = {"memory": 20, "phases": 20, "views": 20, "ratios": 36, "rounds": 8, "lives": 14}
+ROW = {"memory": 20, "calls": 20, "phases": 20, "views": 20, "ratios": 36, "rounds": 8, "lives": 14}
 
 
 def _height(figure: Figure) -> int:

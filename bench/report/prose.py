@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench import sentences
+from bench import sentences, verdicts
+from bench.report import ordinary
 from bench.results import Run
 from bench.wording import bytes_text, percent
 
 MOST = 6  # names in a list
+
+
+def heading(run: Run) -> str:
+    """What the report is about."""
+    calls = run.cases and all(case.ordinary for case in run.cases)
+    return "What the calls of a suite cost" if calls else "What the engine costs"
 
 
 def summary(run: Run) -> list[str]:
@@ -86,6 +93,11 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         "Python's own objects and native scratch too, so another figure than the peak, and "
         "compared only with its like. Where there is no peak, the engine's arrays are not NumPy's.",
     )
+    calls: list[tuple[tuple[str, ...], str]] = []
+    if verdicts.calls(run):
+        calls.append(((), ordinary.LEGEND))
+    if calls and len(verdicts.calls(run)) == len(run.cases):
+        return calls
     return [
         (
             ("median",),
@@ -116,6 +128,7 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         (("predicted peak",), "derived by hand, in arrays."),
         (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
         ((), "Not counted: what Python objects take, and scratch of native code."),
+        *calls,
     ]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich import markup
 from rich.console import Console
 from rich.table import Table
 
 from bench import sentences, verdicts
-from bench.report import prose
+from bench.report import ordinary, prose
 from bench.report.text import plain
 from bench.results import Case, Run
 from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, percent
+from bench.wording import arrays_text, bytes_text, percent, where_text
 
 
 def escape(text: str) -> str:
@@ -19,14 +21,18 @@ def escape(text: str) -> str:
     return markup.escape(plain(text))
 
 
-def show(run: Run, console: Console) -> None:
-    """Print every comparison, the largest effect on memory first, then what went wrong."""
+def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -> None:
+    """Print every comparison, the largest effect on memory first, then what went wrong.
+
+    Args:
+        budgets: what became of the budgets of ordinary tests, by name.
+    """
     for test in run.self_tests:
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
     for comparison, rows in verdicts.ordered(run):
-        _table(f"{comparison.workload} x {comparison.size:,}", rows, console)
+        _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
             if not row.is_baseline:
                 console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
@@ -36,9 +42,11 @@ def show(run: Run, console: Console) -> None:
         console.print()
     lone = verdicts.lone(run)
     for case in lone:
-        _table(f"{case.workload} x {case.size:,}", [verdicts.alone(case)], console)
+        _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)
         console.print()
-    for case in run.cases:
+    ordinary.show(run, console, budgets or {})
+    measured = [case for case in run.cases if not case.ordinary]
+    for case in measured:
         for surprise in sentences.surprises(case):
             console.print(f"[yellow]not as predicted[/]: {escape(case.title)}: {surprise}")
         if case.failure:
@@ -48,19 +56,23 @@ def show(run: Run, console: Console) -> None:
                 f"{escape(case.failure.kind)}: {escape(case.failure.message)}"
             )
     if not run.finished:
-        console.print("This run was not finished; gradmeter run --resume goes on with it.")
+        how = "; gradmeter run --resume goes on with it" if measured or not run.cases else ""
+        console.print(f"This run was not finished{how}.")
     if any(case.times for case in run.cases):
         console.print(sentences.noise_text(run), highlight=False)
     for line in [*prose.grounds(run), *run.notes]:
         console.print(escape(line), highlight=False)
-    if run.cases:
+    if measured:
         console.print(_legend(run), highlight=False)
+    if verdicts.calls(run):
+        console.print(ordinary.LEGEND, highlight=False)
 
 
 def _table(title: str, rows: list[Row], console: Console) -> None:
     unit = rows[0].case.array_bytes
+    arrays = f"  (1 array = {bytes_text(unit)})" if unit > 1 else ""
     table = Table(
-        title=f"{escape(title)}  (1 array = {bytes_text(unit)})",
+        title=f"{escape(title)}{arrays}",
         title_justify="left",
         title_style="bold",
         box=None,
@@ -118,7 +130,8 @@ def _ratio(row: Row) -> str:
 def _amount(count: int | None, case: Case) -> str:
     if count is None:
         return "-"
-    return f"{bytes_text(count)}\n{arrays_text(count, case.array_bytes)}"
+    arrays = f"\n{arrays_text(count, case.array_bytes)}" if case.array_bytes > 1 else ""
+    return bytes_text(count) + arrays
 
 
 def _prediction(case: Case) -> str:

@@ -21,3 +21,14 @@ def _as_without_xdist(monkeypatch):
     """Let a pytest that a test starts not take itself for a worker of pytest-xdist."""
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _one_cache(monkeypatch, _cache):
+    """Let a pytest that a test starts, whose home is empty, not make what others have made."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache))

@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from bench.results import (
+    ORDINARY,
     Allocations,
     ArrayLife,
     Case,
@@ -83,6 +84,24 @@ def strong(**changes: Any) -> Case:
     return case(**{**found, **changes})
 
 
+def ordinary(name: str = "tests/test_theirs.py::test_it[8 MB]", **changes: Any) -> Case:
+    """The call of an ordinary test, which makes an array of 1 MB and leaves 8 bytes in a cycle."""
+    plain = {
+        "workload": name,
+        "size": ORDINARY,
+        "variant": "",
+        "collector": "off",
+        "array_bytes": 1,
+        "predicted": None,
+        "checked": "",
+        "allocations": [Allocations(forward=0, backward=0, peak=3 * MB, held=MB)] * 3,
+        "cycles": Cycles(dropped=8, bytes=8, objects=2, types={"Ring": 1, "dict": 1}, leaked=0),
+        "residency": None,
+        "times": [],
+    }
+    return case(**{**plain, **changes})
+
+
 def run(*cases: Case, **changes: Any) -> Run:
     """A finished run of these cases, the first the baseline of the others."""
     cases = cases or (case(), strong())
@@ -126,7 +145,8 @@ positive = st.integers(1, 2**62)
 seconds = st.floats(0, 1e9)
 # What a run file takes less of than its type does.
 NARROW = {
-    **dict.fromkeys(("size", "array_bytes", "cores", "loops", "sets", "min_rounds"), positive),
+    "size": positive | st.just(ORDINARY),
+    **dict.fromkeys(("array_bytes", "cores", "loops", "sets", "min_rounds"), positive),
     **dict.fromkeys(("budget", "limit"), st.floats(0.001, 86_400)),
     "effect": st.floats(0.001, 10),
     "confidence": st.floats(0.5, 0.9999),

@@ -20,7 +20,7 @@ from bench import sentences
 from bench.report import markdown, terminal
 from bench.results import Allocations, Failure, SelfTest
 
-from .run_files import any_runs, case, run, runs, strong, times
+from .run_files import any_runs, case, ordinary, run, runs, strong, times
 
 HOSTILE = [
     "[red]x[/red]",
@@ -71,6 +71,7 @@ def named(name: str, **changes):
         case(workload=name, variant=name, collector=name),
         strong(workload=name, variant=name + "2", collector=name),
         case(workload=name, variant=name + "3", failure=failure),
+        ordinary(f"{name}::{name}4", failure=failure),
         self_tests=[SelfTest(name=name, expected=1, measured=2, tolerance=0, problem=name)],
         environment=msgspec.structs.replace(environment, **texts, versions={name: name}),
         options=msgspec.structs.replace(run().options, collector=name),

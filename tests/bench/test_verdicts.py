@@ -40,6 +40,7 @@ def test_rows_are_the_cases_that_are_there_the_baseline_first_then_the_largest_e
 def test_every_case_is_shown_in_a_comparison_or_alone(found):
     shown = [row.case.key for _, rows in verdicts.ordered(found) for row in rows]
     shown += [one.key for one in verdicts.lone(found)]
+    shown += [one.key for one in verdicts.calls(found)]
     assert {one.key for one in found.cases} <= set(shown)
 
 

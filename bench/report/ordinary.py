@@ -1,0 +1,84 @@
+"""Ordinary tests in the reports: a row for each, by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich import markup
+from rich.console import Console
+from rich.table import Table
+
+from bench import sentences, verdicts
+from bench.report.text import markdown, plain
+from bench.results import Case, Run
+from bench.wording import bytes_text
+
+LEGEND = (
+    "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
+    "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
+    "collector frees when that is dropped, in so many objects. Python's own objects and memory "
+    "that native code takes for itself are not counted: 0 B says that the call made no arrays."
+)
+
+
+def by_file(run: Run) -> Iterator[tuple[str, list[tuple[str, Case]]]]:
+    """Each file with its tests, by the rest of their names; variants are those of two runs."""
+    files: dict[str, list[tuple[str, Case]]] = {}
+    for case in verdicts.calls(run):
+        file, _, name = case.workload.partition("::")
+        name = f"{name or file} {case.variant}".rstrip()
+        files.setdefault(file if _ else "", []).append((name, case))
+    yield from files.items()
+
+
+def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
+    """Print the tests in tables of at most 80 columns, and what else has to be said of them.
+
+    Args:
+        budgets: what became of each test's budget, by its node id.
+    """
+    for file, tests in by_file(run):
+        table = Table(
+            title=markup.escape(plain(file)) or None,
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            width=min(console.width, 80),
+        )
+        table.add_column("test", overflow="fold", ratio=1)
+        for name in ("peak", "held", "cycle", "objects", *(["budget"] if budgets else [])):
+            table.add_column(name, justify="right", no_wrap=True, min_width=8)
+        for name, case in tests:
+            cells = [*_cells(case), *([budgets.get(case.workload, "-")] if budgets else [])]
+            table.add_row(markup.escape(plain(name)), *cells)
+        console.print(table)
+        for name, case in tests:
+            for remark in sentences.remarks(case):
+                said = markup.escape(f"{plain(name)}: {plain(remark)}")
+                console.print(f"  [yellow]{said}[/]", highlight=False)
+        console.print()
+
+
+def table(run: Run) -> str:
+    """The tests as a Markdown table, with what else has to be said of them."""
+    lines = [
+        "| test | peak | held | cycle | objects |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    said = []
+    for case in verdicts.calls(run):
+        lines.append("| " + " | ".join([markdown(case.title), *_cells(case)]) + " |")
+        said += [f"- {markdown(f'{case.title}: {remark}')}" for remark in sentences.remarks(case)]
+    return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")
+
+
+def _cells(case: Case) -> list[str]:
+    memory, cycles = case.memory, case.cycles
+    return [
+        bytes_text(memory.peak) if memory else "-",
+        bytes_text(memory.held) if memory else "-",
+        bytes_text(cycles.bytes) if cycles else "-",
+        f"{cycles.objects:,}" if cycles else "-",
+    ]
