@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test bench gate selftest goals lint types format clean
+.PHONY: test test-engines bench engines gate selftest goals lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -22,6 +22,10 @@ $(VENV)/peers: $(VENV)/ready
 test: lint types
 	$(BIN)/python -m pytest tests -n 2 -p no:benchmark
 
+# The adapters against the engines themselves; one that is not installed fails.
+test-engines: $(VENV)/peers
+	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 -p no:benchmark
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,6 +35,10 @@ types: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest bench/suite --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
+
+# Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
+engines: $(VENV)/peers
+	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
 # Exact bytes of the suite against the committed ones; one set, since nothing is said of time.
 gate: $(VENV)/ready

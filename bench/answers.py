@@ -125,7 +125,7 @@ def smoke(question: Question) -> None:
     from bench import engines, workloads
     from bench.program import program, sources
 
-    adapter = engines.get(question.variant.engine).make(**dict(question.variant.settings))
+    adapter = engines.get(question.variant.engine).make(**dict(question.variant.of_engine))
     workload = workloads.get(question.workload)
     with adapter.using():
         for _phase in program(workload, adapter, sources(workload, question.size, 0)):
@@ -151,6 +151,8 @@ def extra(case: Case) -> dict[str, Any]:
         found["cycle_objects"] = case.cycles.objects
     if case.predicted is not None:
         found["predicted_peak_bytes"] = case.predicted.peak
+    if case.heap:
+        found["heap_peak_bytes"], found["heap_held_bytes"] = case.heap[-1].peak, case.heap[-1].held
     if case.residency is not None:
         found["resident_bytes"] = case.residency.bytes
     return found

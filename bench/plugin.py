@@ -42,6 +42,11 @@ class Session:
         self.run: Run | None = None
         self.screen: list[str] = []
         self._answers: Answers | None = None
+        if self.settings.engines:
+            from bench import engines
+
+            for file in self.settings.engines:
+                engines.add_file(file)
         if self.settings.fail_on or self.settings.against:
             from bench import asked
 

@@ -27,6 +27,7 @@ class Settings:
         sets: of fresh processes that each case is timed in.
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
+        engines: files of adapters.
     """
 
     memory: bool
@@ -35,6 +36,7 @@ class Settings:
     sets: int
     against: Path | None
     fail_on: Sequence[str]
+    engines: Sequence[Path] = ()
 
 
 def add(parser: pytest.Parser) -> None:
@@ -81,6 +83,12 @@ def add(parser: pytest.Parser) -> None:
         help="Fail if this is so, such as peak>1%%, cycle>0, slower; or unless this holds, such "
         "as peak<=24MB; see gradmeter gates. Default with --bench-against: peak>0, held>0, cycle>0",
     )
+    group.addoption(
+        "--bench-engine",
+        action="append",
+        metavar="FILE",
+        help="An adapter of an engine of yours, to be named in cases(...).",
+    )
     for name, kind in (
         ("memory", "bool"),
         ("out", "string"),
@@ -88,6 +96,7 @@ def add(parser: pytest.Parser) -> None:
         ("sets", "string"),
         ("against", "string"),
         ("fail_on", "linelist"),
+        ("engine", "linelist"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -109,6 +118,8 @@ def read(config: pytest.Config) -> Settings:
         memory = _ini(config, "memory") or False
     against, _ = _one(config, "against", "")
     given = config.getoption("bench_against") is not None
+    typed = config.getoption("bench_engine")
+    adapters = (config.invocation_params.dir if typed else config.rootpath) / ""
     return Settings(
         memory=memory,
         out=config.rootpath / _one(config, "out", OUT)[0],
@@ -119,6 +130,7 @@ def read(config: pytest.Config) -> Settings:
         if against
         else None,
         fail_on=config.getoption("bench_fail_on") or _ini(config, "fail_on") or (),
+        engines=[adapters / file for file in typed or _ini(config, "engine") or ()],
     )
 
 

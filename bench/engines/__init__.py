@@ -227,6 +227,24 @@ def get(name: str) -> Engine:
     raise UsageError(f"there is no engine {name!r}; the engines are {', '.join(names())}")
 
 
+def installed() -> list[str]:
+    """A variant for each way that each installed engine computes in, our own first."""
+    found = []
+    for name in names():
+        try:
+            engine = get(name)
+        except UsageError:  # `gradmeter list engines` says why
+            continue
+        if engine.version is None:
+            continue
+        found.append(name)
+        for setting in engine.settings:
+            if setting.name == EXECUTION.name:
+                others = [value for value in setting.values if value != setting.default]
+                found += [f"{name}:{setting.name}={value}" for value in others]
+    return found
+
+
 def of_variant(text: str) -> Engine:
     """The engine of a variant's name, whatever its label and settings are."""
     return get(text.partition(":")[0].partition("@")[0])

@@ -40,8 +40,10 @@ class Autograd(Adapter):
         if not back:
             return Leaf(function(self.operations, *values))
         leaves = [i for i, x in enumerate(inputs.values()) if isinstance(x, Leaf)]
+        # For several arguments it makes zeros of each, which it does not for one.
         vjp, value = self.autograd.make_vjp(
-            lambda *arrays: function(self.operations, *arrays), argnum=tuple(leaves)
+            lambda *arrays: function(self.operations, *arrays),
+            argnum=leaves[0] if len(leaves) == 1 else tuple(leaves),
         )(*values)
         result = Leaf(value)
         result.grad = (vjp, [x for x in inputs.values() if isinstance(x, Leaf)])
@@ -51,7 +53,8 @@ class Autograd(Adapter):
         """Go backward, with ones as the seed; the trace is dropped, as it can be used once more."""
         vjp, leaves = result.grad
         result.grad = None
-        gradients = vjp(np.ones_like(result.data))
+        found = vjp(np.ones_like(result.data))
+        gradients = [found] if len(leaves) == 1 else found
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
 

@@ -104,7 +104,7 @@ def test_every_case_is_in_the_table_of_all(chromium, measured):
     chromium.open(path)
     shown = chromium.run(
         """return [...document.querySelectorAll("#cases tbody tr")].map((row) =>
-          [...row.cells].slice(2, 7).map((cell) => Number(cell.dataset.v ?? cell.textContent)))"""
+          [...row.cells].slice(3, 8).map((cell) => Number(cell.dataset.v ?? cell.textContent)))"""
     )
     parts = ("peak", "held", "cycle", "forward", "backward")
     assert shown == [[c.figures[part] for part in parts] for c in found.cases if c.figures]
