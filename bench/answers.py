@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,13 @@ def smoke(question: Question) -> None:
     from bench import engines, workloads
     from bench.program import program, sources
 
-    adapter = engines.get(question.variant.engine).make(**dict(question.variant.of_engine))
+    engine = engines.get(question.variant.engine)
     workload = workloads.get(question.workload)
-    with adapter.using():
+    with ExitStack() as stack:
+        if engine.distributions:  # what others warn of is not about this suite
+            stack.enter_context(warnings.catch_warnings(action="ignore"))
+        adapter = engine.make(**dict(question.variant.of_engine))
+        stack.enter_context(adapter.using())
         for _phase in program(workload, adapter, sources(workload, question.size, 0)):
             pass
 

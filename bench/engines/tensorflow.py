@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,8 +41,9 @@ class TensorFlow(Adapter):
         )
         self._compiled: dict[Any, Callable[..., Any]] = {}
         threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        with suppress(RuntimeError):  # once in a process, which only a smoke test goes beyond
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
 
     def variable(self, array: Any) -> Any:
         """Make a Variable."""

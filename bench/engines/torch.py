@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,8 @@ class Torch(Adapter):
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
         threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         torch.set_num_threads(threads)
-        torch.set_num_interop_threads(threads)
+        with suppress(RuntimeError):  # once in a process, which only a smoke test goes beyond
+            torch.set_num_interop_threads(threads)
 
     def using(self) -> AbstractContextManager[object]:
         """no_grad, or nothing."""
