@@ -19,8 +19,9 @@ $(VENV)/peers: $(VENV)/ready
 	$(PIP) --editable '.[peers]'
 	@touch $@
 
+# Those of other engines' adapters need the engines: make test-engines.
 test: lint types
-	$(BIN)/python -m pytest tests -n 2 -p no:benchmark
+	$(BIN)/python -m pytest tests -n 2 -p no:benchmark --ignore=tests/bench/engines
 
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers
@@ -34,7 +35,7 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 bench: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
+	$(BIN)/python -m pytest bench/suite --ignore=bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
 # Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
 engines: $(VENV)/peers
@@ -42,7 +43,7 @@ engines: $(VENV)/peers
 
 # Exact bytes of the suite against the committed ones; one set, since nothing is said of time.
 gate: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
+	$(BIN)/python -m pytest bench/suite --ignore=bench/suite/bench_engines.py --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
 
 selftest: $(VENV)/ready
 	$(BIN)/gradmeter selftest --comparisons 100

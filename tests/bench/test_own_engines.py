@@ -185,3 +185,12 @@ def test_an_engine_that_is_not_installed_is_named_with_the_command(tmp_path):
     listed = gradmeter("list", "engines", "--engine", path)
     assert "pip install 'no-such-engine'" in listed.stdout
     assert os.listdir(tmp_path) == ["adapter.py"]
+
+
+def test_the_readme_shows_this_very_adapter(pytestconfig):
+    readme = (pytestconfig.rootpath / "README.md").read_text()
+    # But for the empty lines that the formatter wants.
+    shown, adapter = (list(filter(None, text.splitlines())) for text in (readme, ADAPTER))
+    at = shown.index(adapter[0], shown.index("## Beside other engines"))
+    assert shown[at : at + len(adapter)] == adapter
+    assert len(adapter) <= 24
