@@ -68,7 +68,8 @@ def first_run_text(row: Row) -> str:
         return said
     assert base.median is not None
     runs = (ours.first_run - base.first_run) / (base.median - ours.median)
-    return said + (f", paid after {max(1, round(runs)):,} runs" if runs > 0 else "")
+    count = max(1, round(runs))
+    return said + (f", paid after {count:,} run{'s' * (count > 1)}" if runs > 0 else "")
 
 
 _LONG = {

@@ -81,6 +81,11 @@ class Row:
         return self.case.key == self.baseline.key
 
     @property
+    def exact(self) -> bool:
+        """Whether both have exact bytes of array data."""
+        return self.case.figures is not None and self.baseline.figures is not None
+
+    @property
     def changes(self) -> list[Change] | None:
         """The figures that differ from the baseline's; None where none are of the same kind."""
         return changes(*beside(self.case, self.baseline))
@@ -210,7 +215,7 @@ def noise(run: Run) -> Noise | None:
 
 
 def rows(run: Run, comparison: Comparison) -> list[Row]:
-    """The baseline's row and its candidates', the largest effect on memory first."""
+    """The baseline's row and its candidates', the largest effect on exact memory first."""
     baseline = run.case(comparison.workload, comparison.size, comparison.baseline)
     if baseline is None:
         return []
@@ -219,7 +224,8 @@ def rows(run: Run, comparison: Comparison) -> list[Row]:
         case = run.case(comparison.workload, comparison.size, variant)
         if case is not None and case.key != baseline.key:
             found.append(Row(case, baseline, time(case, baseline, run.options)))
-    return sorted(found, key=lambda row: (not row.is_baseline, -row.effect))
+    # What is counted in another way is not ranked among the others.
+    return sorted(found, key=lambda row: (not row.is_baseline, not row.exact, -row.effect))
 
 
 def ordered(run: Run) -> list[tuple[Comparison, list[Row]]]:

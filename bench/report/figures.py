@@ -46,7 +46,7 @@ def name(row: Row) -> str:
 def largest(run: Run) -> Figure | None:
     """The largest effect: on memory, or where there is none, on time."""
     found = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
-    row = max(found, key=lambda row: row.effect, default=None)
+    row = max((row for row in found if row.exact), key=lambda row: row.effect, default=None)
     if row is not None and row.effect > 0:
         return _memory(
             f"The largest effect: {title(row.case)}",

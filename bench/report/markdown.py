@@ -39,7 +39,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
-    candidates.sort(key=lambda row: -row.effect)
+    candidates.sort(key=lambda row: (not row.exact, -row.effect))
     if candidates:
         said = [f"- {_text(sentences.sentence(row))}" for row in candidates[:TOP]]
         parts.append("## The largest effects on memory\n\n" + "\n".join(said))

@@ -93,7 +93,7 @@ def _content(run: Run) -> dict[str, Any]:
 def _said(run: Run, largest: Figure | None) -> dict[str, list[str]]:
     """The verdicts in words, the largest effects first; what a figure has said is left out."""
     rows = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
-    memory = sorted(rows, key=lambda row: -row.effect)
+    memory = sorted(rows, key=lambda row: (not row.exact, -row.effect))
     # At another size the same effect, counted in arrays, is no news.
     news = {(r.case.workload, r.case.variant, r.effect): r for r in reversed(memory) if r.effect}
     memory = [row for row in memory if row in news.values()]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench import sentences, verdicts
 from bench.report import markdown
-from bench.results import Heap
+from bench.results import Comparison, Heap
 from bench.verdicts import Row, Time
 
 from .run_files import case, run, strong, times
@@ -73,3 +73,19 @@ def test_a_long_first_run_is_told_with_the_runs_after_which_it_has_paid(
 def test_a_first_run_without_a_verdict_pays_nothing():
     row = Row(timed(10.0, 1.0, variant="x"), timed(1.0, 2.0), None)
     assert sentences.first_run_text(row) == "x 10 s"
+
+
+@given(st.lists(st.tuples(st.booleans(), heaps), min_size=1, max_size=5))
+def test_rows_of_one_kind_are_ranked_among_themselves(parts):
+    base = case(heap=[Heap(peak=10, held=5)])
+    others = [kinds(exact, heap, variant=f"v{i}") for i, (exact, heap) in enumerate(parts)]
+    found = run(base, *others, comparisons=[
+        Comparison(workload=base.workload, size=base.size, baseline=base.variant,
+                   candidates=[c.variant for c in others])
+    ])  # fmt: skip
+    [(_, rows)] = verdicts.ordered(found)
+    shown = [row.exact for row in rows[1:]]
+    assert shown == sorted(shown, reverse=True)
+    for kind in (True, False):
+        effects = [row.effect for row in rows[1:] if row.exact is kind]
+        assert effects == sorted(effects, reverse=True)
