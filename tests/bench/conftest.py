@@ -18,9 +18,11 @@ def finished(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _as_without_xdist(monkeypatch):
-    """Let a pytest that a test starts not take itself for a worker of pytest-xdist."""
+    """Let a pytest that a test starts be one on its own: no worker of pytest-xdist, not in CI."""
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)
+    # Where it is set, pytest says in its last lines once more what it has said above.
+    monkeypatch.delenv("CI", raising=False)
 
 
 @pytest.fixture(scope="session")
