@@ -1,12 +1,17 @@
 """A define-by-run engine for automatic differentiation, in Python and NumPy."""
 
+from typing import TYPE_CHECKING, Any
+
+from engine.checkpointing import checkpoint
 from engine.config import Config, Settings, no_grad, using_config
 from engine.errors import (
+    CompilerError,
     DataError,
     EngineError,
     GradientError,
     GraphError,
     ObserverError,
+    RecordingError,
     SettingError,
     ShapeError,
 )
@@ -28,7 +33,11 @@ from engine.operations import (
 )
 from engine.variable import Variable, as_array, as_variable
 
+if TYPE_CHECKING:
+    from engine.compiler import compile  # noqa: A004
+
 __all__ = [
+    "CompilerError",
     "Config",
     "DataError",
     "EngineError",
@@ -36,6 +45,7 @@ __all__ = [
     "GradientError",
     "GraphError",
     "ObserverError",
+    "RecordingError",
     "SettingError",
     "Settings",
     "ShapeError",
@@ -43,6 +53,8 @@ __all__ = [
     "add",
     "as_array",
     "as_variable",
+    "checkpoint",
+    "compile",
     "div",
     "exp",
     "log",
@@ -58,3 +70,13 @@ __all__ = [
     "tanh",
     "using_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the compiler at its first use: most programs run as they are defined."""
+    if name != "compile":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from engine.compiler import compile  # noqa: A004
+
+    globals()["compile"] = compile
+    return compile

@@ -20,6 +20,7 @@ from engine.function import (
     saved_by,
 )
 from engine.gradient import Slots, accumulate, conform, ones, own, zeros
+from engine.stand_in import copied
 from engine.variable import Variable, check_data
 
 Kept = list[tuple[Function, Slots]]
@@ -46,16 +47,16 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
     else:
         seed = conform(root.grad, shape, dtype, False, "backward: the seed, this variable's grad,")
     if isinstance(source, Variable):
-        root.grad = np.array(seed) if root.grad is None else seed
+        root.grad = copied(seed) if root.grad is None else seed
         return
     gys: Slots = [None] * len(source._references)
     gys[index] = seed
     del seed
-    leaves, kept, stale = _sweep(source, gys, retain_grad, settings.retain_graph)
+    leaves, kept, stale = sweep(source, gys, retain_grad, settings.retain_graph)
     _store(leaves, kept, stale)
 
 
-def _sweep(
+def sweep(
     function: Function, gys: Slots, retain_grad: bool, retain_graph: bool
 ) -> tuple[dict[int, Slots], Kept, list[Variable]]:
     """Go back from ``function``, given the gradients of its outputs; change no variable.

@@ -27,3 +27,11 @@ class GradientError(EngineError, ValueError):
 
 class ObserverError(EngineError, RuntimeError):
     """An observer raised; what it watched was finished without it."""
+
+
+class RecordingError(EngineError, TypeError):
+    """Something that cannot be recorded: what, in which line, and what to do instead."""
+
+
+class CompilerError(EngineError, ImportError):
+    """What compiles the recorded loops is not installed."""

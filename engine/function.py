@@ -12,6 +12,7 @@ import numpy as np
 from engine import observer
 from engine.config import current
 from engine.errors import DataError, EngineError, GraphError
+from engine.stand_in import ARRAYS, StandIn, as_plain
 from engine.variable import NO_GRAPH, Variable, check_data, check_dtype
 
 # Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
@@ -23,6 +24,8 @@ LEAF: Final = -1
 FLOAT64: Final = np.dtype(np.float64)
 PYTHON_NUMBERS: Final = (int, float)
 NUMBERS: Final = (*PYTHON_NUMBERS, np.generic)
+TYPED: Final[tuple[type[Any], ...]] = (*ARRAYS, np.generic)
+PLAIN: Final = (*NUMBERS, StandIn)
 
 _next_number = count().__next__
 _new = object.__new__
@@ -200,9 +203,7 @@ def name_of(function: Function) -> str:
 
 def shapes_of(arrays: list[Any]) -> str:
     """Say what an operation was given: shapes, and numbers as they are."""
-    return ", ".join(
-        f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(x) for x in arrays
-    )
+    return ", ".join(f"{x.dtype} {x.shape}" if isinstance(x, ARRAYS) else repr(x) for x in arrays)
 
 
 def gradient_dtype(data: np.ndarray[Any, Any]) -> np.dtype[Any]:
@@ -258,12 +259,12 @@ def _as_input(x: Any, data: np.ndarray[Any, Any]) -> Variable:
 
 def _numbers_as_arrays(arrays: list[Any]) -> list[Any]:
     """Make 0-d arrays of the numbers among ``arrays``, in the dtype NumPy would promote to."""
-    if all(isinstance(x, np.ndarray) for x in arrays):
+    if all(isinstance(x, ARRAYS) for x in arrays):
         return arrays
-    dtypes = [x.dtype for x in arrays if isinstance(x, np.ndarray | np.generic)]
+    dtypes = [x.dtype for x in arrays if isinstance(x, TYPED)]
     return [
         x
-        if isinstance(x, np.ndarray)
+        if isinstance(x, ARRAYS)
         else np.asarray(x, None if isinstance(x, np.generic) else np.result_type(*dtypes, x))
         for x in arrays
     ]
@@ -274,8 +275,8 @@ def _checked(function: Function, results: Any) -> Any:
     several = isinstance(results, tuple)
     arrays: list[np.ndarray[Any, Any]] = []
     for y in results if several else (results,):
-        data = np.asarray(y) if isinstance(y, NUMBERS) else y
-        if not isinstance(data, np.ndarray):
+        data: Any = as_plain(y) if isinstance(y, PLAIN) else y
+        if not isinstance(data, ARRAYS):
             raise DataError(
                 f"{name_of(function)}: forward returned {type(y).__name__}; "
                 "it returns an ndarray or a tuple of them"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import GradientError
+from engine.stand_in import ARRAYS, StandIn, as_plain, copied
 
 Array = np.ndarray[Any, Any]
 Slots = list[Any]  # of arrays, or None where no gradient has arrived yet
@@ -41,18 +42,18 @@ def is_ours(slots: Slots, index: int) -> bool:
 def own(slots: Slots, index: int) -> None:
     """Replace ``slots[index]`` by a copy, unless only this list can see it."""
     if not is_ours(slots, index):
-        slots[index] = np.array(slots[index])
+        slots[index] = copied(slots[index])
 
 
 def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
     """Add ``incoming[i]`` to ``slots[index]``, in place where one of them is only ours."""
-    if is_ours(slots, index):
+    if is_ours(slots, index) and not isinstance(incoming[i], StandIn):
         np.add(slots[index], incoming[i], out=slots[index])
-    elif is_ours(incoming, i):
+    elif is_ours(incoming, i) and not isinstance(slots[index], StandIn):
         np.add(slots[index], incoming[i], out=incoming[i])
         slots[index] = incoming[i]
     else:
-        slots[index] = np.asarray(slots[index] + incoming[i])
+        slots[index] = as_plain(slots[index] + incoming[i])
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -85,7 +86,8 @@ def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
         *range(lead),
         *[lead + i for i, n in enumerate(shape) if n == 1 and gradient.shape[lead + i] != 1],
     )
-    return np.asarray(np.sum(gradient, axis=axes)).reshape(shape)
+    total: Array = as_plain(np.sum(gradient, axis=axes)).reshape(shape)
+    return total
 
 
 def conform(
@@ -101,9 +103,11 @@ def conform(
     Raises:
         GradientError: it is neither, or of another shape.
     """
-    array = np.asarray(gradient) if isinstance(gradient, int | float | np.generic) else gradient
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array)
+    array: Any = (
+        np.asarray(gradient) if isinstance(gradient, int | float | np.generic) else gradient
+    )
+    if not isinstance(array, ARRAYS) or array.dtype.kind not in "biuf":
+        kind = f"an array of {array.dtype}" if isinstance(array, ARRAYS) else type(array)
         raise GradientError(f"{what} is {kind}; it is an ndarray of {dtype} and shape {shape}")
     if array.shape != shape:
         try:
@@ -112,4 +116,5 @@ def conform(
             array = sum_to(array, shape)
         except ValueError:
             raise GradientError(f"{what} has shape {array.shape}, not {shape}") from None
-    return np.asarray(array).astype(dtype, copy=False)
+    conformed: Array = as_plain(array).astype(dtype, copy=False)
+    return conformed

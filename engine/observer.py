@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
 from engine.errors import ObserverError
@@ -86,9 +87,15 @@ watches: tuple[_Watch, ...] = ()
 """Who watches now, in all threads; an operation checks whether this is empty."""
 
 
+silent: ContextVar[bool] = ContextVar("engine_silent", default=False)
+"""On while a program is recorded: its operations have no arrays to tell of."""
+
+
 def tell(event: Event) -> None:
     """Hand an event to every observer, then take the arrays out of it."""
     global watches
+    if silent.get():
+        return
     try:
         for watch in watches:
             try:

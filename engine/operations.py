@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.errors import DataError, EngineError, ShapeError
 from engine.function import PYTHON_NUMBERS, Function
+from engine.stand_in import StandIn
 from engine.variable import Operand, Variable
 
 Array: TypeAlias = Any  # whatever array-like an operation is given
@@ -103,9 +104,9 @@ class Pow(Operation):
             y = a**b
         except (ValueError, OverflowError):
             # NumPy has no integers to negative integer powers.
-            if not np.any(np.less(b, 0)):
+            if isinstance(b, StandIn) or not np.any(np.less(b, 0)):
                 raise
-            y = np.asarray(a, np.float64) ** b
+            y = _floats(a) ** b
         self.saved_for_backward = (a, b, y if edge_b else None)
         return y
 

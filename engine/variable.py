@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ma
 
 from engine.errors import DataError
+from engine.stand_in import ARRAYS, StandIn
 
 if TYPE_CHECKING:
     from engine.function import Edge, Function
@@ -143,7 +144,7 @@ def check_data(data: Any, where: str) -> None:
             f"{where}: a {type(data).__name__} computes in ways of its own; "
             "use a plain ndarray (np.asarray, or .filled())"
         )
-    if isinstance(data, np.ndarray):
+    if isinstance(data, ARRAYS):
         check_dtype(data, where)
     elif isinstance(data, Variable):
         raise DataError(f"{where}: this is a Variable already; take its .data")
@@ -155,7 +156,7 @@ def check_data(data: Any, where: str) -> None:
         )
 
 
-def check_dtype(data: np.ndarray[Any, Any] | np.generic, where: str) -> None:
+def check_dtype(data: np.ndarray[Any, Any] | np.generic | StandIn, where: str) -> None:
     """Raise DataError unless ``data`` holds booleans, integers or floats."""
     if data.dtype.kind not in "biuf":
         raise DataError(

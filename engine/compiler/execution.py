@@ -1,0 +1,148 @@
+"""Executing a plan: its workspace, its steps in order, and its threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from engine.compiler.loops import LoopPlan
+from engine.compiler.plan import Plan
+from engine.compiler.planning import ALIGNMENT
+from engine.compiler.program import Array, Program, apply_view, numpy_function
+from engine.compiler.running import Run, finish_sums, run_loop
+
+WORTH_A_THREAD = 1 << 15  # elements
+PIECES_PER_THREAD = 4
+NOTHING = np.empty(0, np.uint8)
+
+
+class Workspace:
+    """The memory that a compiled program works in, besides its arguments and results.
+
+    Given to call after call, it makes calls that allocate no array data. One call at a time.
+
+    Attributes:
+        nbytes: the bytes that it holds.
+    """
+
+    def __init__(self, plan: Plan, threads: int) -> None:
+        self.plan = plan
+        self.threads = threads
+        self.arena = _aligned(plan.arena_bytes)
+        self.scratch = [_aligned(plan.scratch_bytes) for _ in range(threads)]
+        self.tables = [plan.table.copy() for _ in range(threads)]
+        self.partials = np.zeros(plan.partials, np.int64)
+        self.busy = False
+        buffers = [self.arena, *self.scratch, *self.tables, self.partials]
+        self.nbytes = sum([array.nbytes for array in buffers])
+        nodes = plan.program.nodes
+        self.arrays: list[Any] = [None] * len(nodes)
+        for number, start in plan.places.items():
+            node = nodes[number]
+            self.arrays[number] = np.ndarray(node.shape, node.dtype, self.arena, start)
+        for number in plan.constants:
+            self.arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
+        if plan.scratch_addresses:
+            for table, scratch in zip(self.tables, self.scratch, strict=True):
+                begins = scratch.ctypes.data
+                for word, offset in plan.scratch_addresses:
+                    table[word] = begins + offset
+
+
+def _aligned(size: int) -> Array:
+    if not size:
+        return NOTHING
+    whole = np.empty(size + ALIGNMENT, np.uint8)
+    start = -whole.ctypes.data % ALIGNMENT
+    return whole[start : start + size]
+
+
+def execute(
+    plan: Plan, inputs: Sequence[Array], outputs: Sequence[Array], workspace: Workspace
+) -> None:
+    """Run a plan: read the inputs, write the outputs; these overlap with nothing."""
+    program = plan.program
+    arrays = workspace.arrays.copy()
+    for number, index in plan.owners.items():
+        arrays[number] = outputs[index]
+    for number, node in plan.given:
+        if node.kind == "view":
+            arrays[number] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])
+        elif node.kind == "input":
+            arrays[number] = inputs[node.index]
+        else:
+            arrays[number] = program.arrays[node.index]
+    runs = [
+        Run(arrays, scratch, table, table.ctypes.data, workspace.partials)
+        for scratch, table in zip(workspace.scratch, workspace.tables, strict=True)
+    ]
+    with np.errstate(all="ignore"):
+        for step, words in zip(plan.steps, plan.addresses, strict=True):
+            if isinstance(step, LoopPlan):
+                _run(program, step, words, runs)
+            else:
+                _whole(program, step.node, arrays)
+        for index, number in enumerate(program.outputs):
+            if plan.owners.get(number) != index:
+                np.copyto(outputs[index], arrays[number])
+
+
+def _run(
+    program: Program, loop: LoopPlan, words: Sequence[tuple[int, int]], runs: list[Run]
+) -> None:
+    for word, number in words:
+        address = runs[0].arrays[number].ctypes.data
+        for run in runs:
+            run.table[word] = address
+    n = loop.lengths[0]
+    size = math.prod(loop.lengths)
+    if size:
+        threads = len(runs) if size >= WORTH_A_THREAD else 1
+        if loop.block is None:
+            step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
+        else:
+            step = loop.block
+        ranges = [range(start, min(start + step, n)) for start in range(0, n, step)]
+        others = [
+            _pool(len(runs)).submit(_in_thread, program, loop, runs[k], ranges[k::threads])
+            for k in range(1, threads)
+        ]
+        try:
+            run_loop(program, loop, runs[0], ranges[::threads])
+        finally:
+            errors = [other.exception() for other in others]
+        for error in errors:
+            if error is not None:
+                raise error
+    finish_sums(program, loop, runs[0])
+
+
+def _in_thread(program: Program, loop: LoopPlan, run: Run, ranges: list[range]) -> None:
+    with np.errstate(all="ignore"):  # which belongs to a thread's own context
+        run_loop(program, loop, run, ranges)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="engine-compile")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def _whole(program: Program, number: int, arrays: list[Any]) -> None:
+    node = program.nodes[number]
+    operands = [arrays[n] for n in node.arguments]
+    if node.kind == "matmul":
+        left, right = operands
+        np.matmul(left, right, out=arrays[number])
+    else:
+        reduce: Any = numpy_function(node.operation)
+        reduce.reduce(operands[0], axis=node.detail, dtype=node.dtype, out=arrays[number])

@@ -1,0 +1,154 @@
+"""Kernels: the text of a fused loop, compiled by Numba.
+
+Arrays are read and written through small intrinsics that give LLVM what it cannot find out
+by itself: that no array that is written overlaps another one. It then vectorizes without
+run-time checks. Nothing is reassociated or contracted: every operation rounds as NumPy's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from engine.compiler.source import FLOATS, SCOPES
+from engine.errors import CompilerError
+
+Kernel = Callable[[int, int, int], None]
+
+_compiled: dict[str, Kernel] = {}
+_one_at_a_time = threading.Lock()  # Numba's compiler is not made for several threads
+
+
+def compiled(text: str) -> Kernel:
+    """The kernel of a text, compiled at its first use in the process.
+
+    Raises:
+        CompilerError: Numba is not installed.
+    """
+    kernel = _compiled.get(text)
+    if kernel is None:
+        with _one_at_a_time:
+            kernel = _compiled.get(text)
+            if kernel is None:
+                kernel = _compiled[text] = _compile(text)
+    return kernel
+
+
+def _compile(text: str) -> Kernel:
+    numba = require_numba()
+    names = {part.split("(")[0] for part in text.replace("(", "( ").split() if part.endswith("(")}
+    namespace = {n: _intrinsic(n) for n in names if "_" in n or n in ("word", "select")}
+    namespace.update({dtype: getattr(numba, dtype) for dtype in FLOATS}, sqrt=np.sqrt)
+    exec(compile(text, "<fused loop>", "exec"), namespace)
+    signature = numba.void(numba.int64, numba.int64, numba.int64)
+    options = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+    kernel: Kernel = numba.njit([signature], **options)(namespace["kernel"])
+    return kernel
+
+
+def require_numba() -> Any:
+    """Numba, imported at its first use.
+
+    Raises:
+        CompilerError: it is not installed.
+    """
+    try:
+        import numba
+    except ImportError as error:
+        raise CompilerError(
+            "engine.compile needs Numba; install it with pip install 'gradmeter[compiled]'"
+        ) from error
+    return numba
+
+
+@cache
+def _intrinsic(name: str) -> Any:
+    """The intrinsic function of this name: how a kernel reads, writes and selects."""
+    numba = require_numba()
+    from llvmlite import ir
+    from numba.extending import intrinsic
+
+    int64 = numba.int64
+
+    def pointer(builder: Any, dtype: str, address: Any, index: Any) -> Any:
+        kind = _memory_type(ir, dtype)
+        return builder.gep(builder.inttoptr(address, kind.as_pointer()), [index])
+
+    def scopes(builder: Any, numbers: Sequence[int]) -> Any:
+        module = builder.module
+        domain = module.add_metadata(["arrays"])
+        return module.add_metadata([module.add_metadata([f"array {k}", domain]) for k in numbers])
+
+    if name == "select":
+
+        def select(context: Any, condition: Any, x: Any, y: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                return builder.select(*args)
+
+            return x(numba.boolean, x, x), generate
+
+        return intrinsic(select)
+
+    what, *rest = name.split("_")
+    dtype = rest[0] if rest else "int64"
+    kind = getattr(numba, "boolean" if dtype == "bool" else dtype)
+
+    if what in ("word", "number"):
+
+        def read(context: Any, table: Any, k: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                held = "int64" if what == "word" else "float64"
+                value = builder.load(pointer(builder, held, *args), align=8)
+                if dtype == "float32":
+                    value = builder.fptrunc(value, ir.FloatType())
+                return (
+                    builder.fcmp_unordered("!=", value, value.type(0.0))
+                    if dtype == "bool"
+                    else value
+                )
+
+            return kind(int64, int64), generate
+
+        return intrinsic(read)
+
+    if what == "load":
+
+        def load(context: Any, address: Any, index: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                value = builder.load(pointer(builder, dtype, *args), align=1)
+                value.set_metadata("noalias", scopes(builder, range(SCOPES)))
+                return (
+                    builder.icmp_unsigned("!=", value, value.type(0)) if dtype == "bool" else value
+                )
+
+            return kind(int64, int64), generate
+
+        return intrinsic(load)
+
+    scope = int(rest[1])
+
+    def store(context: Any, address: Any, index: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            *place, value = args
+            if dtype == "bool":
+                value = builder.zext(value, ir.IntType(8))
+            stored = builder.store(value, pointer(builder, dtype, *place), align=1)
+            if scope < SCOPES:
+                stored.set_metadata("alias.scope", scopes(builder, [scope]))
+                others = [k for k in range(SCOPES) if k != scope]
+                stored.set_metadata("noalias", scopes(builder, others))
+            return context.get_dummy_value()
+
+        return numba.void(int64, int64, kind), generate
+
+    return intrinsic(store)
+
+
+def _memory_type(ir: Any, dtype: str) -> Any:
+    if dtype in FLOATS:
+        return ir.FloatType() if dtype == "float32" else ir.DoubleType()
+    return ir.IntType(8 * np.dtype(dtype).itemsize)

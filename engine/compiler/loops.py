@@ -1,0 +1,273 @@
+"""Planning a loop: parts over blocks of its outermost axis, kernels and NumPy's functions.
+
+Operations that kernels have no exact equal of (exp, log, tanh, powers, integers ...) are
+NumPy's own, applied to a block at a time, so that their operands and results stay in the
+processor's cache and agree with eager execution to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.compiler.fusion import Loop
+from engine.compiler.kernels import Kernel, compiled
+from engine.compiler.layout import Layout, Strides, coalesced, contiguous
+from engine.compiler.planning import Lifetime, offsets
+from engine.compiler.program import Node, Program
+from engine.compiler.source import FLOATS, Operand, expression, source
+
+SCRATCH_BYTES = 1 << 18  # about half of a core's second-level cache
+LEAST_BLOCK, GREATEST_BLOCK = 256, 1 << 14  # elements
+LONGEST_KERNEL = 300  # operations
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPart:
+    """A compiled kernel and where its table lies.
+
+    Attributes:
+        text: its source.
+        table: its first word in the table of all loops.
+        words: what stands there: a number, or the node whose address belongs there.
+    """
+
+    text: str
+    kernel: Kernel
+    table: int
+    words: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A word of a table: where a node's array begins, or its block in the scratch memory."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumpyPart:
+    """A NumPy function on blocks."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class SumPart:
+    """The sum of a block, into its place among the partial sums."""
+
+    node: int
+    summed: int
+    first: int
+
+
+Part = KernelPart | NumpyPart | SumPart
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPlan:
+    """Everything about a loop that does not change from call to call.
+
+    Attributes:
+        loop: what it computes.
+        lengths: its axes.
+        layouts: strides along them of the arrays it reads, by node.
+        stored: the operations whose results are arrays.
+        scratch: offset of each block in the scratch memory, by node.
+        scratch_bytes: of all of them, per thread.
+        block: how many of the outermost axis are one block; None for no blocks.
+        parts: what is done with each block.
+        partials: how many partial sums each sum has.
+    """
+
+    loop: Loop
+    lengths: tuple[int, ...]
+    layouts: dict[int, Strides]
+    stored: frozenset[int]
+    scratch: dict[int, int]
+    scratch_bytes: int
+    block: int | None
+    parts: tuple[Part, ...]
+    partials: int
+
+    @property
+    def addresses(self) -> tuple[tuple[int, int], ...]:
+        """The words of the tables that hold an array's address, each with its node."""
+        return tuple(
+            (part.table + i, word.node)
+            for part in self.parts
+            if isinstance(part, KernelPart)
+            for i, word in enumerate(part.words)
+            if isinstance(word, Address)
+        )
+
+    @property
+    def blocks(self) -> range:
+        """Where each block begins."""
+        n = self.lengths[0]
+        return range(0, n, self.block or max(n, 1))
+
+
+def plan_loop(
+    program: Program,
+    loop: Loop,
+    layouts: Sequence[Layout],
+    stored: frozenset[int],
+    first_word: int,
+    first_partial: int,
+) -> tuple[LoopPlan, int]:
+    """Plan a loop; its tables begin at a word, its partial sums (of 8 bytes) at a place.
+
+    Args:
+        stored: the nodes of the whole program that are arrays.
+
+    Returns:
+        The plan, and the number of words of its tables.
+    """
+    nodes = program.nodes
+    inside = set(loop.nodes)
+    read = sorted(
+        {
+            n
+            for number in loop.nodes
+            for n in nodes[number].arguments
+            if n not in inside and nodes[n].kind != "constant"
+        }
+    )
+    mine = [contiguous(loop.shape, np.dtype(np.uint8))]
+    lengths, steps = coalesced(loop.shape, [*mine, *[layouts[n] for n in read]])
+    strides = dict(zip(read, steps[1:], strict=True))
+
+    part_of = _parts(program, loop)
+    last = max(part_of.values(), default=0)
+    # Which results must be seen outside of their part, and until which part.
+    dies: dict[int, int] = {}
+    for number in loop.nodes:
+        is_kernel = _is_kernel(program, number)
+        for n in nodes[number].arguments:
+            if n in inside and (part_of[n] != part_of[number] or not is_kernel):
+                dies[n] = max(dies.get(n, 0), part_of[number])
+        if not is_kernel:
+            dies.setdefault(number, part_of[number])
+    for number in loop.sums:
+        dies[nodes[number].arguments[0]] = last + 1
+    visible = {n for n in loop.nodes if n in dies or n in stored}
+    blocks = sorted(n for n in visible if n not in stored)
+
+    row = int(np.prod(lengths[1:], dtype=np.int64))
+    width = sum(nodes[n].dtype.itemsize for n in blocks) or 8
+    block: int | None = None
+    if blocks or loop.sums or any(not _is_kernel(program, n) for n in loop.nodes):
+        elements = min(max(SCRATCH_BYTES // width, LEAST_BLOCK), GREATEST_BLOCK)
+        block = max(elements // max(row, 1), 1)
+        block = min(block, max(lengths[0], 1))
+    lives = [
+        Lifetime((block or 0) * row * nodes[n].dtype.itemsize, part_of[n], dies[n]) for n in blocks
+    ]
+    places, scratch_bytes = offsets(lives)
+    scratch = dict(zip(blocks, places, strict=True))
+
+    parts: list[Part] = []
+    word = first_word
+    for now in range(last + 1):
+        members = [n for n in loop.nodes if part_of[n] == now]
+        kernel_nodes = [n for n in members if _is_kernel(program, n)]
+        if kernel_nodes:
+            part = _kernel_part(
+                program, kernel_nodes, lengths, strides, visible, stored, inside, word
+            )
+            word += len(part.words)
+            parts.append(part)
+        parts += [NumpyPart(n) for n in members if not _is_kernel(program, n)]
+    partials = -(-lengths[0] // block) if block and lengths[0] else 0
+    for i, number in enumerate(loop.sums):
+        first = first_partial + i * partials
+        parts.append(SumPart(number, nodes[number].arguments[0], first))
+    plan = LoopPlan(
+        loop,
+        lengths,
+        strides,
+        stored & inside,
+        scratch,
+        scratch_bytes,
+        block,
+        tuple(parts),
+        partials,
+    )
+    return plan, word - first_word
+
+
+def _is_kernel(program: Program, number: int) -> bool:
+    node = program.nodes[number]
+    return expression(node, [program.nodes[n] for n in node.arguments]) is not None
+
+
+def _parts(program: Program, loop: Loop) -> dict[int, int]:
+    """In which part of the loop each operation is computed: kernels first in each part."""
+    part: dict[int, int] = {}
+    is_kernel: dict[int, bool] = {}
+    sizes: dict[int, int] = {}
+    for number in loop.nodes:
+        is_kernel[number] = _is_kernel(program, number)
+        here = 0
+        for n in program.nodes[number].arguments:
+            if n in part:
+                # A part runs its kernel, then NumPy's functions one after the other.
+                here = max(here, part[n] + (is_kernel[number] and not is_kernel[n]))
+        if is_kernel[number]:
+            while sizes.get(here, 0) >= LONGEST_KERNEL:
+                here += 1
+            sizes[here] = sizes.get(here, 0) + 1
+        part[number] = here
+    return part
+
+
+def _kernel_part(
+    program: Program,
+    members: Sequence[int],
+    lengths: tuple[int, ...],
+    strides: dict[int, Strides],
+    visible: set[int],
+    stored: frozenset[int],
+    inside: set[int],
+    first_word: int,
+) -> KernelPart:
+    nodes = program.nodes
+    rank = len(lengths)
+    of_this = set(members)
+    taken = list(dict.fromkeys(n for number in members for n in nodes[number].arguments))
+    constants = [n for n in taken if nodes[n].kind == "constant"]
+    read = [n for n in taken if n not in of_this and nodes[n].kind != "constant"]
+    written = [n for n in members if n in visible]
+
+    def steps(n: int) -> Strides:
+        return contiguous(lengths, nodes[n].dtype).strides if n in inside else strides[n]
+
+    def operand(n: int) -> Operand:
+        inner = steps(n)[-1]
+        kind = "unit" if inner == nodes[n].dtype.itemsize else "step" if inner else "same"
+        return Operand(n, nodes[n].dtype.name, kind, n in inside and n not in stored)
+
+    reads, writes = [operand(n) for n in read], [operand(n) for n in written]
+    body = [(n, _text(nodes, n)) for n in members]
+    typed = [(n, nodes[n].dtype.name) for n in constants]
+    text = source(rank, reads, writes, typed, body)
+    words: list[Any] = list(lengths[1:])
+    for o in (*reads, *writes):
+        words.append(Address(o.node))
+        words += steps(o.node)[: rank - 1 if o.inner != "step" else rank]
+    for n in constants:
+        words.append(int(np.float64(nodes[n].number).view(np.int64)))
+    return KernelPart(text, compiled(text), first_word, tuple(words))
+
+
+def _text(nodes: Sequence[Node], number: int) -> str:
+    node = nodes[number]
+    text = expression(node, [nodes[n] for n in node.arguments])
+    assert text is not None
+    names = [f"@{n}@" for n in node.arguments]
+    dtype = node.dtype.name if node.dtype.name in FLOATS else ""
+    return text.format(*names, *[dtype] * (3 - len(names)))

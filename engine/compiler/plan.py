@@ -1,0 +1,174 @@
+"""A plan: a program's steps, where its intermediate arrays lie, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.compiler.fusion import Whole, steps
+from engine.compiler.layout import Layout, contiguous, laid_out
+from engine.compiler.loops import Address, KernelPart, LoopPlan, NumpyPart, plan_loop
+from engine.compiler.planning import Lifetime, offsets
+from engine.compiler.program import Array, Node, Program
+
+HUGE = 2 * 2**20  # bytes of a huge page
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a program runs on arguments of given layouts.
+
+    Attributes:
+        program: with copies where arrays are reshaped that do not lie contiguously.
+        given: the nodes that are known before the first step: inputs, baked arrays and views.
+        constants: the nodes that must be an array although they hold one number.
+        steps: loops and whole-array operations, in order.
+        owners: by node, the output that holds its value as it is computed.
+        lifetimes, places: of each array in the arena, by node.
+        arena_bytes, scratch_bytes, partials: the sizes of a workspace; scratch memory and
+            the table are per thread.
+        table: what the kernels find in theirs, without addresses.
+        addresses: for each step, the words of the table that hold an array's address.
+        scratch_addresses: the words that hold an address in the scratch memory.
+    """
+
+    program: Program
+    given: tuple[tuple[int, Node], ...]
+    constants: tuple[int, ...]
+    steps: tuple[LoopPlan | Whole, ...]
+    owners: dict[int, int]
+    lifetimes: dict[int, Lifetime]
+    places: dict[int, int]
+    arena_bytes: int
+    scratch_bytes: int
+    partials: int
+    table: Array
+    addresses: tuple[tuple[tuple[int, int], ...], ...]
+    scratch_addresses: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        """The steps, and each buffer's bytes, place, and the first and last step with it."""
+        nodes = self.program.nodes
+        lines = [f"{len(self.steps)} steps, arena of {self.arena_bytes:,} bytes"]
+        for i, step in enumerate(self.steps):
+            if isinstance(step, Whole):
+                node = nodes[step.node]
+                lines.append(f"step {i}: {node.operation} -> {node.dtype} {node.shape}")
+                continue
+            loop = step.loop
+            numpys = [nodes[p.node].operation for p in step.parts if isinstance(p, NumpyPart)]
+            lines.append(
+                f"step {i}: a loop over {loop.shape}: {len(loop.nodes)} operations"
+                + (f", NumPy's {', '.join(numpys)}" if numpys else "")
+                + (f", {len(loop.sums)} sums" if loop.sums else "")
+                + (f"; scratch of {step.scratch_bytes:,} bytes" if step.scratch_bytes else "")
+            )
+        if self.lifetimes:
+            lines.append(f"{'bytes':>15} {'at':>15} {'born':>5} {'dies':>5}  buffer")
+        for number, life in sorted(self.lifetimes.items(), key=lambda item: item[1].birth):
+            node = nodes[number]
+            lines.append(
+                f"{life.bytes:15,} {self.places[number]:15,} {life.birth:5} {life.death:5}  "
+                f"{node.operation} {node.dtype} {node.shape}; {node.place}"
+            )
+        for number, index in self.owners.items():
+            node = nodes[number]
+            lines.append(f"output {index}: {node.operation} {node.dtype} {node.shape}")
+        return "\n".join(lines)
+
+
+def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
+    """Plan a program for arguments of these layouts; compile what is not compiled yet."""
+    program, layouts = laid_out(program, inputs)
+    nodes = program.nodes
+    ordered = steps(program)
+    step_of: dict[int, int] = {}
+    for i, step in enumerate(ordered):
+        for number in (step.node,) if isinstance(step, Whole) else (*step.nodes, *step.sums):
+            step_of[number] = i
+
+    def base(number: int) -> int:
+        while nodes[number].kind == "view":
+            (number,) = nodes[number].arguments
+        return number
+
+    deaths: dict[int, int] = {n: i for n, i in step_of.items() if nodes[n].kind != "elementwise"}
+    for number, node in enumerate(nodes):
+        for n in node.arguments if node.kind != "view" else ():
+            here, made = step_of[number], base(n)
+            if made in step_of and (step_of[made] != here):
+                deaths[made] = max(deaths.get(made, 0), here)
+    for number in program.outputs:
+        if base(number) in step_of:
+            deaths[base(number)] = len(ordered)
+    owners: dict[int, int] = {}
+    for index, number in enumerate(program.outputs):
+        if number in step_of:
+            owners.setdefault(number, index)
+    lifetimes = {
+        n: Lifetime(nodes[n].bytes, step_of[n], death)
+        for n, death in deaths.items()
+        if n not in owners
+    }
+    starts, arena_bytes = offsets(list(lifetimes.values()))
+    planned: list[LoopPlan | Whole] = []
+    words = partials = scratch_bytes = 0
+    addresses: list[tuple[tuple[int, int], ...]] = []
+    in_scratch: list[tuple[int, int]] = []
+    for step in ordered:
+        addresses.append(())
+        if isinstance(step, Whole):
+            planned.append(step)
+            continue
+        looped, more = plan_loop(program, step, layouts, frozenset(deaths), words, partials)
+        words += more
+        partials += looped.partials * len(step.sums)
+        addresses[-1] = tuple((w, n) for w, n in looped.addresses if n not in looped.scratch)
+        in_scratch += [(w, looped.scratch[n]) for w, n in looped.addresses if n in looped.scratch]
+        scratch_bytes = max(scratch_bytes, looped.scratch_bytes)
+        planned.append(looped)
+    table = np.zeros(words, np.int64)
+    for loop in planned:
+        for part in loop.parts if isinstance(loop, LoopPlan) else ():
+            if isinstance(part, KernelPart):
+                known = [0 if isinstance(word, Address) else word for word in part.words]
+                table[part.table : part.table + len(known)] = known
+    whole = [n for step in ordered if isinstance(step, Whole) for n in nodes[step.node].arguments]
+    return Plan(
+        program,
+        tuple((i, n) for i, n in enumerate(nodes) if n.kind in ("input", "array", "view")),
+        tuple({n for n in (*whole, *program.outputs) if nodes[n].kind == "constant"}),
+        tuple(planned),
+        owners,
+        lifetimes,
+        dict(zip(lifetimes, starts, strict=True)),
+        arena_bytes,
+        scratch_bytes,
+        partials,
+        table,
+        tuple(addresses),
+        tuple(in_scratch),
+    )
+
+
+def new_outputs(plan: Plan, threads: int) -> list[Array]:
+    """Arrays for the results.
+
+    For one thread, one array after the other is touched once in each huge page: a loop that
+    writes several at once would have the system clear their pages in turn, which takes longer.
+    Several threads clear faster than this one would.
+    """
+    nodes = plan.program.nodes
+    outputs = [np.empty(nodes[n].shape, nodes[n].dtype) for n in plan.program.outputs]
+    for array in outputs:
+        if threads == 1 and array.nbytes > HUGE:
+            array.reshape(-1)[:: HUGE // array.itemsize] = 0
+    return outputs
+
+
+def output_layouts(plan: Plan) -> list[Layout]:
+    """What the arrays for the results are."""
+    nodes = plan.program.nodes
+    return [contiguous(nodes[n].shape, nodes[n].dtype) for n in plan.program.outputs]

@@ -1,0 +1,288 @@
+"""The recorded program: straight-line code over arrays, as data, and what simplifies it.
+
+Simplification happens as nodes are added, so that what is recorded is already free of
+common subexpressions; every rule is exact in IEEE arithmetic (signed zeros and infinities
+included; of a nan, its payload is not kept). Nodes that no output needs are dropped at the
+end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+Kind = Literal["input", "constant", "array", "elementwise", "reduce", "matmul", "view"]
+
+COMMUTATIVE = frozenset({"add", "multiply", "logical_and", "logical_or"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of the program.
+
+    Attributes:
+        kind: "input" and "array" (a baked array) are given; "constant" is one number in
+            every place; "elementwise", "reduce" and "matmul" are computed; a "view" shows
+            another node's memory.
+        operation: the ufunc's name, or "where", "cast", "copy"; for a view "reshape",
+            "transpose", "index" or "broadcast".
+        arguments: the nodes it takes, by number; of an elementwise one, broadcast.
+        shape, dtype: of the value.
+        detail: what the operation needs besides: an input's or array's number, a constant's
+            bytes, a reduction's axes, a view's parameter.
+        place: the user's file and line, for people; two nodes that differ in it are equal.
+    """
+
+    kind: Kind
+    operation: str
+    arguments: tuple[int, ...]
+    shape: Shape
+    dtype: np.dtype[Any]
+    detail: Hashable = None
+    place: str = field(default="", compare=False)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the value as an array."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def index(self) -> int:
+        """Which input or baked array it is."""
+        assert isinstance(self.detail, int)
+        return self.detail
+
+    @property
+    def number(self) -> Array:
+        """A constant's number, as a 0-d array."""
+        assert isinstance(self.detail, bytes)
+        return np.frombuffer(self.detail, self.dtype)[0:1].reshape(())
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Nodes in an order in which each comes after its arguments, and which are the results.
+
+    Attributes:
+        nodes: the nodes.
+        arrays: the baked arrays, read-only, that "array" nodes number.
+        outputs: the results, by node.
+    """
+
+    nodes: tuple[Node, ...]
+    arrays: tuple[Array, ...]
+    outputs: tuple[int, ...]
+
+    def same_as(self, other: Program) -> bool:
+        """Whether both compute the same, down to every baked bit."""
+        return (
+            self.nodes == other.nodes
+            and self.outputs == other.outputs
+            and all(
+                a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+                for a, b in zip(self.arrays, other.arrays, strict=True)
+            )
+        )
+
+
+class Builder:
+    """A program under construction: each method adds a node, or finds that it is there.
+
+    Args:
+        place: says where in the user's code the next node comes from.
+    """
+
+    def __init__(self, place: Callable[[], str] = str) -> None:
+        self.nodes: list[Node] = []
+        self.arrays: list[Array] = []
+        self._known: dict[Node, int] = {}
+        self._place = place
+
+    def add(self, node: Node) -> int:
+        """The number of this node, which is new or was there."""
+        number = self._known.get(node)
+        if number is None:
+            number = self._known[node] = len(self.nodes)
+            self.nodes.append(replace(node, place=self._place()))
+        return number
+
+    def input(self, index: int, shape: Shape, dtype: np.dtype[Any]) -> int:
+        """Argument number ``index``."""
+        return self.add(Node("input", "input", (), shape, dtype, index))
+
+    def constant(self, value: Any, shape: Shape, dtype: np.dtype[Any]) -> int:
+        """One number in every place."""
+        data = np.asarray(value).astype(dtype).tobytes()
+        return self.add(Node("constant", "constant", (), shape, dtype, data))
+
+    def array(self, array: Array) -> int:
+        """A baked array; one that holds a single number everywhere becomes that number."""
+        if array.size and all(
+            step == 0 or n == 1 for step, n in zip(array.strides, array.shape, strict=True)
+        ):
+            return self.constant(array[(0,) * array.ndim], array.shape, array.dtype)
+        if array.size and array.tobytes() == array.flat[0].tobytes() * array.size:
+            return self.constant(array.flat[0], array.shape, array.dtype)
+        self.arrays.append(array)
+        detail = len(self.arrays) - 1
+        return self.add(Node("array", "array", (), array.shape, array.dtype, detail))
+
+    def cast(self, number: int, dtype: np.dtype[Any]) -> int:
+        """The value in another dtype."""
+        node = self.nodes[number]
+        if node.dtype == dtype:
+            return number
+        if node.kind == "constant":
+            with np.errstate(all="ignore"):
+                return self.constant(node.number.astype(dtype), node.shape, dtype)
+        return self.add(Node("elementwise", "cast", (number,), node.shape, dtype))
+
+    def elementwise(
+        self, operation: str, arguments: Sequence[int], shape: Shape, dtype: np.dtype[Any]
+    ) -> int:
+        """An operation on broadcast arguments of the dtypes that it computes in."""
+        nodes = [self.nodes[n] for n in arguments]
+        if all(node.kind == "constant" for node in nodes):
+            with np.errstate(all="ignore"):
+                value = numpy_function(operation)(*[node.number for node in nodes])
+            return self.constant(value, shape, dtype)
+        numbers = [
+            self.constant(node.number, (), node.dtype) if node.kind == "constant" else n
+            for n, node in zip(arguments, nodes, strict=True)
+        ]
+        if operation in ("multiply", "divide") and dtype.kind == "f":
+            # Signs move outwards, to where an addition becomes a subtraction.
+            signs = [self.nodes[n].operation == "negative" for n in numbers]
+            if any(signs):
+                bare = [
+                    self.nodes[n].arguments[0] if sign else n
+                    for n, sign in zip(numbers, signs, strict=True)
+                ]
+                number = self.elementwise(operation, bare, shape, dtype)
+                return (
+                    number if all(signs) else self.elementwise("negative", [number], shape, dtype)
+                )
+        simple = self._simplified(operation, numbers, dtype)
+        if isinstance(simple, int):
+            return self.broadcast(simple, shape)
+        operation, numbers = simple
+        if operation in COMMUTATIVE:
+            numbers.sort()
+        return self.add(Node("elementwise", operation, tuple(numbers), shape, dtype))
+
+    def _simplified(
+        self, operation: str, numbers: list[int], dtype: np.dtype[Any]
+    ) -> int | tuple[str, list[int]]:
+        """The argument that the operation returns as it is, or an operation as good."""
+        if operation == "positive":
+            return numbers[0]
+        if operation == "where" and self.nodes[numbers[0]].kind == "constant":
+            return numbers[1 if self.nodes[numbers[0]].number else 2]
+        if operation == "square" and dtype.kind == "f":
+            return "multiply", [numbers[0], numbers[0]]
+        if operation == "negative" and self.nodes[numbers[0]].operation == "negative":
+            return self.nodes[numbers[0]].arguments[0]
+        if operation == "multiply":
+            left, right = numbers
+            for one, other in ((left, right), (right, left)):
+                if self._is(one, 1):
+                    return other
+                if self._is(one, 2) and dtype.kind == "f":
+                    return "add", [other, other]
+                if self._is(one, -1) and dtype.kind == "f":
+                    return self._simplified_negative(other)
+        if operation == "divide" and self._is(numbers[1], 1):
+            return numbers[0]
+        if operation in ("add", "subtract") and dtype.kind == "f":
+            left, right = numbers
+            if self.nodes[right].operation == "negative":
+                opposite = "subtract" if operation == "add" else "add"
+                return opposite, [left, self.nodes[right].arguments[0]]
+            if operation == "add" and self.nodes[left].operation == "negative":
+                return "subtract", [right, self.nodes[left].arguments[0]]
+        return operation, numbers
+
+    def _simplified_negative(self, number: int) -> int | tuple[str, list[int]]:
+        node = self.nodes[number]
+        return node.arguments[0] if node.operation == "negative" else ("negative", [number])
+
+    def _is(self, number: int, value: int) -> bool:
+        node = self.nodes[number]
+        return node.kind == "constant" and bool(node.number == value)
+
+    def reduce(
+        self, operation: str, number: int, axes: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> int:
+        """A ufunc's reduction over some axes (non-negative, sorted), which disappear."""
+        shape = self.nodes[number].shape
+        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
+        return self.add(Node("reduce", operation, (number,), kept, dtype, axes))
+
+    def matmul(self, left: int, right: int, shape: Shape, dtype: np.dtype[Any]) -> int:
+        """A matrix product as NumPy has it."""
+        return self.add(Node("matmul", "matmul", (left, right), shape, dtype))
+
+    def view(self, operation: str, number: int, detail: Any) -> int:
+        """Another way to look at a node: see `apply_view`."""
+        node = self.nodes[number]
+        # A look at an array that takes no memory: only the shape is wanted.
+        like = np.broadcast_to(np.zeros((), node.dtype), node.shape)
+        shape = apply_view(operation, detail, like).shape
+        if shape == node.shape and operation in ("reshape", "broadcast"):
+            return number
+        if node.kind == "constant":
+            return self.constant(node.number, shape, node.dtype)
+        return self.add(Node("view", operation, (number,), shape, node.dtype, _hashable(detail)))
+
+    def broadcast(self, number: int, shape: Shape) -> int:
+        """The node broadcast to a shape."""
+        return self.view("broadcast", number, shape)
+
+    def finish(self, outputs: Sequence[int]) -> Program:
+        """The program of what the outputs need, numbered anew."""
+        needed = set(outputs)
+        for number in range(len(self.nodes) - 1, -1, -1):
+            if number in needed:
+                needed.update(self.nodes[number].arguments)
+        new: dict[int, int] = {}
+        nodes: list[Node] = []
+        arrays: list[Array] = []
+        for number in sorted(needed):
+            node = self.nodes[number]
+            if node.kind == "array":
+                arrays.append(self.arrays[node.index])
+                node = replace(node, detail=len(arrays) - 1)
+            new[number] = len(nodes)
+            nodes.append(replace(node, arguments=tuple([new[n] for n in node.arguments])))
+        return Program(tuple(nodes), tuple(arrays), tuple([new[n] for n in outputs]))
+
+
+def numpy_function(operation: str) -> Callable[..., Any]:
+    """What computes an elementwise operation in NumPy."""
+    if operation == "where":
+        return np.where
+    if operation == "copy":
+        return np.positive
+    function: Callable[..., Any] = getattr(np, operation)
+    return function
+
+
+def apply_view(operation: str, detail: Any, array: Array) -> Array:
+    """Look at an array as a view node does."""
+    if operation == "reshape":
+        return array.reshape(detail)
+    if operation == "transpose":
+        return array.transpose(detail)
+    if operation == "broadcast":
+        return np.broadcast_to(array, detail)
+    index = tuple(slice(*part[1:]) if isinstance(part, tuple) else part for part in detail)
+    return array[index + (...,) * (Ellipsis not in index)]  # an array, never a scalar
+
+
+def _hashable(detail: Any) -> Hashable:
+    return tuple(detail) if isinstance(detail, list) else detail
