@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What is not about other engines.
+OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compilers.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-engines bench engines gate selftest goals lint types format clean
+.PHONY: test test-engines bench engines compilers gate selftest goals lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -35,15 +37,19 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 bench: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite --ignore=bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
+	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
 # Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
 engines: $(VENV)/peers
 	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
+# Compiled programs of ours, PyTorch's and JAX's, up to 1e7 elements; about 40 minutes.
+compilers: $(VENV)/peers
+	$(BIN)/python -m pytest bench/suite/bench_compilers.py --benchmark-only --benchmark-max-time=0.6 --bench-sets=8 --bench-out=reports/compilers --benchmark-columns=median,iqr,rounds --benchmark-name=short
+
 # Exact bytes of the suite against the committed ones; one set, since nothing is said of time.
 gate: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite --ignore=bench/suite/bench_engines.py --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
+	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
 
 selftest: $(VENV)/ready
 	$(BIN)/gradmeter selftest --comparisons 100

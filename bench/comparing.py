@@ -30,6 +30,12 @@ def of_revisions(
         UsageError: a workload, a size or a variant does not exist or makes no sense.
     """
     parsed = list(dict.fromkeys(parse(text) for text in variants))
+    for variant in parsed:
+        if variant.engine != "engine":
+            raise UsageError(
+                f"--rev is about the package engine, and {variant} is not of it; compare engines "
+                "without --rev"
+            )
     plain, _ = plan(names, sizes, variants)
     groups, comparisons = [], []
     for group in plain:

@@ -19,9 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from bench import engines
 from bench.engines import SCRATCH
 from bench.environment import cores
 from bench.errors import WorkerError
+from bench.variants import Variant
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -83,6 +85,20 @@ class Spec:
     slower: float = 0.0
     small_pages: bool = False
     place: int | None = None
+
+
+def spec_of(workload: str, size: int, variant: Variant, **more: Any) -> Spec:
+    """The worker of a case: what the variant's name says of how it is started, and more."""
+    found: dict[str, Any] = {
+        "workload": workload,
+        "size": size,
+        "engine": variant.engine,
+        "settings": variant.of_engine,
+        "threads": variant.threads,
+        "interpreter": variant.python or sys.executable,
+        "adapter": engines.file_of(variant.engine),
+    }
+    return Spec(**{**found, **more})
 
 
 def _environment(spec: Spec) -> dict[str, str]:

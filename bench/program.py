@@ -23,11 +23,14 @@ def program(
     adapter: Adapter,
     data: list[dict[str, Array]],
     look: Callable[[dict[str, Any], Any], None] | None = None,
+    *,
+    named: bool = False,
 ) -> Program:
     """Yield the name of each phase just before it runs: inputs, forward, backward, step.
 
     "end" comes last, while the inputs and the result are still held, as a user's loop
-    would hold them; closing the generator drops them. ``look`` is shown both at the end.
+    would hold them; closing the generator drops them. ``look`` is shown both at the end. With
+    ``named``, the inputs know their names, where they can.
     """
     inputs: dict[str, Any] = {}
     result: Any = None
@@ -41,6 +44,8 @@ def program(
                 )
                 for name, array in data[iteration].items()
             }
+            if named:
+                _name(inputs)
         yield "forward"
         result = adapter.forward(workload.function, inputs, back)
         if back:
@@ -54,3 +59,9 @@ def program(
     if look is not None:
         look(inputs, result)
     yield END
+
+
+def _name(inputs: dict[str, Any]) -> None:
+    for name, x in inputs.items():
+        if hasattr(x, "name"):
+            x.name = name

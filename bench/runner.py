@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import msgspec
 from bench import engines, results, verdicts, workloads
 from bench.check import compare, read
 from bench.errors import WorkerError
-from bench.launcher import Spec
+from bench.launcher import Spec, spec_of
 from bench.meters.allocations import PASSES
 from bench.meters.selftest import RESIDENCY
 from bench.plan import Group, new_case
@@ -156,17 +155,13 @@ class Runner:
         )
 
     def _spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:
-        return Spec(
-            workload=group.workload,
-            size=group.size,
-            engine=variant.engine,
-            settings=variant.of_engine,
+        return spec_of(
+            group.workload,
+            group.size,
+            variant,
             collector=self.options.collector,
             seed=self.options.seed,
             core=core if core is not None else self.cores[0],
-            threads=variant.threads,
-            interpreter=variant.python or sys.executable,
-            adapter=engines.file_of(variant.engine),
             scratch=self._scratch.get(variant, ""),
             **self.ways.get(variant.label, {}),
         )
@@ -187,7 +182,7 @@ class Runner:
             for variant in group.variants:
                 case = self._put(new_case(group, variant, self.options.collector))
                 self._step(f"{case.title}: exact memory")
-                reason = engines.get(variant.engine).reason(group.workload, variant.all_settings)
+                reason = engines.get(variant.engine).reason(group.workload, dict(variant.of_engine))
                 if reason:
                     self._put(change(case, failure=Failure("engine", CANNOT, reason)))
                     continue

@@ -112,7 +112,8 @@ def time_sentence(row: Row, options: Options) -> str:
     if found.more is None:
         end = f"it lies about at the smallest effect that matters, {percent(options.effect)}"
     else:
-        end = f"about {float(f'{found.more:.1g}'):,.0f} more sets would probably decide"
+        more = int(float(f"{found.more:.1g}"))
+        end = f"about {more:,} more set{'s' * (more != 1)} would probably decide"
     return f"{name}: inconclusive, {ratio} times {base.variant} ({interval}); {end}."
 
 

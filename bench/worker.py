@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -55,7 +55,7 @@ class Bench:
         small = sources(workload, min(case["size"], 8), case["seed"])
         self.make = partial(program, workload, adapter, data)
         self.make_small = partial(program, workload, adapter, small)
-        self.make_named = partial(program, _naming(workload, list(data[0])), adapter, data)
+        self.make_named = partial(program, workload, adapter, data, named=True)
         self.adapter, self.workload = adapter, workload
         (gc.enable if case["collector"] == "on" else gc.disable)()
 
@@ -130,6 +130,8 @@ class Bench:
         """Trace operations and arrays; None where there are more than ``request["most"]``."""
         from bench.meters.allocations import UnavailableError
 
+        if self.adapter.compiles:  # what is fused does not tell of operations
+            return {"timeline": None}
         try:
             from bench.meters import timeline
 
@@ -191,18 +193,6 @@ class Bench:
         from bench.meters import selftest
 
         return {"tests": selftest.run()}
-
-
-def _naming(workload: Any, names: list[str]) -> Any:
-    """The workload, which gives its input variables their names."""
-
-    def function(operations: Any, *inputs: Any) -> Any:
-        for name, x in zip(names, inputs, strict=True):
-            if hasattr(x, "name"):
-                x.name = name
-        return workload.function(operations, *inputs)
-
-    return replace(workload, function=function)
 
 
 class _OnlyIn(MetaPathFinder):

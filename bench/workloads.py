@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,26 @@ class Workload:
     fresh: bool = False
     backward: bool = True
     rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A function that applies one link ``depth`` times; it can be cut anywhere in between."""
+
+    link: Callable[[Any, Any], Any]
+    depth: int
+
+    def __call__(self, operations: Any, x: Any) -> Any:
+        """Apply all links."""
+        for _ in range(self.depth):
+            x = self.link(operations, x)
+        return x
+
+    def segments(self, count: int) -> list[Chain]:
+        """The same in so many pieces of about one length, or of one link where there are fewer."""
+        count = min(count, self.depth)
+        ends = [self.depth * i // count for i in range(count + 1)]
+        return [Chain(self.link, b - a) for a, b in pairwise(ends)]
 
 
 _families: dict[str, tuple[Callable[..., Workload], bool]] = {}
@@ -159,8 +180,12 @@ def _chain(
         saves: whether each operation keeps its input until its backward.
         scalars: bytes of a Python constant while NumPy computes with it.
     """
+    if settings.get("execution", "eager") != "eager":
+        return None
     if not settings["enable_backprop"]:
         return Prediction(min(n, 2) + 1, 0, 2, 0, scalars)
+    if settings.get("checkpoint"):
+        return None
     cycles = settings["output_references"] == "strong"
     if settings["retain_graph"] or (cycles and settings["retain_grad"]):
         return None
@@ -176,18 +201,22 @@ def _chain(
 def squares(depth: int) -> Workload:
     """n squares, one of another: each saves its input."""
 
-    def function(operations: Any, x: Any) -> Any:
-        for _ in range(depth):
-            x = operations.square(x)
-        return x
-
     def predict(settings: Settings) -> Prediction | None:
+        segments = settings.get("checkpoint", 0)
+        default = {"retain_grad": False, "retain_graph": False, "output_references": "weak"}
+        plain = all(settings[name] == value for name, value in default.items())
+        if segments and plain and settings["enable_backprop"] and depth % segments == 0:
+            length = depth // segments
+            if settings.get("execution", "eager") == "eager" and 1 < length < depth:
+                # Forward: what the segments save, the result, and one more within a segment.
+                # Backward: the last segment once more, beside what the others save.
+                return Prediction(segments + 2, segments + length + 1, 3, 0)
         return _chain(settings, depth, weak=depth + 2, strong=depth + 2 + (depth > 1))
 
     return Workload(
         name=f"squares-{depth}",
         meaning=f"{depth} squares, one of another",
-        function=function,
+        function=Chain(lambda operations, x: operations.square(x), depth),
         predict=predict,
         estimate=2 * depth + 4,
         **_power(depth),
@@ -198,18 +227,13 @@ def squares(depth: int) -> Workload:
 def self_products(depth: int) -> Workload:
     """n times y * y: as squares, with two gradients for one variable to be added."""
 
-    def function(_operations: Any, x: Any) -> Any:
-        for _ in range(depth):
-            x = x * x
-        return x
-
     def predict(settings: Settings) -> Prediction | None:
         return _chain(settings, depth, weak=depth + 3, strong=depth + 3 + (depth > 1))
 
     return Workload(
         name=f"self_products-{depth}",
         meaning=f"{depth} times y * y",
-        function=function,
+        function=Chain(lambda _operations, x: x * x, depth),
         predict=predict,
         estimate=2 * depth + 6,
         **_power(depth),
@@ -220,18 +244,13 @@ def self_products(depth: int) -> Workload:
 def constant_sums(depth: int) -> Workload:
     """n times y + c: nothing has to be saved."""
 
-    def function(_operations: Any, x: Any) -> Any:
-        for _ in range(depth):
-            x = x + 1.5
-        return x
-
     def predict(settings: Settings) -> Prediction | None:
         return _chain(settings, depth, weak=3, strong=depth + 2, saves=False, scalars=8)
 
     return Workload(
         name=f"constant_sums-{depth}",
         meaning=f"{depth} times y + c",
-        function=function,
+        function=Chain(lambda _operations, x: x + 1.5, depth),
         inputs=_one(-1, 1),
         exact=lambda x: {"x": np.ones_like(x)},
         predict=predict,
@@ -245,6 +264,8 @@ def step17_loop() -> Workload:
 
     def predict(settings: Settings) -> Prediction | None:
         n, k = 3, 10
+        if settings.get("execution", "eager") != "eager" or settings.get("checkpoint"):
+            return None
         if not settings["enable_backprop"]:  # the old result, the new x, two of the new
             return Prediction(4, 0, 2, 0)
         if settings["output_references"] == "strong":

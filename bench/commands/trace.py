@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from bench import plan, results, variants, workloads
+from bench import engines, plan, results, variants, workloads
 from bench.commands.shared import INTERRUPTED
 from bench.errors import UsageError, WorkerError
-from bench.launcher import Process, Spec
+from bench.launcher import Process, spec_of
 from bench.report import trace as report
 from bench.report.text import plain
 from bench.results import Timeline
@@ -167,11 +167,16 @@ Traced = tuple[plan.Group, results.Case]
 def _case(workload: str, size: int, variant: str) -> Traced:
     groups, _ = plan.plan([workload], [size], [variant])
     group = groups[0]
-    engine = group.variants[0].engine
-    if engine != "engine":
+    traced = group.variants[0]
+    if not engines.get(traced.engine).observed:
         raise UsageError(
-            f"{engine} does not tell of its operations, so it cannot be traced; "
+            f"{traced.engine} does not tell of its operations, so it cannot be traced; "
             "the engine that does is engine"
+        )
+    if traced.all_settings.get("execution", "eager") != "eager":
+        raise UsageError(
+            f"{traced} runs as one program, whose operations cannot be told apart; "
+            "engine.compile(...).plan(...) says what it holds when"
         )
     return group, plan.new_case(group, group.variants[0], "off")
 
@@ -194,14 +199,7 @@ def _other(against: str, workload: str, size: int, variant: str) -> Traced:
 
 def _traced(group: plan.Group, seed: int) -> Timeline:
     variant = group.variants[0]
-    spec = Spec(
-        workload=group.workload,
-        size=group.size,
-        engine=variant.engine,
-        settings=variant.settings,
-        collector="off",
-        seed=seed,
-    )
+    spec = spec_of(group.workload, group.size, variant, collector="off", seed=seed)
     worker = Process(spec, LIMIT)
     try:
         worker.ready()

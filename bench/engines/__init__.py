@@ -143,7 +143,8 @@ class Engine:
         uncached: the environment in which it gives memory back when it frees it, instead of
             keeping it for later; while its heap and its resident memory are measured.
         cannot: reasons why it has no figures for a workload, by the workload's family
-            ("squares", not "squares-3"), alone or with a setting ("squares execution=compiled").
+            ("squares", not "squares-3"), alone or with a setting that differs from its default
+            ("squares execution=compiled", or "squares checkpoint" for any value).
         observed: whether it tells bench.meters.timeline of its operations.
     """
 
@@ -175,9 +176,14 @@ class Engine:
         return f"pip install '{words}'"
 
     def reason(self, workload: str, settings: Mapping[str, Any]) -> str:
-        """Why it has no figures for this workload; empty where nothing is known against it."""
+        """Why it has no figures for this workload; empty where nothing is known against it.
+
+        Args:
+            settings: those that differ from their defaults.
+        """
         family = workload.partition("-")[0]
         keys = [family, *[f"{family} {name}={written(v)}" for name, v in settings.items()]]
+        keys += [f"{family} {name}" for name in settings]
         return next((self.cannot[key] for key in keys if key in self.cannot), "")
 
 

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import engine
-from bench.engines import Adapter, Engine, Setting
+from bench.engines import EXECUTION, Adapter, Engine, Setting
+from bench.workloads import Chain
+
+CHECKPOINT = Setting(
+    "checkpoint",
+    0,
+    (),
+    "segments that a chain is cut into, each computed again in the backward; 0: none",
+)
+_OF_CHAINS = "checkpoint=k takes a chain of operations, which can be cut"
+
+
+class Result:
+    """What a compiled program will have computed, and what it is computed from."""
+
+    def __init__(self, run: Any, inputs: list[Any]) -> None:
+        self.run, self.inputs = run, inputs
+        self.data: Any = None
 
 
 class Ours(Adapter):
@@ -15,9 +35,14 @@ class Ours(Adapter):
 
     operations: Any = engine
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, execution: str = "eager", checkpoint: int = 0, **settings: Any) -> None:
         self.settings = settings
         self.records = settings.get("enable_backprop", True)
+        self.compiles, self.checkpoint = execution == "compiled", checkpoint
+        for name, wanted in (("compile", self.compiles), ("checkpoint", checkpoint)):
+            if wanted and not hasattr(engine, name):
+                raise ValueError(f"this engine has no engine.{name}")
+        self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def using(self) -> ExitStack:
         """Set each setting; the stack undoes that.
@@ -36,11 +61,43 @@ class Ours(Adapter):
         """Make a leaf."""
         return engine.Variable(array)
 
-    def backward(self, result: engine.Variable) -> None:
-        """Go backward, with ones as the seed."""
-        result.backward()
+    def forward(self, function: Callable[..., Any], inputs: Mapping[str, Any], back: bool) -> Any:
+        """Run the function; compiled with gradients, it waits for the backward.
 
-    def value(self, result: engine.Variable) -> Any:
+        Raises:
+            ValueError: checkpoints are asked for and the function is no chain.
+        """
+        if self.checkpoint:
+            if not isinstance(function, Chain):
+                raise ValueError(_OF_CHAINS)
+            function = partial(_checkpointed, function.segments(self.checkpoint))
+        if not self.compiles:
+            return super().forward(function, inputs, back)
+        key = (function if not self.checkpoint else None, back)
+        if key not in self._compiled:
+            self._compiled[key] = engine.compile(
+                partial(function, self.operations),
+                threads=int(os.environ.get("OMP_NUM_THREADS", "1")),
+                gradients=back,
+            )
+        result = Result(self._compiled[key], list(inputs.values()))
+        if not back:
+            result.data, _ = result.run(*result.inputs)
+            result.inputs = []
+        return result
+
+    def backward(self, result: Any) -> None:
+        """Go backward, with ones as the seed; compiled, the value is computed with it."""
+        if not isinstance(result, Result):
+            result.backward()
+            return
+        result.data, gradients = result.run(*result.inputs)
+        for x, gradient in zip(result.inputs, gradients, strict=True):
+            if gradient is not None:
+                x.grad = gradient
+        result.inputs = []
+
+    def value(self, result: Any) -> Any:
         """Return the data."""
         return result.data
 
@@ -55,13 +112,27 @@ class Ours(Adapter):
         variable.cleargrad()
 
 
+def _checkpointed(segments: list[Chain], operations: Any, x: Any) -> Any:
+    for segment in segments:
+        x = engine.checkpoint(partial(segment, operations), x)
+    return x
+
+
 ENGINE = Engine(
     name="engine",
     meaning="the define-by-run engine of this repository",
-    settings=tuple(
-        Setting(f.name, f.default, f.metadata["values"], f.metadata["meaning"])
-        for f in (fields(engine.Settings) if hasattr(engine, "Settings") else ())
+    settings=(
+        *(
+            Setting(f.name, f.default, f.metadata["values"], f.metadata["meaning"])
+            for f in (fields(engine.Settings) if hasattr(engine, "Settings") else ())
+        ),
+        EXECUTION,
+        CHECKPOINT,
     ),
     make=Ours,
     observed=True,
+    cannot={
+        f"{family} checkpoint": _OF_CHAINS
+        for family in ("diamond", "matyas", "goldstein_price", "training_step")
+    },
 )

@@ -81,7 +81,7 @@ def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
 
 def _compared(row: Row, run: Run) -> Compared:
     time, failure = row.time, row.case.failure or row.baseline.failure
-    before, after = row.baseline.figures or {}, row.case.figures or {}
+    after, before = (found or {} for found in verdicts.beside(row.case, row.baseline))
     return Compared(
         workload=row.case.workload,
         size=row.case.size,
@@ -120,7 +120,8 @@ def memory_word(row: Row) -> str:
     if found is None:
         return "not measured"
     words = {_word(change.difference) for change in found}
-    return " and ".join(sorted(words, reverse=True)) or "equal"
+    kind = "" if row.exact else " (heap)"
+    return (" and ".join(sorted(words, reverse=True)) or "equal") + kind
 
 
 def headline(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -193,3 +194,21 @@ def test_the_readme_shows_this_very_adapter(pytestconfig):
     at = shown.index(adapter[0], shown.index("## Beside other engines"))
     assert shown[at : at + len(adapter)] == adapter
     assert len(adapter) <= 24
+
+
+def test_a_revision_is_of_our_engine_only(tmp_path):
+    done = gradmeter("compare", "mine", "--rev", "HEAD", "--engine", adapter(tmp_path))
+    assert done.returncode == 2
+    assert "--rev is about the package engine, and mine is not of it" in done.stderr
+
+
+def test_json_and_markdown_name_what_kind_of_bytes_was_compared(tmp_path):
+    tiny = ("--sets", "1", "--seconds", "0", "--budget", "0", "--min-rounds", "1", "--size", "1000")
+    arguments = ("compare", "engine", "mine", "--engine", adapter(tmp_path, OWN), *tiny,
+                 "--out", tmp_path / "out")  # fmt: skip
+    done = gradmeter(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(done.stdout)["comparisons"]
+    assert set(found["memory"]) == {"heap peak", "heap held"}
+    text = gradmeter(*arguments, "--markdown").stdout
+    assert "(heap)" in text

@@ -15,10 +15,12 @@ from bench.meters.cycles import collector_off
 from bench.program import program, sources
 
 ENGINE = engines.get("engine")
+GRAPH = [s for s in ENGINE.settings if s.name not in ("execution", "checkpoint")]
 VARIANTS = [
-    dict(zip([s.name for s in ENGINE.settings], values, strict=True))
-    for values in product(*[s.values for s in ENGINE.settings])
+    {**dict(zip([s.name for s in GRAPH], values, strict=True)), "execution": "eager"}
+    for values in product(*[s.values for s in GRAPH])
 ]
+PLAIN = {s.name: s.default for s in ENGINE.settings}
 # On both sides of 256 KiB, from where NumPy computes in a temporary's place.
 SIZES = [1, 7, 32_767, 32_768, 40_000]
 CHAINS = ["squares", "self_products", "constant_sums"]
@@ -95,3 +97,42 @@ def test_no_case_needs_more_than_its_estimate(name):
         [found], left = measured(workload, size, variant)
         assert found.peak <= workload.estimate * 8 * size, variant
         assert left.leaked == 0, variant
+
+
+@pytest.mark.parametrize("size", [7, 40_000])
+@pytest.mark.parametrize(
+    ("depth", "segments"), [(4, 2), (6, 2), (6, 3), (9, 3), (16, 2), (16, 4), (16, 8), (30, 5)]
+)
+def test_the_memory_of_checkpoints_is_as_predicted(depth, segments, size):
+    workload = workloads.get(f"squares-{depth}")
+    variant = {**PLAIN, "checkpoint": segments}
+    predicted = workload.predict(variant)
+    [found], left = measured(workload, size, variant)
+    unit = 8 * size
+    assert astuple(found) == (
+        predicted.forward * unit,
+        predicted.backward * unit,
+        predicted.peak(unit),
+        predicted.held * unit,
+    )
+    assert left.dropped == left.leaked == 0
+    # s segments of n / s: the least at the root of n, two roots and the result.
+    assert predicted.backward == segments + depth // segments + 1
+
+
+@pytest.mark.parametrize("changed", [{"checkpoint": 2, "retain_grad": True}, {"checkpoint": 5},
+                                     {"checkpoint": 6}, {"checkpoint": 1}, {"checkpoint": 60},
+                                     {"execution": "compiled"}])  # fmt: skip
+def test_what_was_not_derived_is_not_predicted(changed):
+    for name in ("squares-6", "constant_sums-6", "self_products-6", "step17_loop"):
+        predicted = workloads.get(name).predict({**PLAIN, **changed})
+        assert predicted is None
+
+
+@pytest.mark.parametrize("name", ["squares-30", "constant_sums-10", "goldstein_price"])
+def test_compiled_takes_inputs_and_outputs_and_little_else(name):
+    size = 40_000
+    [found], left = measured(workloads.get(name), size, {"execution": "compiled"})
+    arrays = 5 if name == "goldstein_price" else 3
+    assert 8 * size * arrays <= found.held <= found.peak < 8 * size * arrays + 10_000
+    assert left.dropped == left.leaked == 0

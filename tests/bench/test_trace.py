@@ -326,3 +326,24 @@ def test_a_notebook_shows_a_trace_as_charts_and_without_the_extra_in_words(monke
     assert repr(found) == str(found)
     monkeypatch.setattr("bench.report.extra.PACKAGES", {"no_such_module": "no-such-package"})
     assert found._repr_html_() is None
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ("engine:execution=compiled", "runs as one program"),
+        ("autograd", "autograd does not tell of its operations"),
+    ],
+)
+def test_what_does_not_tell_of_its_operations_is_refused(variant, said):
+    done = gradmeter("trace", "squares-3", "--size", "10", "--variant", variant)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_variant_with_checkpoints_and_threads_is_traced():
+    done = gradmeter(
+        "trace", "squares-4", "--size", "1000", "--variant", "engine:checkpoint=2,threads=1"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "checkpoint" in done.stdout

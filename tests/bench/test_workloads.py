@@ -224,3 +224,48 @@ def test_a_workload_added_by_one_function_works(monkeypatch):
     np.testing.assert_allclose(inputs["x"].grad, exact)
     with pytest.raises(UsageError, match="cubes-N"):
         workloads.get("cubes")
+
+
+@given(st.integers(1, 40), st.integers(1, 50))
+def test_the_segments_of_a_chain_are_the_chain(depth, count):
+    chain = workloads.Chain(lambda operations, x: [*x, operations], depth)
+    pieces = chain.segments(count)
+    assert len(pieces) == min(count, depth)
+    lengths = [piece.depth for piece in pieces]
+    assert max(lengths) - min(lengths) <= 1
+    x = []
+    for number, piece in enumerate(pieces):
+        x = piece(number, x)
+    assert len(x) == depth
+    assert x == sorted(x)
+
+
+@pytest.mark.parametrize("variant", [{"checkpoint": 2}, {"checkpoint": 100},
+                                     {"checkpoint": 3, "execution": "compiled"}])  # fmt: skip
+@pytest.mark.parametrize("name", ["squares-3", "self_products-5", "constant_sums-7"])
+def test_a_chain_in_segments_computes_the_same(name, variant):
+    workload = workloads.get(name)
+    inputs, result = finished(workload, 100)
+    again, same_result = finished(workload, 100, **variant)
+    np.testing.assert_allclose(same_result.data, result.data, rtol=1e-13)
+    np.testing.assert_allclose(again["x"].grad, inputs["x"].grad, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["diamond", "matyas", "goldstein_price", "training_step"])
+def test_what_is_no_chain_is_refused_with_the_reason(name):
+    with pytest.raises(ValueError, match="takes a chain"):
+        finished(workloads.get(name), 8, checkpoint=2)
+    assert "takes a chain" in engine_named("engine").reason(name, {"checkpoint": 2})
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("self_products-30")])
+def test_compiled_computes_the_same(name):
+    workload = workloads.get(name)
+    inputs, result = finished(workload, 100)
+    again, compiled = finished(workload, 100, execution="compiled")
+    np.testing.assert_allclose(compiled.data, result.data, rtol=1e-12)
+    for key, x in inputs.items():
+        if key not in workload.constants:
+            np.testing.assert_allclose(again[key].data, x.data, rtol=1e-12)
+            if x.grad is not None:
+                np.testing.assert_allclose(again[key].grad, x.grad, rtol=1e-12)
