@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from bench import results
+from bench import files, results
 from bench.errors import UsageError
 from bench.results import Run, Value
 from bench.wording import title_text
@@ -136,7 +136,7 @@ def write_baseline(run: Run, path: Path) -> int:
     text = f'{{"format": "{FORMAT}", "version": {VERSION}, "cases": [\n{lines}\n]}}\n'
     msgspec.json.decode(text, type=Baseline)
     try:
-        results.write(path, text.encode())
+        files.write(path, text.encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     return len(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import results
+from bench import files
 from bench.errors import UsageError
 from bench.report import extra, markdown
 from bench.results import Run
@@ -42,7 +42,7 @@ def write_page(run: Run, out: Path) -> None:
 
     text = page.render(run)
     try:
-        results.write(out, text.encode(errors="replace"))
+        files.write(out, text.encode(errors="replace"))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None
 
@@ -56,10 +56,10 @@ def write_images(run: Run, folder: Path) -> None:
     extra.need()
     from bench.report import images
 
-    results.writable(folder)
+    files.writable(folder)
     try:
         telling = images.write(run, folder)
         report = markdown.render(run, telling)
-        results.write(folder / REPORT_FILE, report.encode(errors="replace"))
+        files.write(folder / REPORT_FILE, report.encode(errors="replace"))
     except OSError as error:
         raise UsageError(f"{folder} cannot be written to: {error.strerror}") from None

@@ -6,19 +6,16 @@ is read. ``bench/run.schema.json`` is the JSON Schema of this module.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import statistics as averages
-import tempfile
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, field
 
-from bench import statistics
+from bench import files, statistics
 from bench.errors import UsageError
 from bench.wording import title_text
 
@@ -458,52 +455,13 @@ def save(run: Run, path: Path) -> None:
     # One case a line: short, and what changed shows as the lines that changed.
     text = _line(found)[:-1] + ', "cases": [\n' + ",\n".join(cases) + "\n]}"
     # What a worker said last may be no text in any encoding.
-    write(path, text.encode(errors="replace") + b"\n")
+    files.write(path, text.encode(errors="replace") + b"\n")
 
 
 def _line(found: dict[str, Any]) -> str:
     return json.dumps(found, ensure_ascii=False, allow_nan=False)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Replace a file's content at once.
-
-    Raises:
-        OSError: it cannot be written; the old one is as it was.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # as any other file that the user makes
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def writable(folder: Path) -> None:
-    """Make a folder, and make sure that files can be written there.
-
-    Raises:
-        UsageError: they cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"nothing can be written to the folder {folder}: {error.strerror}; choose another "
-            "with --out"
-        ) from None
-
-
 def write_schema(path: Path) -> None:
     """Write the JSON Schema, for who changes this module."""
-    write(path, json.dumps(schema(), indent=1, sort_keys=True).encode() + b"\n")
+    files.write(path, json.dumps(schema(), indent=1, sort_keys=True).encode() + b"\n")

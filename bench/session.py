@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench import environment, results
+from bench import environment, files, results
 from bench.errors import UsageError
 from bench.interpreters import grounds, notes
 from bench.launcher import Process
@@ -53,7 +53,7 @@ def measure(
     on = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     if resume:
-        results.writable(out)
+        files.writable(out)
     else:
         ready(out)
     now = environment.describe()
@@ -97,7 +97,7 @@ def ready(out: Path) -> None:
     Raises:
         UsageError: it cannot be written, or holds a run.json that is no run file.
     """
-    results.writable(out)
+    files.writable(out)
     if (out / RUN_FILE).exists():
         results.load(out / RUN_FILE)  # what is not ours is not replaced
 
@@ -119,7 +119,7 @@ def write(run: Run, out: Path) -> None:
 def _write_report(run: Run, out: Path) -> None:
     with _kept(out / REPORT_FILE):
         report = markdown.render(run)
-        results.write(out / REPORT_FILE, report.encode(errors="replace"))
+        files.write(out / REPORT_FILE, report.encode(errors="replace"))
 
 
 def save(run: Run, out: Path) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import results
+from bench import files
 
 
 def folder() -> Path:
@@ -28,5 +28,5 @@ def kept(key: str, make: Callable[[], str]) -> str:
     text = make()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        results.write(path, text.encode())
+        files.write(path, text.encode())
     return text

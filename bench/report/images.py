@@ -9,7 +9,7 @@ from pathlib import Path
 
 import vl_convert
 
-from bench import results
+from bench import files
 from bench.report import charts, figures, timeline_charts, timelines, vega
 from bench.report.markdown import Image
 from bench.report.tables import Figure
@@ -32,8 +32,8 @@ def write(run: Run, folder: Path) -> list[Image]:
     telling = []
     for name, figure in chosen(run).items():
         drawn = svg(figure)
-        results.write(folder / f"{name}.svg", drawn.encode())
-        results.write(folder / f"{name}.png", vl_convert.svg_to_png(drawn, scale=1.5))
+        files.write(folder / f"{name}.svg", drawn.encode())
+        files.write(folder / f"{name}.png", vl_convert.svg_to_png(drawn, scale=1.5))
         if name in TELLING:
             telling.append(Image(f"{name}.svg", figure.title, figure.fact))
     return telling

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from bench import results
+from bench import files
 from bench.errors import UsageError
 
 OLD, NEW = b"old" * 100_000, b"new" * 100_000
@@ -41,7 +41,7 @@ def test_a_reader_sees_one_whole_content_or_the_other(path):
     reader = threading.Thread(target=read)
     reader.start()
     for i in range(60):
-        results.write(path, (NEW, OLD)[i % 2])
+        files.write(path, (NEW, OLD)[i % 2])
     done.set()
     reader.join()
     assert seen
@@ -53,11 +53,11 @@ def test_a_reader_sees_one_whole_content_or_the_other(path):
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from bench import results
+from bench import files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    results.write(Path(sys.argv[1]), b"new" * 100_000)
+    files.write(Path(sys.argv[1]), b"new" * 100_000)
 except OSError as error:
     print("refused", error.errno)
 """
@@ -84,7 +84,7 @@ def test_a_failure_at_any_step_leaves_the_old_content_and_nothing_else(
     monkeypatch.setattr(os, step, fail)
     try:
         with pytest.raises(type(error)):
-            results.write(path, NEW)
+            files.write(path, NEW)
     finally:
         monkeypatch.undo()
     assert path.read_bytes() == OLD
@@ -101,11 +101,11 @@ def test_what_a_killed_process_left_behind_does_not_stop_the_next(path, monkeypa
     monkeypatch.setattr(os, "replace", killed)
     monkeypatch.setattr(os, "unlink", left.append)
     with pytest.raises(SystemExit):
-        results.write(path, NEW)
+        files.write(path, NEW)
     monkeypatch.undo()
     assert path.read_bytes() == OLD
     assert left
-    results.write(path, NEW)
+    files.write(path, NEW)
     assert path.read_bytes() == NEW
 
 
@@ -116,7 +116,7 @@ def test_threads_that_write_at_once_leave_one_whole_content(path):
     def write(content: bytes) -> None:
         try:
             for _ in range(10):
-                results.write(path, content)
+                files.write(path, content)
         except OSError as error:
             errors.append(error)
 
@@ -133,7 +133,7 @@ def test_threads_that_write_at_once_leave_one_whole_content(path):
 def test_where_a_folder_stands_in_the_way_nothing_is_left(tmp_path):
     (tmp_path / "run.json").mkdir()
     with pytest.raises(OSError, match="directory"):
-        results.write(tmp_path / "run.json", NEW)
+        files.write(tmp_path / "run.json", NEW)
     assert alone(tmp_path / "run.json")
 
 
@@ -141,14 +141,14 @@ def test_a_file_in_the_current_folder_is_written(tmp_path, monkeypatch):
     from pathlib import Path
 
     monkeypatch.chdir(tmp_path)
-    results.write(Path("run.json"), NEW)
+    files.write(Path("run.json"), NEW)
     assert (tmp_path / "run.json").read_bytes() == NEW
 
 
 def test_through_a_link_the_new_content_is_read(path):
     link = path.with_name("link.json")
     link.symlink_to(path)
-    results.write(link, NEW)
+    files.write(link, NEW)
     assert link.read_bytes() == NEW
     assert path.read_bytes() in (OLD, NEW)
 
@@ -158,19 +158,19 @@ def test_through_a_link_the_new_content_is_read(path):
 def test_a_new_file_may_be_read_by_whom_the_user_lets_read(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        results.write(tmp_path / "run.json", NEW)
+        files.write(tmp_path / "run.json", NEW)
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == mode
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path):
-    results.writable(tmp_path / "a" / "b")
+    files.writable(tmp_path / "a" / "b")
     assert os.listdir(tmp_path / "a" / "b") == []
 
 
 def test_a_folder_that_cannot_be_made_is_refused_by_name(path):
     for folder in (path, path / "below"):
         with pytest.raises(UsageError, match="nothing can be written to the folder"):
-            results.writable(folder)
+            files.writable(folder)
     assert path.read_bytes() == OLD
