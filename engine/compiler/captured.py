@@ -20,18 +20,33 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.keys import BY_VALUE, Names, attributes, may_change, parts, value_key
+from engine.compiler.keys import (
+    BY_VALUE,
+    RECORDED,
+    Names,
+    attributes,
+    is_pythons,
+    may_change,
+    package_of,
+    parts,
+    value_key,
+)
 from engine.variable import Variable
 
 Read = Callable[[], Any]
 MISSING = object()
 PACKAGES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
 PYTHONS = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
-RECORDED = ("engine", "numpy")  # packages whose arithmetic is seen as it runs
 # What reads attributes that the code does not name.
 ANY_NAME = frozenset({"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"})
 # What the engine reads of a user's Function, and functools of what it wraps.
 ALWAYS = frozenset({"forward", "backward", "__wrapped__"})
+
+
+# Of the methods that Python calls, those that a computation does not need.
+NOT_CALLED = frozenset(
+    {"__delattr__", "__dict__", "__doc__", "__hash__", "__reduce__", "__repr__", "__setattr__"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +90,9 @@ def outside(function: Any, arguments: Iterable[Any]) -> Outside:
 def _walk(roots: list[Any], names: Names) -> tuple[list[Place], frozenset[str]]:
     """The places of the functions that can be reached by these names, and the names in them."""
     found = set(names or ())
-    places: list[Place] = []
+    places: dict[Any, Place] = {}
     if not isinstance(roots[0], types.FunctionType):
-        places.append(Place("itself", partial(_itself, roots[0])))
+        places["itself"] = Place("itself", partial(_itself, roots[0]))
     seen: dict[int, Any] = {}
     todo = list(roots)
     while todo:
@@ -88,29 +103,24 @@ def _walk(roots: list[Any], names: Names) -> tuple[list[Place], frozenset[str]]:
         if isinstance(thing, types.FunctionType):
             if _is_followed(thing, package_of(roots[0])):
                 found.update(_names(thing.__code__))
-                for place in _of(thing):
-                    places.append(place)
+                for identity, place in _of(thing):
+                    places[place.name, identity] = place
                     todo.append(place.read())
         elif isinstance(thing, type):
             members = [item for c in thing.__mro__ for item in vars(c).items()]
-            todo += [m for name, m in members if name.startswith("__") and callable(m)]
+            todo += [m for name, m in members if is_pythons(name) and name not in NOT_CALLED]
         elif not isinstance(thing, types.ModuleType):
             todo.append(type(thing))
         todo += set_or_parts(thing)
         # Of the function itself, if it is an object, all: its code may be unknown.
         known = None if thing is roots[0] else names
         todo += [value for _, value in attributes(thing, known)]
-    return places, frozenset(found)
+    return [*places.values()], frozenset(found)
 
 
 def set_or_parts(thing: Any) -> Iterable[Any]:
     """What is in a thing, if it is of those that have something in them."""
     return thing if isinstance(thing, set | frozenset) else parts(thing) or ()
-
-
-def package_of(f: Any) -> str:
-    """The outermost package of the module in which a function or class is defined."""
-    return str(getattr(f, "__module__", None) or "").split(".")[0]
 
 
 def _is_followed(f: types.FunctionType, own: str) -> bool:
@@ -122,20 +132,22 @@ def _is_followed(f: types.FunctionType, own: str) -> bool:
     return not file.startswith((*PYTHONS, "<frozen"))
 
 
-def _of(f: types.FunctionType) -> Iterator[Place]:
+def _of(f: types.FunctionType) -> Iterator[tuple[int, Place]]:
+    """The places that a function reads, each with the id of what it is a part of."""
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-        yield Place(name, partial(_contents, cell))
+        yield id(cell), Place(name, partial(_contents, cell))
+    space = f.__globals__
     for operation, name in dict.fromkeys(_outer(f.__code__)):
         if operation == "LOAD_GLOBAL":
-            yield Place(name, partial(f.__globals__.get, name, MISSING))
+            yield id(space), Place(name, partial(space.get, name, MISSING))
             continue
-        for module in (name, name.split(".")[0], f"{f.__globals__.get('__package__')}.{name}"):
+        for module in (name, name.split(".")[0], f"{space.get('__package__')}.{name}"):
             if module in sys.modules:
-                yield Place(module, partial(sys.modules.get, module))
+                yield id(sys.modules), Place(module, partial(sys.modules.get, module))
     for i, default in enumerate(f.__defaults__ or ()):
-        yield Place(f"default {i}", partial(_itself, default))
+        yield id(f), Place(f"default {i}", partial(_itself, default))
     for name, default in (f.__kwdefaults__ or {}).items():
-        yield Place(name, partial(_itself, default))
+        yield id(f), Place(name, partial(_itself, default))
 
 
 def _itself(value: Any) -> Any:
@@ -160,7 +172,7 @@ def _outer(code: types.CodeType) -> Iterator[tuple[str, str]]:
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
+    yield from (name for name in code.co_names if name == "__dict__" or not is_pythons(name))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)

@@ -23,6 +23,7 @@ from engine.variable import Variable
 Names = frozenset[str] | None
 """The attributes that some code names; None where it may read any."""
 
+RECORDED = ("engine", "numpy")  # packages whose arithmetic is seen as it runs
 BY_VALUE = (bool, int, float, complex, str, bytes, type(None), np.generic)
 MOST_BYTES = 2**16  # of an array that stands in a key by its values
 QUICK = (FunctionType, BuiltinFunctionType, ModuleType, type)  # these contain nothing
@@ -56,6 +57,8 @@ def value_key(value: Any, names: Names, seen: dict[int, Any] | None = None) -> A
     kind = type(value)
     if issubclass(kind, BY_VALUE):
         return kind, repr(value)
+    if kind is FunctionType and not value.__dict__:
+        return Same(value)
     seen = {} if seen is None else seen
     if id(value) in seen:
         return "again", seen[id(value)][0]
@@ -101,8 +104,8 @@ def parts(value: Any) -> Iterable[Any] | None:
 
 def attributes(thing: Any, names: Names) -> Iterator[tuple[str, Any]]:
     """The named attributes of an object and of its class, as they are stored."""
-    if isinstance(thing, ModuleType) and names is None:
-        return  # it may be all of NumPy
+    if isinstance(thing, ModuleType) and (names is None or package_of(thing) in RECORDED):
+        return
     own = _NONE
     if not isinstance(thing, type):
         try:
@@ -111,7 +114,7 @@ def attributes(thing: Any, names: Names) -> Iterator[tuple[str, Any]]:
             own = _NONE
     for space in (own, *[vars(c) for c in _classes(thing)]):
         for name in tuple(space) if names is None else names:
-            if name not in space or (names is None and _is_pythons(name)):
+            if name not in space or (names is None and is_pythons(name)):
                 continue
             value = space[name]
             if isinstance(value, MemberDescriptorType) and not isinstance(thing, type):
@@ -122,7 +125,14 @@ def attributes(thing: Any, names: Names) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _is_pythons(name: str) -> bool:
+def package_of(thing: Any) -> str:
+    """The outermost package of a module, or of that in which a function or class is defined."""
+    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "")
+    return str(name or "").partition(".")[0]
+
+
+def is_pythons(name: str) -> bool:
+    """Whether a name has a meaning for Python itself."""
     return name.startswith("__") and name != "__wrapped__"
 
 
