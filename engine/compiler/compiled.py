@@ -89,7 +89,17 @@ class Compiled:
         return Workspace(self._find((*args, *kwargs.values()), tuple(kwargs)).plan, self._threads)
 
     def plan(self, *args: Any, **kwargs: Any) -> str:
-        """The steps for arguments like these, and every buffer's bytes, birth and death."""
+        """The steps for arguments like these, and every buffer's bytes, birth and death.
+
+        Without arguments, those of what was recorded last.
+
+        Raises:
+            DataError: nothing is recorded yet.
+        """
+        if not args and not kwargs:
+            if not self._programs:
+                raise DataError("compiled.plan(): nothing is recorded yet; give it arguments")
+            return str(next(reversed(self._programs.values())).plan)
         return str(self._find((*args, *kwargs.values()), tuple(kwargs)).plan)
 
     def clear(self) -> None:

@@ -416,7 +416,11 @@ def test_the_plan_says_what_every_buffer_is():
     rng = np.random.default_rng(0)
     arguments = [Variable(rng.normal(size=s)) for s in [(5, 8), (8,), (8, 3), (3,)]]
     arguments += [rng.normal(size=(40, 5)), rng.normal(size=(40, 3))]
-    plan = engine.compile(loss).plan(*arguments)
+    compiled = engine.compile(loss)
+    with pytest.raises(TypeError, match="nothing is recorded yet"):
+        compiled.plan()
+    plan = compiled.plan(*arguments)
+    assert compiled.plan() == plan
     buffers = [line.split(maxsplit=4) for line in plan.splitlines() if line.startswith("  ")]
     assert buffers[0] == ["bytes", "at", "born", "dies", "buffer"]
     *numbers, what = buffers[1]
