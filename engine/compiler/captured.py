@@ -41,8 +41,6 @@ PYTHONS = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "plats
 ANY_NAME = frozenset({"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"})
 # What the engine reads of a user's Function, and functools of what it wraps.
 ALWAYS = frozenset({"forward", "backward", "__wrapped__"})
-
-
 # Of the methods that Python calls, those that a computation does not need.
 NOT_CALLED = frozenset(
     {"__delattr__", "__dict__", "__doc__", "__hash__", "__reduce__", "__repr__", "__setattr__"}
@@ -111,16 +109,11 @@ def _walk(roots: list[Any], names: Names) -> tuple[list[Place], frozenset[str]]:
             todo += [m for name, m in members if is_pythons(name) and name not in NOT_CALLED]
         elif not isinstance(thing, types.ModuleType):
             todo.append(type(thing))
-        todo += set_or_parts(thing)
+        todo += thing if isinstance(thing, set | frozenset) else parts(thing) or ()
         # Of the function itself, if it is an object, all: its code may be unknown.
         known = None if thing is roots[0] else names
         todo += [value for _, value in attributes(thing, known)]
     return [*places.values()], frozenset(found)
-
-
-def set_or_parts(thing: Any) -> Iterable[Any]:
-    """What is in a thing, if it is of those that have something in them."""
-    return thing if isinstance(thing, set | frozenset) else parts(thing) or ()
 
 
 def _is_followed(f: types.FunctionType, own: str) -> bool:
