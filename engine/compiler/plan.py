@@ -51,7 +51,7 @@ class Plan:
     def __str__(self) -> str:
         """The steps, and each buffer's bytes, place, and the first and last step with it."""
         nodes = self.program.nodes
-        lines = [f"{len(self.steps)} steps, arena of {self.arena_bytes:,} bytes"]
+        lines = [f"{_counted(len(self.steps), 'step')}, arena of {self.arena_bytes:,} bytes"]
         for i, step in enumerate(self.steps):
             if isinstance(step, Whole):
                 node = nodes[step.node]
@@ -60,9 +60,9 @@ class Plan:
             loop = step.loop
             numpys = [nodes[p.node].operation for p in step.parts if isinstance(p, NumpyPart)]
             lines.append(
-                f"step {i}: a loop over {loop.shape}: {len(loop.nodes)} operations"
+                f"step {i}: a loop over {loop.shape}: {_counted(len(loop.nodes), 'operation')}"
                 + (f", NumPy's {', '.join(numpys)}" if numpys else "")
-                + (f", {len(loop.sums)} sums" if loop.sums else "")
+                + (f", {_counted(len(loop.sums), 'sum')}" if loop.sums else "")
                 + (f"; scratch of {step.scratch_bytes:,} bytes" if step.scratch_bytes else "")
             )
         if self.lifetimes:
@@ -77,6 +77,10 @@ class Plan:
             node = nodes[number]
             lines.append(f"output {index}: {node.operation} {node.dtype} {node.shape}")
         return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def plan(program: Program, inputs: Sequence[Layout]) -> Plan:

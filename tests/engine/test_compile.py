@@ -65,7 +65,7 @@ def test_goldstein_price_is_one_loop_and_eagers_to_the_bit(dtype, threads):
     compiled = engine.compile(goldstein_price, threads=threads)
     same(compiled(x, y), eager(goldstein_price, x, y))
     plan = compiled.plan(x, y)
-    assert plan.startswith("1 steps, arena of 0 bytes")
+    assert plan.startswith("1 step, arena of 0 bytes")
     assert x.grad is not None  # eager's; a compiled call sets none
     x.cleargrad()
     compiled(x, y)
