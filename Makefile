@@ -55,7 +55,7 @@ selftest: $(VENV)/ready
 	$(BIN)/gradmeter selftest --comparisons 100
 
 goals: $(VENV)/peers
-	$(BIN)/python -m bench.goals
+	$(BIN)/python -m gradmeter.bench.goals
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

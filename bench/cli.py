@@ -1,4 +1,4 @@
-"""Door two: the gradmeter command."""
+"""The gradmeter command: its subcommands, and how it exits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bench import environment
-from bench.commands import check, compare, listing, report, run, selftest, trace
-from bench.errors import UsageError
+from gradmeter.bench.commands import check, compare, listing, report, run, selftest, trace
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results import environment
 
 app = typer.Typer(
     help="What an automatic-differentiation engine costs, in bytes and in seconds.",
@@ -22,8 +22,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"gradmeter {environment.version()}")
         raise typer.Exit
 
@@ -50,7 +50,7 @@ app.command()(selftest.selftest)
 
 
 def main() -> None:
-    """Run the command; turn what was wrong with the call into a sentence and exit code 2."""
+    """Run the command; turn a UsageError into a sentence on standard error and exit code 2."""
     try:
         app()
     except UsageError as error:

@@ -1,8 +1,8 @@
-"""The errors of the harness, by who has to act."""
+"""The exceptions of the harness: a wrong call, or a worker that returned no reading."""
 
 
 class GradmeterError(Exception):
-    """The base of every error that the harness raises by itself."""
+    """The base of the exceptions of the harness."""
 
 
 class UsageError(GradmeterError):
@@ -10,7 +10,7 @@ class UsageError(GradmeterError):
 
 
 class WorkerError(GradmeterError):
-    """A worker did not return a reading; its case is lost, the others go on (exit code 3).
+    """A worker did not return a reading; its case is lost, and the run goes on (exit code 3).
 
     Attributes:
         kind: "crashed", "killed", "timed out", "rubbish" or "raised".

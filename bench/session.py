@@ -1,4 +1,4 @@
-"""A run from beginning to end, for both doors: what is refused, measured, and written."""
+"""Carry out a run from beginning to end, for both doors: refuse, measure, write."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench import environment, files, results
-from bench.errors import UsageError
-from bench.interpreters import grounds, notes
-from bench.launcher import Process
-from bench.pages import write_page
-from bench.plan import Group, check_fits
-from bench.report import extra, markdown
-from bench.results import Comparison, Options, Run
-from bench.revisions import Revision
-from bench.runner import Runner
-from bench.sampler import Sampler
+from gradmeter.bench.cases.interpreters import grounds, notes
+from gradmeter.bench.cases.plan import Group, check_fits
+from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.report import extra, markdown
+from gradmeter.bench.report.files import write_page
+from gradmeter.bench.results import environment, files, run_file
+from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.runs.launcher import Process
+from gradmeter.bench.runs.record import Record
+from gradmeter.bench.runs.runner import Runner
+from gradmeter.bench.runs.sampler import Sampler
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -38,78 +39,77 @@ def measure(
     resume: bool = False,
     revisions: Sequence[Revision] = (),
 ) -> Run:
-    """Measure, writing ``out/run.json`` after every step and ``out/report.md`` at the end.
+    """Measure; write ``out/run.json`` after every step and ``out/report.md`` at the end.
 
-    With the extra "report", and if the run comes to its end, ``out/report.html`` too.
+    With the extra "report", a run that is not interrupted also writes ``out/report.html``.
 
     Args:
-        revisions: of the engine, for variants that are labelled with them.
+        revisions: those of the engine that the groups' variants are labelled with.
 
     Raises:
-        UsageError: an engine or an interpreter is not there, the folder cannot be written or
+        UsageError: an engine or an interpreter is missing, the folder cannot be written or
             holds a run.json that is no run file, a case would not fit in memory, or there is
             nothing to resume; nothing was measured or overwritten.
     """
-    on = grounds(groups)
+    packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     if resume:
         files.writable(out)
     else:
         ready(out)
-    now = environment.describe()
+    machine = environment.describe()
     run = Run(
-        environment=now,
+        environment=machine,
         options=options,
         self_tests=[],
         comparisons=list(comparisons),
         cases=[],
         finished=False,
         revisions={r.label: r.meaning for r in revisions},
-        grounds=on,
+        grounds=packages,
         notes=notes(groups),
     )
     if resume:
-        run = _resumed(results.load(out / RUN_FILE), run)
+        run = _resumed_run(run_file.load(out / RUN_FILE), run)
+    record = Record(run, lambda run: save(run, out), tell)
     runner = Runner(
         start=Process,
         clock=time.perf_counter,
         sample=Sampler,
-        save=lambda run: save(run, out),
-        tell=tell,
+        record=record,
         cores=environment.cores(),
         options=options,
-        run=run,
         ways={r.label: {"engine_path": str(r.path)} for r in revisions},
     )
-    (out / PAGE_FILE).unlink(missing_ok=True)  # it would be that of another run
+    (out / PAGE_FILE).unlink(missing_ok=True)  # a page that is there shows another run
     try:
-        found = runner.measure(groups)
-    finally:  # also of what was measured until Ctrl-C
+        finished_run = runner.measure(groups)
+    finally:  # after Ctrl-C, the report shows what was measured until then
         _write_report(runner.run, out)
     if not extra.missing():
-        write_page(found, out / PAGE_FILE)
-    return found
+        write_page(finished_run, out / PAGE_FILE)
+    return finished_run
 
 
 def ready(out: Path) -> None:
     """Make the folder of a new run.
 
     Raises:
-        UsageError: it cannot be written, or holds a run.json that is no run file.
+        UsageError: the folder cannot be written, or holds a run.json that is no run file.
     """
     files.writable(out)
     if (out / RUN_FILE).exists():
-        results.load(out / RUN_FILE)  # what is not ours is not replaced
+        run_file.load(out / RUN_FILE)  # a file that gradmeter did not write is not replaced
 
 
 def write(run: Run, out: Path) -> None:
-    """Write a run that is there already: run.json, report.md, and the page if it can be made.
+    """Write a measured run: run.json, report.md, and the page where the extra is installed.
 
     Raises:
         UsageError: a file cannot be written.
     """
     save(run, out)
-    with _kept(out / PAGE_FILE):
+    with _refusing_write_errors(out / PAGE_FILE):
         (out / PAGE_FILE).unlink(missing_ok=True)
     _write_report(run, out)
     if run.finished and not extra.missing():
@@ -117,7 +117,7 @@ def write(run: Run, out: Path) -> None:
 
 
 def _write_report(run: Run, out: Path) -> None:
-    with _kept(out / REPORT_FILE):
+    with _refusing_write_errors(out / REPORT_FILE):
         report = markdown.render(run)
         files.write(out / REPORT_FILE, report.encode(errors="replace"))
 
@@ -126,41 +126,41 @@ def save(run: Run, out: Path) -> None:
     """Write run.json.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
-    with _kept(out / RUN_FILE):
-        results.save(run, out / RUN_FILE)
+    with _refusing_write_errors(out / RUN_FILE):
+        run_file.save(run, out / RUN_FILE)
 
 
 @contextmanager
-def _kept(path: Path) -> Iterator[None]:
-    """Say in a sentence why a file could not be written.
+def _refusing_write_errors(path: Path) -> Iterator[None]:
+    """Turn an error of writing a file into a sentence.
 
     Raises:
-        UsageError: it could not.
+        UsageError: the file could not be written.
     """
     try:
         yield
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}); what was written before is still "
-            "there: mend that and go on with --resume"
+            "there; correct this and continue with --resume"
         ) from None
 
 
-def _resumed(old: Run, new: Run) -> Run:
-    """The old run with its finished cases, to go on with as the new one was asked.
+def _resumed_run(old: Run, new: Run) -> Run:
+    """Make the run that continues the old one: its finished cases, the plan of the new one.
 
     Raises:
-        UsageError: the old one was measured in another way, so that the two do not mix.
+        UsageError: the two are measured in different ways, so that their cases do not mix.
     """
-    both = old.grounds.keys() & new.grounds.keys()
+    variants = old.grounds.keys() & new.grounds.keys()
     for what, before, after in (
         ("options", old.options, new.options),
         ("commit", old.environment.commit, new.environment.commit),
         ("Python version", old.environment.python, new.environment.python),
         ("package versions", old.environment.versions, new.environment.versions),
-        ("engines", [old.grounds[v] for v in both], [new.grounds[v] for v in both]),
+        ("engines", [old.grounds[v] for v in variants], [new.grounds[v] for v in variants]),
     ):
         if before != after:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Ratios and intervals: small pure functions, right whatever the noise is like.
+"""Ratios and intervals: small pure functions that assume no distribution of the noise.
 
 The data are one number for each set of fresh processes: the logarithm of candidate over
 baseline. If both run the same code, the two processes of a set are exchangeable, so this
@@ -34,7 +34,7 @@ class Interval:
 
 
 def paired(candidate: Sequence[float], baseline: Sequence[float]) -> float | None:
-    """The logarithm of candidate over baseline in one set: the median over its rounds.
+    """Return the logarithm of candidate over baseline in one set: the median over its rounds.
 
     The rounds of a set were interleaved, so they are paired. Exchanging the two changes the
     sign and nothing else. None where no round has a duration on both sides.
@@ -45,13 +45,13 @@ def paired(candidate: Sequence[float], baseline: Sequence[float]) -> float | Non
 
 
 def ratio(log: float) -> float:
-    """The ratio of a logarithm, kept within what a float can be."""
+    """Return the ratio of a logarithm, limited to the range of a float."""
     return math.exp(min(max(log, -700.0), 700.0))
 
 
 @cache
 def left_out(n: int, alpha: float) -> int | None:
-    """How many of the sorted Walsh averages lie outside the interval, at each end.
+    """Count the sorted Walsh averages that lie outside the interval, at each end.
 
     The number is the largest c with P(W <= c) + P(W >= most - c) <= alpha for Wilcoxon's
     signed-rank statistic W of n values, whose distribution is exact: among 2^n equally
@@ -69,17 +69,17 @@ def left_out(n: int, alpha: float) -> int | None:
             longer[i + k] += count
         ways = longer
     allowed = math.floor(alpha / 2 * 2**n)
-    found = sum(1 for total in accumulate(ways) if total <= allowed) - 1
-    return found if found >= 0 else None
+    outside = sum(1 for total in accumulate(ways) if total <= allowed) - 1
+    return outside if outside >= 0 else None
 
 
 def fewest(alpha: float) -> int:
-    """The fewest values for which there is an interval at this level."""
+    """Return the fewest values for which there is an interval at this level."""
     return math.ceil(1 - math.log2(alpha))
 
 
 def interval(values: Sequence[float], alpha: float) -> Interval | None:
-    """The Hodges-Lehmann estimate of the centre of symmetry, with its exact interval.
+    """Compute the Hodges-Lehmann estimate of the centre of symmetry, with its exact interval.
 
     The estimate is the median of all averages of two values (Walsh averages, each value
     with itself included); the interval are the averages that the signed-rank test at
@@ -101,51 +101,51 @@ def interval(values: Sequence[float], alpha: float) -> Interval | None:
 
 
 def walsh(values: Sequence[float]) -> list[float]:
-    """The averages of every two values, each with itself included, sorted."""
+    """Return the averages of every two values, each with itself included, sorted."""
     return sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
 
 
-def judge(found: Interval, effect: float) -> Word:
-    """What an interval of log ratios says.
+def judge(interval: Interval, effect: float) -> Word:
+    """Return the verdict of an interval of log ratios.
 
     Args:
         effect: the smallest effect that matters, as a fraction: a ratio beyond
             1 + effect is slower, one below 1 / (1 + effect) is faster.
     """
     limit = math.log1p(effect)
-    if found.low > limit:
+    if interval.low > limit:
         return "slower"
-    if found.high < -limit:
+    if interval.high < -limit:
         return "faster"
-    if -limit <= found.low and found.high <= limit:
+    if -limit <= interval.low and interval.high <= limit:
         return "same"
     return "inconclusive"
 
 
-def more_values(found: Interval, n: int, effect: float) -> int | None:
-    """How many more values would probably decide, if the estimate is right.
+def more_values(interval: Interval, n: int, effect: float) -> int | None:
+    """Predict how many more values would decide, if the estimate is right.
 
-    An interval's width falls with the square root of n; decided is what keeps it clear of
-    the limit that is nearest to the estimate.
+    An interval's width falls with the square root of n; the verdict is decided when the
+    interval no longer contains the limit that is nearest to the estimate.
 
     Returns:
-        None where the estimate is so near to a limit that a hundred times as many would
-        hardly do.
+        None where the estimate is so near to a limit that it would take more than about a
+        hundred times as many.
     """
     limit = math.log1p(effect)
-    clear = abs(abs(found.estimate) - limit)
-    if found.half > 10 * clear:
+    clear = abs(abs(interval.estimate) - limit)
+    if interval.half > 10 * clear:
         return None
-    return max(1, math.ceil(n * (found.half / clear) ** 2) - n)
+    return max(1, math.ceil(n * (interval.half / clear) ** 2) - n)
 
 
 def looks(first: int, most: int, growth: float = 1.75) -> list[int]:
-    """The numbers of sets at which an undecided comparison is looked at.
+    """Return the numbers of sets after which an undecided comparison is judged.
 
-    Each look may err with the whole probability divided by their number (Bonferroni), so
-    that looking several times errs no more often than looking once.
+    Each look may err with the whole probability divided by the number of looks
+    (Bonferroni), so that several looks err no more often than a single one.
     """
-    found = [first]
-    while found[-1] < most:
-        found.append(min(most, math.ceil(found[-1] * growth)))
-    return found
+    counts = [first]
+    while counts[-1] < most:
+        counts.append(min(most, math.ceil(counts[-1] * growth)))
+    return counts

@@ -1,4 +1,4 @@
-"""What is computed: each workload is one function of arrays and what is known about it.
+"""The workloads: each is one function of arrays, with its inputs and its exact results.
 
 A workload is written in Python's operators and a small namespace of operations (`square`,
 `exp`, `log`, `tanh`, `maximum`, `sum`, `matmul`), so that any engine can run it. To add
@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from bench.errors import UsageError
+from gradmeter.bench.errors import UsageError
 
 Array = np.ndarray[Any, Any]
 Settings = Mapping[str, Any]
@@ -23,13 +24,13 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Prediction:
-    """Bytes of array data, in arrays (of the workload's size), derived by hand.
+    """The predicted memory of a workload, in arrays of its size, derived by hand.
 
     Attributes:
         forward, backward: the most that is alive during that phase, the inputs and the
             result included; 0 where there is none.
         held: alive at the end, while the result is held.
-        dropped: alive when every name is dropped, until the collector runs.
+        dropped: alive after every name is dropped, until the collector runs.
         scalars: bytes (not arrays) on top of forward: a Python constant is an array of one
             element while NumPy computes with it.
     """
@@ -41,23 +42,23 @@ class Prediction:
     scalars: int = 0
 
     def peak(self, array_bytes: int) -> int:
-        """The most that is alive in all, in bytes."""
+        """Return the most bytes that are alive at one time."""
         return max(self.forward * array_bytes + self.scalars, self.backward * array_bytes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Workload:
-    """A function of arrays, its inputs for a size, and what is known about both.
+    """A function of arrays, its inputs for a size, its exact gradients and predicted memory.
 
     Attributes:
         name: with the depth, where there is one ("squares-30").
         meaning: one sentence.
         function: takes the engine's operations and the inputs in order, returns the result.
         inputs: for a size (elements per array) and a generator, the arrays by name.
-        constants: the names of the inputs for which no gradient is wanted.
+        constants: the names of the inputs that get no gradient.
         exact: from the inputs, the gradients of the sum of the result, by input name; None
             where it is not known.
-        tolerance: the relative error that rounding may make in those.
+        tolerance: the relative error that rounding may make in the gradients.
         predict: from the settings of the engine ``engine``, the memory; None where it is
             not derived.
         estimate: arrays at the peak, roughly and at most; for the check that a case fits.
@@ -85,7 +86,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Chain:
-    """A function that applies one link ``depth`` times; it can be cut anywhere in between."""
+    """A function that applies one link ``depth`` times, and can be cut between any two."""
 
     link: Callable[[Any, Any], Any]
     depth: int
@@ -97,7 +98,7 @@ class Chain:
         return x
 
     def segments(self, count: int) -> list[Chain]:
-        """The same in so many pieces of about one length, or of one link where there are fewer."""
+        """Cut the chain into ``count`` pieces of about the same length, of one link at least."""
         count = min(count, self.depth)
         ends = [self.depth * i // count for i in range(count + 1)]
         return [Chain(self.link, b - a) for a, b in pairwise(ends)]
@@ -117,15 +118,16 @@ def family(*, depth: bool = False) -> Callable[[Callable[..., Workload]], Callab
 
 
 def names() -> list[str]:
-    """The names that `get` takes; ``-N`` stands for a depth."""
+    """Return the names that `get` takes; ``-N`` stands for a depth."""
     return [name + "-N" * depth for name, (_, depth) in _families.items()]
 
 
+@cache
 def get(name: str) -> Workload:
-    """Return the workload of this name.
+    """Return the workload of this name, the same object at every call.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such workload.
     """
     match = re.fullmatch(r"(\w+?)(?:-([1-9][0-9]{0,6}))?", name)
     if match:
@@ -139,15 +141,15 @@ def get(name: str) -> Workload:
 
 
 def arrays(workload: Workload, size: int, seed: int) -> dict[str, Array]:
-    """The workload's inputs for a size and a seed: the same in every process."""
+    """Make the workload's inputs for a size and a seed: the same in every process."""
     return workload.inputs(size, np.random.default_rng([size, seed]))
 
 
-def _one(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+def _uniform_x(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
     return lambda size, rng: {"x": rng.uniform(low, high, size)}
 
 
-def _two(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+def _uniform_xy(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
     return lambda size, rng: {"x": rng.uniform(low, high, size), "y": rng.uniform(low, high, size)}
 
 
@@ -155,16 +157,16 @@ DEEPEST_EXACT = 40
 
 
 def _power(depth: int) -> dict[str, Any]:
-    """x to the power of 2**depth: inputs that keep it near 1, and the exact gradient.
+    """Return inputs that keep x to the power of 2**depth near 1, and the exact gradient.
 
-    Each squaring doubles the relative rounding error; where nothing would be left of the
-    result, the inputs are ones and no gradient is called exact.
+    Each squaring doubles the relative rounding error; where the error would exceed the
+    result, the inputs are ones and there is no exact gradient.
     """
     if depth > DEEPEST_EXACT:
         return {"inputs": lambda size, _: {"x": np.ones(size)}}
     exponent = 2.0**depth
     return {
-        "inputs": _one(1 - 1 / exponent, 1 + 1 / exponent),
+        "inputs": _uniform_x(1 - 1 / exponent, 1 + 1 / exponent),
         "exact": lambda x: {"x": exponent * x ** (exponent - 1)},
         "tolerance": max(1e-9, 8 * exponent * 2.3e-16),
     }
@@ -173,7 +175,7 @@ def _power(depth: int) -> dict[str, Any]:
 def _chain(
     settings: Settings, n: int, *, weak: int, strong: int, saves: bool = True, scalars: int = 0
 ) -> Prediction | None:
-    """The memory of a chain of n operations on one array; None where it is not derived.
+    """Predict the memory of a chain of n operations on one array; None where not derived.
 
     Args:
         weak, strong: arrays at the peak of the backward, by ``output_references``.
@@ -199,7 +201,7 @@ def _chain(
 
 @family(depth=True)
 def squares(depth: int) -> Workload:
-    """n squares, one of another: each saves its input."""
+    """n squares, each of the previous result: each saves its input."""
 
     def predict(settings: Settings) -> Prediction | None:
         segments = settings.get("checkpoint", 0)
@@ -215,7 +217,7 @@ def squares(depth: int) -> Workload:
 
     return Workload(
         name=f"squares-{depth}",
-        meaning=f"{depth} squares, one of another",
+        meaning=f"{depth} squares, each of the previous result",
         function=Chain(lambda operations, x: operations.square(x), depth),
         predict=predict,
         estimate=2 * depth + 4,
@@ -225,7 +227,7 @@ def squares(depth: int) -> Workload:
 
 @family(depth=True)
 def self_products(depth: int) -> Workload:
-    """n times y * y: as squares, with two gradients for one variable to be added."""
+    """n times y * y: as squares, but each variable gets the sum of two gradients."""
 
     def predict(settings: Settings) -> Prediction | None:
         return _chain(settings, depth, weak=depth + 3, strong=depth + 3 + (depth > 1))
@@ -242,7 +244,7 @@ def self_products(depth: int) -> Workload:
 
 @family(depth=True)
 def constant_sums(depth: int) -> Workload:
-    """n times y + c: nothing has to be saved."""
+    """n times y + c: no operation saves its input."""
 
     def predict(settings: Settings) -> Prediction | None:
         return _chain(settings, depth, weak=3, strong=depth + 2, saves=False, scalars=8)
@@ -251,7 +253,7 @@ def constant_sums(depth: int) -> Workload:
         name=f"constant_sums-{depth}",
         meaning=f"{depth} times y + c",
         function=Chain(lambda _operations, x: x + 1.5, depth),
-        inputs=_one(-1, 1),
+        inputs=_uniform_x(-1, 1),
         exact=lambda x: {"x": np.ones_like(x)},
         predict=predict,
         estimate=2 * depth + 4,
@@ -276,7 +278,7 @@ def step17_loop() -> Workload:
         name="step17_loop",
         meaning="ten iterations of three squares over fresh data, forward only",
         function=squares(3).function,
-        inputs=_one(0.5, 1.5),
+        inputs=_uniform_x(0.5, 1.5),
         predict=predict,
         estimate=45,
         iterations=10,
@@ -297,7 +299,7 @@ def diamond() -> Workload:
         name="diamond",
         meaning="a = x**2; y = a**2 + a**2",
         function=function,
-        inputs=_one(-2, 2),
+        inputs=_uniform_x(-2, 2),
         exact=lambda x: {"x": 8 * x**3},
         estimate=12,
     )
@@ -314,7 +316,7 @@ def matyas() -> Workload:
         name="matyas",
         meaning="the Matyas function of x and y",
         function=function,
-        inputs=_two(-10, 10),
+        inputs=_uniform_xy(-10, 10),
         exact=lambda x, y: {"x": 0.52 * x - 0.48 * y, "y": 0.52 * y - 0.48 * x},
         estimate=24,
     )
@@ -343,7 +345,7 @@ def goldstein_price() -> Workload:
         name="goldstein_price",
         meaning="the Goldstein-Price function of x and y",
         function=function,
-        inputs=_two(-2, 2),
+        inputs=_uniform_xy(-2, 2),
         exact=exact,
         tolerance=1e-8,  # near its minima large terms cancel
         estimate=160,

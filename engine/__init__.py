@@ -1,10 +1,13 @@
 """A define-by-run engine for automatic differentiation, in Python and NumPy."""
 
+import sys
+from importlib import import_module
+from os.path import samefile
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpointing import checkpoint
-from engine.config import Config, Settings, no_grad, using_config
-from engine.errors import (
+from .checkpointing import checkpoint
+from .config import Config, Settings, no_grad, using_config
+from .errors import (
     CompilerError,
     DataError,
     EngineError,
@@ -15,8 +18,8 @@ from engine.errors import (
     SettingError,
     ShapeError,
 )
-from engine.function import Function
-from engine.operations import (
+from .function import Function
+from .operations import (
     add,
     div,
     exp,
@@ -31,10 +34,10 @@ from engine.operations import (
     sum,  # noqa: A004
     tanh,
 )
-from engine.variable import Variable, as_array, as_variable
+from .variable import Variable, as_array, as_variable
 
 if TYPE_CHECKING:
-    from engine.compiler import compile  # noqa: A004
+    from .compiler import compile  # noqa: A004
 
 __all__ = [
     "CompilerError",
@@ -76,7 +79,23 @@ def __getattr__(name: str) -> Any:
     """Import the compiler at its first use: most programs run as they are defined."""
     if name != "compile":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from engine.compiler import compile  # noqa: A004
+    from .compiler import compile  # noqa: A004
 
     globals()["compile"] = compile
     return compile
+
+
+def _unify_names() -> None:
+    """Make ``import engine``, from the top of a checkout, the package ``gradmeter.engine``.
+
+    Two copies would refuse each other's variables, and an observer of one would miss the
+    operations of the other.
+    """
+    package = import_module("gradmeter.engine")
+    if samefile(package.__path__[0], __path__[0]):
+        for name in [name for name in sys.modules if f"{name}.".startswith("engine.")]:
+            sys.modules[name] = import_module(f"gradmeter.{name}")
+
+
+if __name__ == "engine":
+    _unify_names()

@@ -1,4 +1,4 @@
-"""The reverse sweep: from a result back to the leaves it was made from."""
+"""The reverse sweep: the gradients of a result with respect to its leaves."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from engine import observer
-from engine.config import current
-from engine.errors import GradientError, GraphError
-from engine.function import (
+from . import observer
+from .config import current
+from .errors import GradientError, GraphError
+from .function import (
     LEAF,
     Function,
+    book_style_outputs,
     gradient_dtype,
     name_of,
-    outputs_as_the_book,
     released_error,
     saved_by,
 )
-from engine.gradient import Slots, accumulate, conform, ones, own, zeros
-from engine.stand_in import copied
-from engine.variable import Variable, check_data
+from .gradient import Slots, accumulate, conform, ones, own, zeros
+from .stand_in import copy_array
+from .variable import Variable, check_data
 
-Kept = list[tuple[Function, Slots]]
+OutputGradients = list[tuple[Function, Slots]]
 
 
 def backward(root: Variable, retain_grad: bool | None) -> None:
@@ -37,9 +37,8 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
         edge = (root, LEAF, root.data.shape, gradient_dtype(root.data))
     elif not edge:
         raise GraphError(
-            "backward: this variable was made without a graph, so there is nothing to go back "
-            "through; it was computed under no_grad() (or enable_backprop=False), or from "
-            "constants only"
+            "backward: this variable has no graph to differentiate; it was computed under "
+            "no_grad() (or enable_backprop=False), or from constants only"
         )
     source, index, shape, dtype = edge
     if root.grad is None:
@@ -47,23 +46,23 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
     else:
         seed = conform(root.grad, shape, dtype, False, "backward: the seed, this variable's grad,")
     if isinstance(source, Variable):
-        root.grad = copied(seed) if root.grad is None else seed
+        root.grad = copy_array(seed) if root.grad is None else seed
         return
     gys: Slots = [None] * len(source._references)
     gys[index] = seed
     del seed
-    leaves, kept, stale = sweep(source, gys, retain_grad, settings.retain_graph)
-    _store(leaves, kept, stale)
+    leaves, output_gradients, stale_outputs = sweep(source, gys, retain_grad, settings.retain_graph)
+    _store(leaves, output_gradients, stale_outputs)
 
 
 def sweep(
     function: Function, gys: Slots, retain_grad: bool, retain_graph: bool
-) -> tuple[dict[int, Slots], Kept, list[Variable]]:
-    """Go back from ``function``, given the gradients of its outputs; change no variable.
+) -> tuple[dict[int, Slots], OutputGradients, list[Variable]]:
+    """Compute the gradients of the leaves from those of the outputs of ``function``.
 
-    Functions are taken in the reverse order of their calls. That is a topological order,
-    and it finishes one branch before it starts the next, so that fewer gradients wait
-    than in the order of generations.
+    Changes no variable. Functions run in the reverse order of their calls. That is a
+    topological order, and it finishes one branch before it starts the next, so that fewer
+    gradients are pending than in the order of generations.
 
     Returns:
         The leaves' gradients, as [gradient, leaf] by the leaf's id; with retain_grad,
@@ -73,8 +72,8 @@ def sweep(
     order = [-function._number]
     pending = {order[0]: (function, gys)}
     leaves: dict[int, Slots] = {}
-    kept: Kept = []
-    stale: list[Variable] = []
+    output_gradients: OutputGradients = []
+    stale_outputs: list[Variable] = []
     slots: Slots | None
     gxs: Slots | None
     while order:
@@ -87,30 +86,30 @@ def sweep(
                 if gys[i] is None:
                     gys[i] = zeros(*layout)
         if retain_grad:
-            kept.append((function, list(gys)))
+            output_gradients.append((function, list(gys)))
         else:
             for reference in function._references:
                 variable = reference()
                 if variable is not None and variable.grad is not None:
-                    stale.append(variable)
+                    stale_outputs.append(variable)
             variable = None
-        as_the_book = function.saved_for_backward is None
-        # Alive while its backward may read them.
-        revived = outputs_as_the_book(function) if as_the_book else None
+        book_style = function.saved_for_backward is None
+        # Keeps the outputs alive while the function's backward may read them.
+        outputs = book_style_outputs(function) if book_style else None
         if not function.built_in:
             for i in range(len(gys)):
                 own(gys, i)
         if observer.watches:
-            _tell("before", function, gys)
+            _notify("before", function, gys)
         try:
-            returned = function.backward(*gys)
+            result = function.backward(*gys)
         except Exception as error:
             error.add_note(f"in the backward of {name_of(function)}")
             raise
-        del revived
+        del outputs
         gys.clear()
-        gxs = list(returned) if isinstance(returned, tuple) else [returned]
-        del returned
+        gxs = list(result) if isinstance(result, tuple) else [result]
+        del result
         if len(gxs) != len(edges):
             raise GradientError(
                 f"{name_of(function)}: backward returned {len(gxs)} gradients "
@@ -119,7 +118,7 @@ def sweep(
         if not retain_graph:
             function._released = True
             function.saved_for_backward = ()
-            if as_the_book:
+            if book_style:
                 function._inputs = function._results = None
         for i, edge in enumerate(edges):
             gx = gxs[i]
@@ -127,9 +126,9 @@ def sweep(
                 continue
             source, index, shape, dtype = edge
             if type(gx) is not np.ndarray or gx.dtype is not dtype or gx.shape != shape:
-                what = f"{name_of(function)}: the gradient that backward returned for input {i}"
-                gxs[i] = gx = conform(gx, shape, dtype, function.built_in, what)
-            if not function.built_in:  # its author may write into what he returned
+                label = f"{name_of(function)}: the gradient that backward returned for input {i}"
+                gxs[i] = gx = conform(gx, shape, dtype, function.built_in, label)
+            if not function.built_in:  # a user's backward may write into what it returned
                 gx = None
                 own(gxs, i)
                 gx = gxs[i]
@@ -149,54 +148,56 @@ def sweep(
             else:
                 if slots[index].shape != shape:
                     raise GradientError(
-                        "backward: a leaf's data was replaced while the graph was made; it was "
+                        "backward: a leaf's data was replaced while the graph was recorded; it was "
                         f"used with shape {shape} and with shape {slots[index].shape}"
                     )
-                gx = None  # one reference less: accumulate() looks at their number
+                gx = None  # accumulate() counts references, and this one is not needed
                 accumulate(slots, index, gxs, i)
-        gx = gxs = slots = None  # what was added to another is gone before anybody is told
+        gx = gxs = slots = None  # frees gradients that were added to others, before an event
         if observer.watches:
-            _tell("after", function, (), [_standing(e, leaves, pending) for e in edges])
-    return leaves, kept, stale
+            _notify("after", function, (), [_pending_gradient(e, leaves, pending) for e in edges])
+    return leaves, output_gradients, stale_outputs
 
 
-def _store(leaves: dict[int, Slots], kept: Kept, stale: list[Variable]) -> None:
-    """Hand the finished gradients to their variables: first make them all, then assign."""
+def _store(
+    leaves: dict[int, Slots], output_gradients: OutputGradients, stale_outputs: list[Variable]
+) -> None:
+    """Assign the finished gradients to their variables, once all of them are computed."""
     if observer.watches:
-        observer.tell(observer.Event("backward", "before", "store", -1))
+        observer.notify(observer.Event("backward", "before", "store", -1))
     for slots in leaves.values():
-        old = slots[1].grad
-        if old is not None:
+        previous = slots[1].grad
+        if previous is not None:
             gradient = slots[0]
-            what = "backward: the grad that a leaf holds, to which the new one would be added,"
-            old = conform(old, gradient.shape, gradient.dtype, False, what)
+            label = "backward: the grad that a leaf holds, to which the new one would be added,"
+            previous = conform(previous, gradient.shape, gradient.dtype, False, label)
             del gradient
-            accumulate(slots, 0, [old], 0)
+            accumulate(slots, 0, [previous], 0)
         own(slots, 0)
-    for function, gys in kept:
-        # A variable that nobody holds lives on in the function that it was an input of.
+    for function, gys in output_gradients:
+        # Keeps input variables that have no other references, with their gradients.
         function._inputs = function.inputs
         for i in range(len(gys)):
             own(gys, i)
 
     if observer.watches:
         gradients = [slots[0] for slots in leaves.values()]
-        gradients += [gradient for _, gys in kept for gradient in gys]
-        observer.tell(observer.Event("backward", "after", "store", -1, outputs=tuple(gradients)))
+        gradients += [gradient for _, gys in output_gradients for gradient in gys]
+        observer.notify(observer.Event("backward", "after", "store", -1, outputs=tuple(gradients)))
 
     for slots in leaves.values():
         slots[1].grad = slots[0]
-    for holder in stale:
-        holder.grad = None
-    for function, gys in kept:
+    for output in stale_outputs:
+        output.grad = None
+    for function, gys in output_gradients:
         for reference, gradient in zip(function._references, gys, strict=True):
             variable = reference()
             if variable is not None:
                 variable.grad = gradient
 
 
-def _standing(edge: Any, leaves: dict[int, Slots], pending: dict[int, Any]) -> Any:
-    """The gradient that stands in the sweep's table where an edge leads; None for a constant."""
+def _pending_gradient(edge: Any, leaves: dict[int, Slots], pending: dict[int, Any]) -> Any:
+    """Return the gradient that the sweep holds for an edge's source; None for a constant."""
     if edge is None:
         return None
     source, index = edge[:2]
@@ -205,8 +206,8 @@ def _standing(edge: Any, leaves: dict[int, Slots], pending: dict[int, Any]) -> A
     return pending[-source._number][1][index] if -source._number in pending else None
 
 
-def _tell(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()) -> None:
-    observer.tell(
+def _notify(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()) -> None:
+    observer.notify(
         observer.Event(
             "backward",
             moment,

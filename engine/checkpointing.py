@@ -1,4 +1,4 @@
-"""Checkpointing: memory for time, by computing again in the backward.
+"""Checkpointing: less memory for more time, by computing again in the backward.
 
 After Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost" (2016):
 a chain of n operations in sqrt(n) checkpointed segments holds about 2*sqrt(n) arrays
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import ref
 
-from engine.backward import sweep
-from engine.config import no_grad, using_config
-from engine.errors import DataError, GraphError
-from engine.function import Function, _next_number
-from engine.variable import Variable
+from .backward import sweep
+from .config import no_grad, using_config
+from .errors import DataError, GraphError
+from .function import Function, _next_number
+from .variable import Variable
 
-PASS_IT: Final = "give it to engine.checkpoint as one of the inputs"
+PASS_AS_INPUT: Final = "give it to engine.checkpoint as one of the inputs"
 
 
 def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
@@ -30,7 +30,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
             those given here.
 
     Returns:
-        What the function returned.
+        The function's result.
 
     Raises:
         DataError: an input or what the function returned is of another type.
@@ -41,59 +41,59 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
 
 
 class _Checkpoint(Function):
-    """A function of variables as one operation, which saves its inputs alone."""
+    """A function of variables as one operation that saves only its inputs."""
 
-    built_in = True  # it takes numbers as they are, and writes into nothing that it is given
+    built_in = True  # it takes numbers as they are, and writes into none of its arguments
     operation_name = "checkpoint"
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
     def forward(self, *arrays: Any) -> Any:
-        """The function's results, without its graph."""
+        """Compute the function's results, without its graph."""
         self.saved_for_backward = arrays
         with no_grad():
             results = self.function(*self._variables(arrays))
-        several = isinstance(results, tuple)
-        for y in results if several else (results,):
+        is_tuple = isinstance(results, tuple)
+        for y in results if is_tuple else (results,):
             if not isinstance(y, Variable):
                 raise DataError(
-                    f"checkpoint: the function returned {type(y).__name__}; it returns a "
-                    "Variable or a tuple of them"
+                    f"checkpoint: the function returned {type(y).__name__}; it must return "
+                    "a Variable or a tuple of them"
                 )
-        return tuple([y.data for y in results]) if several else results.data
+        return tuple([y.data for y in results]) if is_tuple else results.data
 
     def backward(self, *gys: Any) -> Any:
-        """The inputs' gradients, through a graph that is made now."""
+        """Compute the inputs' gradients, through a graph that is recorded now."""
         inputs = self._variables(self.saved_for_backward)
-        first = _next_number()
-        # Weak references make no cycles, so that what is dropped below is gone.
+        first_number = _next_number()
+        # Weak references make no cycles, so that what is deleted below is freed at once.
         with using_config("enable_backprop", True), using_config("output_references", "weak"):
             end = _end(self.function(*inputs), list(gys), inputs)
         del gys
         if end is None:
             return tuple([None] * len(inputs))
-        _refuse_earlier_than(end, first)
+        _refuse_earlier_than(end, first_number)
         leaves = sweep(end, [None], False, False)[0]
         del end
         gradients = tuple([leaves.pop(id(x), (None,))[0] for x in inputs])
-        others = [ref(leaf) for _, leaf in leaves.values()]
+        outside_leaves = [ref(leaf) for _, leaf in leaves.values()]
         leaves.clear()
-        if any(other() is not None for other in others):
+        if any(leaf() is not None for leaf in outside_leaves):
             raise GraphError(
                 "checkpoint: the function uses a Variable from outside, whose gradient would be "
-                f"lost; {PASS_IT}"
+                f"lost; {PASS_AS_INPUT}"
             )
         return gradients
 
     def _variables(self, arrays: tuple[Any, ...]) -> list[Any]:
-        """The inputs as the function sees them: variables where gradients are wanted."""
+        """Return the function's inputs, as Variables where gradients are needed."""
         edges = self._edges or [None] * len(arrays)
         return [x if edge is None else Variable(x) for x, edge in zip(arrays, edges, strict=True)]
 
 
 class _End(Function):
-    """Where a graph made anew ends: its backward hands out the gradients that are waiting."""
+    """The root of a graph that is recorded again; its backward returns stored gradients."""
 
     built_in = True
     saved_for_backward: Any = ()
@@ -102,29 +102,29 @@ class _End(Function):
         self.gradients = gradients
 
     def forward(self, *ys: Any) -> Any:
-        """Nothing of interest."""
+        """Return the first result, of which nothing is used."""
         return ys[0]
 
     def backward(self, *_: Any) -> Any:
-        """The gradients, which nothing else holds from here on."""
+        """Return the gradients, and drop the references to them."""
         gradients = tuple(self.gradients)
         self.gradients.clear()
         return gradients
 
 
 def _end(results: Any, gradients: list[Any], inputs: list[Any]) -> _End | None:
-    """The end of the graph of the results; None if they depend on no input."""
+    """Return the root of the graph of the results; None if they depend on no input."""
     results = results if isinstance(results, tuple) else (results,)
     if len(results) != len(gradients):
         raise GraphError(
             f"checkpoint: the function returned {len(results)} results, and {len(gradients)} "
             "before; it must do the same each time"
         )
-    given = {id(x) for x in inputs}
+    input_ids = {id(x) for x in inputs}
     pairs = [
         (y, gradient)
         for y, gradient in zip(results, gradients, strict=True)
-        if isinstance(y, Variable) and (y._edge or id(y) in given)
+        if isinstance(y, Variable) and (y._edge or id(y) in input_ids)
     ]
     if not pairs:
         return None
@@ -133,16 +133,16 @@ def _end(results: Any, gradients: list[Any], inputs: list[Any]) -> _End | None:
     return end
 
 
-def _refuse_earlier_than(end: Function, first: int) -> None:
+def _refuse_earlier_than(end: Function, first_number: int) -> None:
     """Raise GraphError if the graph contains an operation from before number ``first``."""
-    todo, seen = [end], {id(end)}
-    while todo:
-        for edge in todo.pop()._edges or ():
+    stack, seen = [end], {id(end)}
+    while stack:
+        for edge in stack.pop()._edges or ():
             if edge and isinstance(edge[0], Function) and id(edge[0]) not in seen:
-                if edge[0]._number < first:
+                if edge[0]._number < first_number:
                     raise GraphError(
                         "checkpoint: the function uses a result that was computed outside of "
-                        f"it; {PASS_IT}"
+                        f"it; {PASS_AS_INPUT}"
                     )
                 seen.add(id(edge[0]))
-                todo.append(edge[0])
+                stack.append(edge[0])

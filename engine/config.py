@@ -1,4 +1,4 @@
-"""How a graph is recorded: the settings that make variants of the engine.
+"""The engine's settings: how operations are recorded and what backward() keeps.
 
 Settings belong to the current context (``contextvars``): a thread or an asyncio task
 that changes one does not change it for any other. A new thread starts from the defaults
@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import SettingError
+from .errors import SettingError
 
 
 def _setting(default: Any, values: tuple[Any, ...], meaning: str) -> Any:
@@ -24,10 +24,10 @@ def _setting(default: Any, values: tuple[Any, ...], meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting with its default: the one place where they are described.
+    """Every setting with its default and its description.
 
-    Each field's metadata holds ``values`` (a tuple of what is accepted) and ``meaning``
-    (a sentence for people).
+    Each field's metadata holds ``values`` (a tuple of the accepted ones) and
+    ``meaning`` (a description).
     """
 
     enable_backprop: bool = _setting(
@@ -62,16 +62,16 @@ _fields = {f.name: f for f in fields(Settings)}
 
 
 def _change(name: str, value: Any) -> None:
-    """Set one setting in the current context, leaving the others as they are."""
-    known = _known(name)
-    values = known.metadata["values"]
+    """Set one setting in the current context."""
+    setting = _setting_field(name)
+    values = setting.metadata["values"]
     if type(value) is not type(values[0]) or value not in values:
-        valid = " or ".join(repr(v) for v in values)
-        raise SettingError(f"setting {name!r} takes {valid}, not {value!r}")
+        choices = " or ".join(repr(v) for v in values)
+        raise SettingError(f"setting {name!r} takes {choices}, not {value!r}")
     _current.set(replace(current(), **{name: value}))
 
 
-def _known(name: str) -> Any:
+def _setting_field(name: str) -> Any:
     if name not in _fields:
         raise SettingError(
             f"there is no setting {name!r}; the settings are {', '.join(map(repr, _fields))}"
@@ -98,7 +98,7 @@ class _Config:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):  # protocols (copy, inspect) ask for these
                 raise AttributeError(name)
-            return getattr(current(), _known(name).name)
+            return getattr(current(), _setting_field(name).name)
 
         def __setattr__(self, name: str, value: Any) -> None:
             _change(name, value)
@@ -110,7 +110,7 @@ class _Config:
     def __delattr__(self, name: str) -> None:
         raise SettingError(
             f"setting {name!r} cannot be deleted; assign its default "
-            f"{_known(name).default!r} instead"
+            f"{_setting_field(name).default!r} instead"
         )
 
     def __dir__(self) -> list[str]:
@@ -125,13 +125,13 @@ Config: Final = _Config()
 
 @contextmanager
 def _using(name: str, value: Any) -> Iterator[None]:
-    before = getattr(current(), name)
+    previous = getattr(current(), name)
     _change(name, value)
     try:
         yield
     finally:
-        # Only this one goes back: another setting assigned inside the block stays.
-        _change(name, before)
+        # Restores this setting alone: another one assigned inside the block stays.
+        _change(name, previous)
 
 
 def using_config(name: str, value: Any) -> AbstractContextManager[None]:
@@ -142,7 +142,7 @@ def using_config(name: str, value: Any) -> AbstractContextManager[None]:
     Raises:
         SettingError: at the call, for an unknown name; on entering, for a wrong value.
     """
-    _known(name)
+    _setting_field(name)
     return _using(name, value)
 
 

@@ -1,4 +1,4 @@
-"""The errors that the engine raises: each also is the built-in error a caller would expect."""
+"""The errors that the engine raises: each is also the built-in error that fits."""
 
 
 class EngineError(Exception):
@@ -18,7 +18,7 @@ class ShapeError(EngineError, ValueError):
 
 
 class GraphError(EngineError, RuntimeError):
-    """A graph that is missing, was released, or is used in a way that it cannot record."""
+    """A graph that is missing, was released, or is used in a way that cannot be recorded."""
 
 
 class GradientError(EngineError, ValueError):
@@ -26,12 +26,12 @@ class GradientError(EngineError, ValueError):
 
 
 class ObserverError(EngineError, RuntimeError):
-    """An observer raised; what it watched was finished without it."""
+    """An observer raised an exception; the operations that it watched finished without it."""
 
 
 class RecordingError(EngineError, TypeError):
-    """Something that cannot be recorded: what, in which line, and what to do instead."""
+    """Code that cannot be recorded; the message names it, its line and the alternative."""
 
 
 class CompilerError(EngineError, ImportError):
-    """What compiles the recorded loops is not installed."""
+    """Numba, which compiles the recorded loops, is not installed."""

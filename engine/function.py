@@ -9,11 +9,11 @@ from weakref import ref
 
 import numpy as np
 
-from engine import observer
-from engine.config import current
-from engine.errors import DataError, EngineError, GraphError
-from engine.stand_in import ARRAYS, StandIn, as_plain
-from engine.variable import NO_GRAPH, Variable, check_data, check_dtype
+from . import observer
+from .config import current
+from .errors import DataError, EngineError, GraphError
+from .stand_in import ARRAYS, StandIn, as_plain
+from .variable import NO_GRAPH, Variable, check_data, check_dtype
 
 # Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
 # variable (index LEAF); and the shape and dtype that it must have.
@@ -33,15 +33,15 @@ ndarray = np.ndarray
 
 
 class Function:
-    """One operation: a subclass says how to compute it and how its gradients flow back.
+    """One operation: a subclass defines how its result and its gradients are computed.
 
     A subclass defines ``forward(self, *arrays)``, which returns an array or a tuple of
     them, and ``backward(self, *gys)``, which takes the gradients of the outputs (arrays of
-    the outputs' shapes, zeros for an output that was not used, and nobody else's) and
+    the outputs' shapes, zeros for an output that was not used, shared with nothing) and
     returns the gradients of the inputs, of their shapes: one array for one input, a tuple
     for several, None where there is none. An instance records one call.
 
-    A subclass that is written as the book writes it keeps the data of its input and
+    A subclass in the style of the DeZero book keeps the data of its input and
     output variables until its backward, and reads ``self.inputs[i].data`` and
     ``self.outputs[i]().data`` there. One whose forward assigns
     ``self.saved_for_backward`` keeps that and nothing else.
@@ -62,9 +62,9 @@ class Function:
     _number: int = -1  # larger for every later call, in any thread
     _edges: Any = None  # a tuple of Edges, one per input, None for a constant
     _references: tuple[ref[Variable], ...] = ()  # one per output
-    _layouts: tuple[Layout, ...] | None = None  # where there is not just one output
-    _inputs: tuple[Variable, ...] | None = None  # as the book; and with retained gradients
-    _results: tuple[np.ndarray[Any, Any], ...] | None = None  # as the book
+    _layouts: tuple[Layout, ...] | None = None  # unless there is exactly one output
+    _inputs: tuple[Variable, ...] | None = None  # in the book's style; with retained gradients
+    _results: tuple[np.ndarray[Any, Any], ...] | None = None  # in the book's style
     _outputs: tuple[Variable, ...] | None = None  # with output_references="strong"
     _released: bool = False
 
@@ -123,18 +123,18 @@ class Function:
             if not self.built_in:
                 arrays = _numbers_as_arrays(arrays)
             if observer.watches:
-                _tell_forward(self, "before", inputs, arrays)
+                _notify_forward(self, "before", inputs, arrays)
             results = self.forward(*arrays)
             if type(results) is not ndarray or results.dtype is not FLOAT64:
-                results = _checked(self, results)
+                results = _check_results(self, results)
         except BaseException as error:
             self._edges = None
             if isinstance(error, Exception):
-                said = f"{name_of(self)} of {shapes_of(arrays)}"
-                kind = self._own_error(error)
-                if kind is not None:  # not kept in a name here: that would make a cycle
-                    raise kind(f"{said}: {error}") from error
-                error.add_note(f"in {said}")
+                description = f"{name_of(self)} of {shapes_of(arrays)}"
+                kind = self._engine_error(error)
+                if kind is not None:  # a local name for the new error would make a cycle
+                    raise kind(f"{description}: {error}") from error
+                error.add_note(f"in {description}")
             raise
 
         if not recorded:
@@ -158,12 +158,12 @@ class Function:
                 outputs = _result(results, (self, 0, results.shape, dtype))
                 self._references = (ref(outputs),)
             if self.saved_for_backward is None:
-                self._inputs = tuple(map(_as_input, inputs, arrays))
+                self._inputs = tuple(map(_input_variable, inputs, arrays))
                 self._results = results if type(results) is tuple else (results,)
             if settings.output_references == "strong":
                 self._outputs = outputs if type(outputs) is tuple else (outputs,)
         if observer.watches:
-            _tell_forward(self, "after", inputs, arrays, results)
+            _notify_forward(self, "after", inputs, arrays, results)
         return outputs
 
     @property
@@ -171,7 +171,7 @@ class Function:
         """The input variables.
 
         Where the function declared what it saves, those among its inputs that are
-        variables; one that nobody held any more comes back without its data.
+        variables; one that had no references left comes back without its data.
         """
         if self._inputs is not None:
             return self._inputs
@@ -183,7 +183,7 @@ class Function:
         return self._references
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to copy or pickle a call that is recorded: its graph has other parts."""
+        """Refuse to copy or pickle a recorded call: its graph would stay behind."""
         if self._edges is not None:
             raise GraphError(
                 f"{name_of(self)}: a recorded operation cannot be copied or pickled; copy the "
@@ -191,8 +191,8 @@ class Function:
             )
         return super().__reduce_ex__(protocol)
 
-    def _own_error(self, _error: Exception) -> type[EngineError] | None:
-        """The engine's error to raise for what a forward raised; None to let it through."""
+    def _engine_error(self, _error: Exception) -> type[EngineError] | None:
+        """Return the engine's error type for what a forward raised; None to leave it as it is."""
         return None
 
 
@@ -202,12 +202,12 @@ def name_of(function: Function) -> str:
 
 
 def shapes_of(arrays: list[Any]) -> str:
-    """Say what an operation was given: shapes, and numbers as they are."""
+    """Describe an operation's arguments: arrays by dtype and shape, numbers as they are."""
     return ", ".join(f"{x.dtype} {x.shape}" if isinstance(x, ARRAYS) else repr(x) for x in arrays)
 
 
 def gradient_dtype(data: np.ndarray[Any, Any]) -> np.dtype[Any]:
-    """The dtype of a gradient of ``data``: its own where it is of floats, else float64."""
+    """Return the dtype of a gradient of ``data``: its own if it is a float, else float64."""
     dtype = data.dtype
     return dtype if dtype is FLOAT64 or dtype.kind == "f" else FLOAT64
 
@@ -220,8 +220,8 @@ def saved_by(function: Function) -> tuple[Any, ...]:
     return saved if isinstance(saved, tuple) else () if saved is None else (saved,)
 
 
-def outputs_as_the_book(function: Function) -> list[Variable]:
-    """The output variables of a function that kept its results, for its backward to read."""
+def book_style_outputs(function: Function) -> list[Variable]:
+    """Return the output variables that a backward in the book's style may read."""
     return [
         _variable_at((function, index, data.shape, gradient_dtype(data)))
         for index, data in enumerate(function._results or ())
@@ -229,7 +229,7 @@ def outputs_as_the_book(function: Function) -> list[Variable]:
 
 
 def _variable_at(edge: Edge) -> Variable:
-    """The variable that an edge leads to, made anew if nobody held it any more."""
+    """Return the variable that an edge leads to, a new one if it had no references left."""
     source, index = edge[:2]
     if isinstance(source, Variable):
         return source
@@ -244,7 +244,7 @@ def _variable_at(edge: Edge) -> Variable:
 
 
 def _result(data: np.ndarray[Any, Any], edge: Edge | tuple[()]) -> Variable:
-    """A Variable without the checks of its constructor."""
+    """Make a Variable without the checks of its constructor."""
     variable: Variable = _new(Variable)
     variable.data = data
     variable.grad = None
@@ -253,12 +253,12 @@ def _result(data: np.ndarray[Any, Any], edge: Edge | tuple[()]) -> Variable:
     return variable
 
 
-def _as_input(x: Any, data: np.ndarray[Any, Any]) -> Variable:
+def _input_variable(x: Any, data: np.ndarray[Any, Any]) -> Variable:
     return x if isinstance(x, Variable) else Variable(data)
 
 
 def _numbers_as_arrays(arrays: list[Any]) -> list[Any]:
-    """Make 0-d arrays of the numbers among ``arrays``, in the dtype NumPy would promote to."""
+    """Convert the numbers among ``arrays`` to 0-d arrays of the dtype NumPy would promote to."""
     if all(isinstance(x, ARRAYS) for x in arrays):
         return arrays
     dtypes = [x.dtype for x in arrays if isinstance(x, TYPED)]
@@ -270,30 +270,30 @@ def _numbers_as_arrays(arrays: list[Any]) -> list[Any]:
     ]
 
 
-def _checked(function: Function, results: Any) -> Any:
-    """What a forward returned: an array of booleans, integers or floats, or a tuple of them."""
-    several = isinstance(results, tuple)
+def _check_results(function: Function, results: Any) -> Any:
+    """Return a forward's results as an array or a tuple; raise DataError if they are others."""
+    is_tuple = isinstance(results, tuple)
     arrays: list[np.ndarray[Any, Any]] = []
-    for y in results if several else (results,):
+    for y in results if is_tuple else (results,):
         data: Any = as_plain(y) if isinstance(y, PLAIN) else y
         if not isinstance(data, ARRAYS):
             raise DataError(
                 f"{name_of(function)}: forward returned {type(y).__name__}; "
-                "it returns an ndarray or a tuple of them"
+                "it must return an ndarray or a tuple of them"
             )
         check_data(data, f"{name_of(function)}, result {len(arrays)}")
         arrays.append(data)
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
-def _tell_forward(
+def _notify_forward(
     function: Function,
     moment: observer.Moment,
     inputs: tuple[Any, ...],
     arrays: list[Any],
     results: Any = (),
 ) -> None:
-    observer.tell(
+    observer.notify(
         observer.Event(
             "forward",
             moment,
@@ -308,7 +308,7 @@ def _tell_forward(
 
 
 def released_error(function: Function) -> GraphError:
-    """The error for a second backward through a function."""
+    """Return the error for a second backward through a function."""
     return GraphError(
         f"{name_of(function)}: an earlier backward(), perhaps one that failed, has released "
         "what this operation saved; "

@@ -1,9 +1,9 @@
-"""What makes an array a gradient: its shape, its dtype, and who may write into it.
+"""Gradient arrays: their shape and dtype, and when the sweep may write into one.
 
 Whether the sweep may write into an array is decided by CPython's reference count: an
 array that owns its memory, and to which the sweep's own table holds the only reference,
-can be seen by nobody else. Where there are no reference counts to read, the sweep takes
-every array for shared and copies: slower, and as right.
+is visible to nothing else. Where there are no reference counts to read, the sweep treats
+every array as shared and copies it: slower, and equally correct.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import GradientError
-from engine.stand_in import ARRAYS, StandIn, as_plain, copied
+from .errors import GradientError
+from .stand_in import ARRAYS, StandIn, as_plain, copy_array
 
 Array = np.ndarray[Any, Any]
 Slots = list[Any]  # of arrays, or None where no gradient has arrived yet
 
 
-def _references(slots: Slots, index: int) -> int:
+def _reference_count(slots: Slots, index: int) -> int:
     return sys.getrefcount(slots[index])
 
 
 # How many references this function sees for an object that only a list holds: the list's
 # and those of the call itself, whose number differs between Python versions.
-_ALONE = _references([np.empty(1)], 0) if hasattr(sys, "getrefcount") else -1
+_SOLE_REFERENCE_COUNT = _reference_count([np.empty(1)], 0) if hasattr(sys, "getrefcount") else -1
 
 
-def is_ours(slots: Slots, index: int) -> bool:
-    """Whether ``slots[index]`` is an array that only this list can see."""
+def is_unshared(slots: Slots, index: int) -> bool:
+    """Whether ``slots[index]`` is a writable array that only this list refers to."""
     array = slots[index]
     if type(array) is not np.ndarray or array.base is not None or not array.flags.writeable:
         return False
     del array
-    return _ALONE > 0 and _references(slots, index) == _ALONE
+    return _SOLE_REFERENCE_COUNT > 0 and _reference_count(slots, index) == _SOLE_REFERENCE_COUNT
 
 
 def own(slots: Slots, index: int) -> None:
-    """Replace ``slots[index]`` by a copy, unless only this list can see it."""
-    if not is_ours(slots, index):
-        slots[index] = copied(slots[index])
+    """Replace ``slots[index]`` by a copy, unless only this list refers to it."""
+    if not is_unshared(slots, index):
+        slots[index] = copy_array(slots[index])
 
 
 def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
-    """Add ``incoming[i]`` to ``slots[index]``, in place where one of them is only ours."""
-    if is_ours(slots, index) and not isinstance(incoming[i], StandIn):
+    """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared."""
+    if is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
         np.add(slots[index], incoming[i], out=slots[index])
-    elif is_ours(incoming, i) and not isinstance(slots[index], StandIn):
+    elif is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
         np.add(slots[index], incoming[i], out=incoming[i])
         slots[index] = incoming[i]
     else:
@@ -57,12 +57,12 @@ def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A read-only array of zeros that takes no memory of its own."""
+    """Return a read-only array of zeros that takes no memory of its own."""
     return np.broadcast_to(_constant(0, dtype), shape)
 
 
 def ones(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A read-only array of ones that takes no memory of its own."""
+    """Return a read-only array of ones that takes no memory of its own."""
     return np.broadcast_to(_constant(1, dtype), shape)
 
 
@@ -91,14 +91,14 @@ def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 
 def conform(
-    gradient: Any, shape: tuple[int, ...], dtype: np.dtype[Any], broadcasts: bool, what: str
+    gradient: Any, shape: tuple[int, ...], dtype: np.dtype[Any], broadcasts: bool, label: str
 ) -> Array:
     """Return a gradient as an array of this shape and dtype.
 
     Args:
         gradient: an array or number.
         broadcasts: whether a gradient of a shape that ``shape`` broadcasts to is summed.
-        what: what the gradient is, for the message.
+        label: what the gradient is, for the message.
 
     Raises:
         GradientError: it is neither, or of another shape.
@@ -108,13 +108,15 @@ def conform(
     )
     if not isinstance(array, ARRAYS) or array.dtype.kind not in "biuf":
         kind = f"an array of {array.dtype}" if isinstance(array, ARRAYS) else type(array)
-        raise GradientError(f"{what} is {kind}; it is an ndarray of {dtype} and shape {shape}")
+        raise GradientError(
+            f"{label} is {kind}; it must be an ndarray of {dtype} and shape {shape}"
+        )
     if array.shape != shape:
         try:
             if not broadcasts:
                 raise ValueError
             array = sum_to(array, shape)
         except ValueError:
-            raise GradientError(f"{what} has shape {array.shape}, not {shape}") from None
+            raise GradientError(f"{label} has shape {array.shape}, not {shape}") from None
     conformed: Array = as_plain(array).astype(dtype, copy=False)
     return conformed

@@ -1,8 +1,8 @@
 """The one hook through which a meter watches operations.
 
-While somebody watches, every operation tells its observers about itself four times:
-before and after its forward, and before and after its backward. When nobody watches it
-costs each operation one check.
+Every operation notifies the registered observers four times: before and after its
+forward, and before and after its backward. Without an observer, each operation costs one
+check.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from engine.errors import ObserverError
+from .errors import ObserverError
 
 Phase = Literal["forward", "backward"]
 Moment = Literal["before", "after"]
 
 
 class Event:
-    """What one operation is about to do, or has just done.
+    """One operation's arrays, before or after its forward or its backward.
 
     The arrays are here during the observer's call only: the engine takes them out when
-    the call returns, so that an event somebody keeps does not keep an array alive. An
+    the call returns, so that an event that is kept does not keep an array alive. An
     observer that wants to know when an array dies uses ``weakref.finalize`` on it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Event:
         names: the names of the input variables, None where there is none; forward only.
         inputs: forward: the arrays or numbers given to it; backward: the gradients of its
             outputs.
-        outputs: after forward: the arrays that it made; after backward: the gradients of
+        outputs: after forward: the arrays that it computed; after backward: the gradients of
             its inputs as they now stand in the sweep's table, accumulated with what other
             uses of the same variable gave, None for a constant. In "store": the gradients
             as the variables hold them.
@@ -76,7 +76,7 @@ Observer = Callable[[Event], object]
 
 
 class _Watch:
-    """One observer at work, and the error that ended its watch, if one did."""
+    """A registered observer, and the error that ended its registration, if any."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -84,14 +84,14 @@ class _Watch:
 
 
 watches: tuple[_Watch, ...] = ()
-"""Who watches now, in all threads; an operation checks whether this is empty."""
+"""The registered observers, of all threads; an operation checks whether this is empty."""
 
 
 silent: ContextVar[bool] = ContextVar("engine_silent", default=False)
-"""On while a program is recorded: its operations have no arrays to tell of."""
+"""True while a program is recorded: its operations have no arrays to report."""
 
 
-def tell(event: Event) -> None:
+def notify(event: Event) -> None:
     """Hand an event to every observer, then take the arrays out of it."""
     global watches
     if silent.get():
@@ -102,7 +102,7 @@ def tell(event: Event) -> None:
                 watch.observer(event)
             except Exception as error:
                 error.add_note("".join(traceback.format_exception(error)).rstrip())
-                # What it refers to would keep whole stacks alive, arrays and all.
+                # Its traceback and causes would keep stack frames alive, and their arrays.
                 error.__traceback__ = error.__context__ = error.__cause__ = None
                 watch.error = error
                 watches = tuple(w for w in watches if w is not watch)
@@ -114,9 +114,9 @@ def tell(event: Event) -> None:
 def observe(observer: Observer) -> Iterator[None]:
     """Call ``observer(event)`` for every operation of the process until the block ends.
 
-    Several observers may watch at once. An observer has no say in what it watches: when
-    it raises an Exception it is not called again, the operation or sweep goes on without
-    it, and the error comes out at the end of the block.
+    Several observers may be registered at once. An observer cannot disturb what it watches:
+    when it raises an Exception it is not called again, the operation or sweep goes on
+    without it, and the error is raised at the end of the block.
 
     Args:
         observer: a callable that takes an `Event`.
@@ -134,5 +134,5 @@ def observe(observer: Observer) -> Iterator[None]:
     if watch.error is not None:
         raise ObserverError(
             f"the observer raised {type(watch.error).__name__} ({watch.error}) and was not "
-            "called again; what it watched is complete"
+            "called again; the operations that it watched are complete"
         ) from watch.error

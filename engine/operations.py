@@ -1,4 +1,4 @@
-"""The operations: what each computes, and beside it how its gradient flows back.
+"""The operations, each with its forward and its backward side by side.
 
 Forward and backward are plain NumPy on whatever they are given, and write only into
 arrays that they made themselves. Constants come as they were written, Python numbers
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from engine.errors import DataError, EngineError, ShapeError
-from engine.function import PYTHON_NUMBERS, Function
-from engine.stand_in import StandIn
-from engine.variable import Operand, Variable
+from .errors import DataError, EngineError, ShapeError
+from .function import PYTHON_NUMBERS, Function
+from .stand_in import StandIn
+from .variable import Operand, Variable
 
 Array: TypeAlias = Any  # whatever array-like an operation is given
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 class Operation(Function):
-    """A function of the engine's own: it declares what it saves; this one, nothing."""
+    """The base of the engine's own operations: each declares what it saves, here nothing."""
 
     saved_for_backward: Any = ()
     built_in = True
@@ -36,7 +36,7 @@ class Operation(Function):
     def __init_subclass__(cls) -> None:
         cls.operation_name = cls.__name__.lower()
 
-    def _own_error(self, error: Exception) -> type[EngineError] | None:
+    def _engine_error(self, error: Exception) -> type[EngineError] | None:
         if isinstance(error, EngineError):
             return None
         if isinstance(error, TypeError):
@@ -106,7 +106,7 @@ class Pow(Operation):
             # NumPy has no integers to negative integer powers.
             if isinstance(b, StandIn) or not np.any(np.less(b, 0)):
                 raise
-            y = _floats(a) ** b
+            y = _as_floats(a) ** b
         self.saved_for_backward = (a, b, y if edge_b else None)
         return y
 
@@ -114,15 +114,15 @@ class Pow(Operation):
         edge_a, edge_b = self._edges
         a, b, y = self.saved_for_backward
         return (
-            self._of_base(gy, a, b) if edge_a else None,
-            self._of_exponent(gy, a, b, y) if edge_b else None,
+            self._base_gradient(gy, a, b) if edge_a else None,
+            self._exponent_gradient(gy, a, b, y) if edge_b else None,
         )
 
     @staticmethod
-    def _of_base(gy: Array, a: Array, b: Array) -> Array:
+    def _base_gradient(gy: Array, a: Array, b: Array) -> Array:
         if not isinstance(b, PYTHON_NUMBERS):
             # Where b is 0 the gradient is 0, also at a = 0, where a**(b-1) is infinite.
-            gx = _floats(a) ** (np.where(b == 0, 1, b) - 1)
+            gx = _as_floats(a) ** (np.where(b == 0, 1, b) - 1)
             return gx * b * gy
         if b == 0:
             return np.zeros_like(gy)
@@ -132,16 +132,16 @@ class Pow(Operation):
             gx = gy * a
             gx += gx
             return gx
-        gx = _floats(a) ** (b - 1)
+        gx = _as_floats(a) ** (b - 1)
         gx *= b
         return gx * gy
 
     @staticmethod
-    def _of_exponent(gy: Array, a: Array, b: Array, y: Array) -> Array:
+    def _exponent_gradient(gy: Array, a: Array, b: Array, y: Array) -> Array:
         if isinstance(a, PYTHON_NUMBERS) and a > 0:
             return gy * y * math.log(a)
         # 0**b is 0 for every b > 0, so it does not change with b: log(1) is 0.
-        return gy * y * np.log(np.where((a == 0) & (b > 0), 1, _floats(a)))
+        return gy * y * np.log(np.where((a == 0) & (b > 0), 1, _as_floats(a)))
 
 
 class Square(Operation):
@@ -186,7 +186,7 @@ class Tanh(Operation):
     def backward(self, gy: Array) -> Array:
         (y,) = self.saved_for_backward
         gx = y * y
-        gx = np.subtract(1, gx, out=_into(gx))
+        gx = np.subtract(1, gx, out=_ufunc_out(gx))
         gx *= gy
         return gx
 
@@ -205,10 +205,10 @@ class Maximum(Operation):
         )
 
     @staticmethod
-    def _share(gy: Array, mine: Array, other: Array) -> Array:
-        # At a tie each gets half, which is what a central difference finds.
-        gx = np.where(mine < other, 0, gy)
-        return np.where(mine == other, gx * 0.5, gx)
+    def _share(gy: Array, operand: Array, other: Array) -> Array:
+        # At a tie each operand gets half, as a central difference does.
+        gx = np.where(operand < other, 0, gy)
+        return np.where(operand == other, gx * 0.5, gx)
 
 
 class Sum(Operation):
@@ -255,13 +255,13 @@ class Matmul(Operation):
         return ga, gb
 
 
-def _into(x: Any) -> Any:
-    """Where a ufunc may write its result: x if it is an array, not if it is a 0-d's scalar."""
+def _ufunc_out(x: Any) -> Any:
+    """Return ``x`` as a ufunc's ``out`` if it is an array; None for a NumPy scalar."""
     return x if isinstance(x, np.ndarray) else None
 
 
-def _floats(a: Any) -> Any:
-    """The same in floats, whose powers NumPy has for every exponent."""
+def _as_floats(a: Any) -> Any:
+    """Return ``a`` as floats, of which NumPy computes every power."""
     if isinstance(a, PYTHON_NUMBERS):
         return float(a)
     return a if a.dtype.kind == "f" else a.astype(np.float64)
@@ -295,8 +295,8 @@ def neg(x: Operand) -> Variable:
 def pow(x0: Operand, x1: Operand) -> Variable:  # noqa: A001
     """x0 ** x1, broadcast as NumPy does; integers to negative powers are float64.
 
-    The gradient of x**0 is 0 everywhere, that of 0**c with respect to c > 0 is 0; of a
-    negative base with respect to its exponent there is none (nan).
+    The gradient of x**0 is 0 everywhere, that of 0**c with respect to c > 0 is 0; that
+    of a negative base with respect to its exponent does not exist (nan).
     """
     return Pow()(x0, x1)
 
@@ -324,7 +324,7 @@ def tanh(x: Operand) -> Variable:
 def maximum(x0: Operand, x1: Operand) -> Variable:
     """The larger of x0 and x1, elementwise, broadcast as NumPy does.
 
-    Where they are equal the gradient is shared by halves; where one is nan, both get it.
+    Where they are equal each gets half of the gradient; where one is nan, each gets all.
     """
     return Maximum()(x0, x1)
 

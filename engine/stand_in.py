@@ -1,4 +1,4 @@
-"""What takes an array's place while a program is recorded: the one thing the engine knows of it."""
+"""StandIn: the base class of what replaces arrays while a program is recorded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 class StandIn:
     """An object with an array's shape, dtype and arithmetic, and without its values.
 
-    It is no ndarray, on purpose: whatever would take its values (``np.asarray``, a branch,
-    an index) fails where a subclass would quietly hand over memory without meaning. The
-    engine lets it through where it checks for arrays, and never computes with its values.
+    It is no ndarray, on purpose: code that needs its values (``np.asarray``, a branch, an
+    index) fails, where a subclass of ndarray would silently return meaningless memory. The
+    engine accepts it wherever it checks for arrays, and never uses its values.
     """
 
     __slots__ = ()
@@ -24,28 +24,28 @@ class StandIn:
     ndim: int
 
     def copy(self) -> StandIn:
-        """Another stand-in for the same values, as ``np.array`` makes of an array."""
+        """Return another stand-in for the same values, as ``np.array`` does for an array."""
         raise NotImplementedError
 
     def plain(self) -> StandIn:
-        """A stand-in for an array, of one for an array or a NumPy scalar."""
+        """Return this stand-in, or one for a 0-d array if this one is for a NumPy scalar."""
         raise NotImplementedError
 
     def astype(self, dtype: Any, *, copy: bool = True) -> StandIn:
-        """A stand-in for the values in another dtype."""
+        """Return a stand-in for the values in another dtype."""
         raise NotImplementedError
 
 
 ARRAYS: tuple[type[Any], ...] = (np.ndarray, StandIn)
 
 lift: ContextVar[Callable[[Any], StandIn] | None] = ContextVar("engine_lift", default=None)
-"""What makes a stand-in of an array, while a program is recorded."""
+"""The function that makes an array's stand-in while a program is recorded, else None."""
 
 
-def copied(array: Any) -> Any:
-    """A copy that shares memory with nothing, into which may be written.
+def copy_array(array: Any) -> Any:
+    """Return a writable copy that shares memory with nothing.
 
-    While a program is recorded it is a stand-in, into which other stand-ins may be written.
+    While a program is recorded it is a stand-in, into which stand-ins can be written.
     """
     if isinstance(array, StandIn):
         return array.copy()
@@ -54,5 +54,5 @@ def copied(array: Any) -> Any:
 
 
 def as_plain(array: Any) -> Any:
-    """An ndarray of an array or NumPy scalar; of a stand-in for one, a stand-in."""
+    """Return an array or NumPy scalar as an ndarray, and a stand-in as one for an array."""
     return array.plain() if isinstance(array, StandIn) else np.asarray(array)

@@ -1,4 +1,4 @@
-"""Variable: an array that remembers how it was made."""
+"""Variable: an array, the operation that computed it, and its gradient."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy import ma
 
-from engine.errors import DataError
-from engine.stand_in import ARRAYS, StandIn
+from .errors import DataError
+from .stand_in import ARRAYS, StandIn
 
 if TYPE_CHECKING:
-    from engine.function import Edge, Function
+    from .function import Edge, Function
 
 
 Operand: TypeAlias = "Variable | np.ndarray[Any, Any] | np.generic | float"
@@ -21,11 +21,11 @@ NO_GRAPH: tuple[()] = ()
 
 
 class Variable:
-    """An array that remembers how it was made, and can hold a gradient.
+    """An array that refers to the operation that computed it, and can hold a gradient.
 
     Args:
         data: an ndarray of booleans, integers or floats, of any shape; or None.
-        name: a name for people.
+        name: a name to show in traces and reports.
 
     Attributes:
         data: the array. Only read by the engine; assigning another one is allowed.
@@ -39,10 +39,10 @@ class Variable:
 
     __slots__ = ("__weakref__", "_edge", "data", "grad", "name")
 
-    # An ndarray on the left of an operator leaves the operation to us.
+    # An ndarray on the left of an operator leaves the operation to Variable.
     __array_ufunc__ = None
 
-    data: np.ndarray[Any, Any]  # None is allowed, as in the book; few uses have to care
+    data: np.ndarray[Any, Any]  # None is allowed, as in the book; few uses meet it
     grad: np.ndarray[Any, Any] | None
     name: str | None
     _edge: Edge | tuple[()] | None
@@ -57,7 +57,7 @@ class Variable:
 
     @property
     def creator(self) -> Function | None:
-        """The Function that made this variable; None for a leaf or an unrecorded result."""
+        """The Function that computed this variable; None for a leaf or an unrecorded result."""
         return self._edge[0] if self._edge else None  # type: ignore[return-value]
 
     @property
@@ -96,11 +96,11 @@ class Variable:
         return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
 
     def cleargrad(self) -> None:
-        """Forget the gradient, so that the next backward() starts a new one."""
+        """Set ``grad`` to None, so that the next backward() starts a new one."""
         self.grad = None
 
     def backward(self, retain_grad: bool | None = None) -> None:
-        """Compute the gradients of this variable with respect to the leaves it was made from.
+        """Compute the gradients of this variable with respect to its leaves.
 
         They are added to the leaves' ``grad``. ``self.grad``, where it is set, is the seed
         (of this variable's shape); otherwise the seed is ones. If anything is raised, no
@@ -112,11 +112,11 @@ class Variable:
                 afterwards. Default: the setting ``retain_grad``.
 
         Raises:
-            GraphError: this variable was made without a graph (under ``no_grad()``, or
+            GraphError: this variable was computed without a graph (under ``no_grad()``, or
                 from constants only), or the graph was released by an earlier backward().
             GradientError: the seed or a gradient has the wrong shape, dtype or number.
         """
-        from engine.backward import backward  # which needs the graph, which needs this class
+        from .backward import backward  # imported late: that module needs this class
 
         backward(self, retain_grad)
 
@@ -141,7 +141,7 @@ def check_data(data: Any, where: str) -> None:
     """Raise DataError unless ``data`` is an array of booleans, integers or floats."""
     if isinstance(data, np.matrix | ma.MaskedArray):
         raise DataError(
-            f"{where}: a {type(data).__name__} computes in ways of its own; "
+            f"{where}: a {type(data).__name__} changes NumPy's arithmetic; "
             "use a plain ndarray (np.asarray, or .filled())"
         )
     if isinstance(data, ARRAYS):
@@ -152,7 +152,8 @@ def check_data(data: Any, where: str) -> None:
         raise DataError(f"{where}: the variable's data is None; assign an ndarray to it first")
     else:
         raise DataError(
-            f"{where}: data is an ndarray, not {type(data).__name__}; write np.array({data!r:.40})"
+            f"{where}: data must be an ndarray, not {type(data).__name__}; "
+            f"write np.array({data!r:.40})"
         )
 
 

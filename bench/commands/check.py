@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from bench import gates, results, session
-from bench.against import judge
-from bench.baseline import load_baseline
-from bench.commands.shared import AsMarkdown, FailOn, RunArgument, run_file
-from bench.errors import UsageError
-from bench.report import gate
+from gradmeter.bench import session
+from gradmeter.bench.commands.shared import AsMarkdown, FailOn, RunArgument, run_path
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.report import gate
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.baseline import load_baseline
+from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts.regressions import judge
 
 
 def check(
     path: RunArgument = session.LATEST,
     against: Annotated[
         Path | None,
-        typer.Option(help="The baseline (or an earlier run.json) that exact bytes are held to."),
+        typer.Option(help="The baseline (or an earlier run.json) to compare exact bytes with."),
     ] = None,
     fail_on: FailOn = None,
     markdown: AsMarkdown = False,
@@ -27,7 +29,7 @@ def check(
     """Gate a run's exact bytes: against a committed baseline, or within budgets.
 
     Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
-    before. A baseline that is not there yet passes. Exit codes: 1 a
+    before. A baseline file that does not exist yet passes. Exit codes: 1 a
     gate failed, 3 a case has no exact figures.
 
     Example:
@@ -35,28 +37,28 @@ def check(
     """
     criteria = [gates.parse(text) for text in fail_on or gates.DEFAULT]
     gates.refuse_time(criteria)
-    for asked in criteria:
-        if asked.grows and against is None:
+    for criterion in criteria:
+        if criterion.grows and against is None:
             raise UsageError(
-                f"{asked.text} compares with a baseline: name it with --against FILE; without "
-                "one there are budgets, such as --fail-on 'peak<=24MB'"
+                f"{criterion.text} compares with a baseline: name it with --against FILE, or give "
+                "a budget, such as --fail-on 'peak<=24MB'"
             )
-    found = results.load(run_file(path))
+    run = run_file.load(run_path(path))
     before = None if against is None else load_baseline(against)
-    gates.check_terms(criteria, [*(case.key for case in found.cases), *(before or {})])
-    exact = [case.key for case in found.cases if case.array_data]
-    if found.cases:
+    gates.check_terms(criteria, [*(case.key for case in run.cases), *(before or {})])
+    exact = [case.key for case in run.cases if case.array_data]
+    if run.cases:
         gates.check_exact(criteria, [*exact, *(before or {})])
-    outcome = judge(found, before, criteria, against)
-    screen = gate.lines(outcome, criteria, found, path)
+    outcome = judge(run, before, criteria, against)
+    lines = gate.lines(outcome, criteria, run, path)
     if markdown:
-        typer.echo(gate.as_markdown("Memory gate", screen))
+        typer.echo(gate.as_markdown("Memory gate", lines))
     else:
-        for line in screen:
+        for line in lines:
             typer.echo(line)
     raise typer.Exit(outcome.exit_code)
 
 
 def explain() -> None:
-    """Explain what --fail-on takes."""
+    """Explain the gates that --fail-on takes."""
     typer.echo(gates.__doc__)

@@ -10,8 +10,12 @@ from typing import Annotated
 
 import typer
 
-from bench import comparing, engines, gates, results, verdicts, workloads
-from bench.commands.shared import (
+from gradmeter.bench import workloads
+from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.plan import Group, plan
+from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.commands.shared import (
     AsMarkdown,
     Budget,
     Collector,
@@ -29,19 +33,18 @@ from bench.commands.shared import (
     fraction,
     measure,
     read_options,
-    run_file,
+    run_path,
     show_run,
     tell_written,
 )
-from bench.errors import UsageError
-from bench.plan import Group, plan
-from bench.report import comparison, gate
-from bench.report.text import plain
-from bench.results import Comparison, Run
-from bench.revisions import Revision, checked_out
-from bench.variants import parse
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.report import comparison, gate
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.run import Comparison, Run
+from gradmeter.bench.verdicts import gates, verdicts
 
-COMPARED = Path("reports/compare")  # what check looks at by itself stays
+COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
 
 def compare(
@@ -57,7 +60,7 @@ def compare(
         typer.Option(
             metavar="REVISION",
             help="The package engine at this git revision; the first is the baseline. Given "
-            "once, it is compared with the files as they lie there.",
+            "once, it is compared with the working tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -76,10 +79,10 @@ def compare(
         ),
     ] = 12.0,
     sets: Annotated[
-        int, typer.Option(help="Sets of fresh processes after which is looked first.", min=1)
+        int, typer.Option(help="Sets of fresh processes before the first verdict.", min=1)
     ] = 12,
     most_sets: Annotated[
-        int, typer.Option(help="Sets after which an undecided comparison stays so.", min=1)
+        int, typer.Option(help="Sets after which an open comparison stays inconclusive.", min=1)
     ] = 64,
     budget: Budget = 1.8,
     min_rounds: MinRounds = 12,
@@ -93,7 +96,7 @@ def compare(
     """Compare variants, git revisions or two run files: time by verdict, memory to the byte.
 
     Without options: squares-3 at 10,000 and 1,000,000 elements, some
-    20 seconds each. Sets are added to what is undecided. Exit codes:
+    20 seconds each. Undecided comparisons get more sets. Exit codes:
     1 a gate failed, 3 some cases could not be measured.
 
     Examples:
@@ -105,14 +108,14 @@ def compare(
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    words = what or []
+    targets = what or []
     add_engines(engine)
     notes: list[str] = []
-    if any(_is_file(word) for word in words):
-        found = _two_files(words, rev, criteria)
+    if any(_is_file(word) for word in targets):
+        run = _pair_files(targets, rev, criteria)
         notes.append(
-            "times are shown without a verdict: they come from different runs, which differ by "
-            "more than code does; gradmeter compare with both sides in one run gives one"
+            "times are shown without a verdict: two runs differ by more than their code; for a "
+            "verdict, measure both sides in one run with gradmeter compare"
         )
     else:
         options = read_options(
@@ -131,73 +134,74 @@ def compare(
             catch_termination()
             revisions: list[Revision] = []
             if rev:
-                groups, comparisons, revisions = _of_revisions(rev, names, sizes, words, stack)
-            elif len(set(map(parse, words))) < 2:
+                groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
+            elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
                     "compare takes two different variants at least, two run files, or --rev; "
                     "such as gradmeter compare engine engine:output_references=strong"
                 )
             else:
-                groups, comparisons = plan(names, sizes, words)
+                groups, comparisons = plan(names, sizes, targets)
             gates.check_terms(criteria, _candidates(comparisons))
-            gates.check_exact(criteria, _exact(comparisons))
+            gates.check_exact(criteria, _exact(comparisons, groups))
             gates.check_sets(criteria, options)
-            found = measure(groups, comparisons, options, out, revisions=revisions)
-    failed = gates.of_rows(criteria, verdicts.candidates(found), found.options)
+            run = measure(groups, comparisons, options, out, revisions=revisions)
+    failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:
-        typer.echo(json.dumps(comparison.document(found, failed), indent=1))
+        typer.echo(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
-        typer.echo(comparison.render(found, failed, notes))
+        typer.echo(comparison.render(run, failed, notes))
     else:
-        show_run(found)
-        for label, meaning in found.revisions.items():
+        show_run(run)
+        for label, meaning in run.revisions.items():
             typer.echo(f"{plain(label)}: {plain(meaning)}")
         if not notes:
             tell_written(out)
-        for line in [*notes, comparison.headline(found), *gate.breaches(failed, found)]:
+        for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
             typer.echo(line)
     if failed:
         raise typer.Exit(1)
-    exit_for(found)
+    exit_for(run)
 
 
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:
-    """What a gate can be about: it compares a candidate with its baseline."""
+    """Return the keys that gates can match: those of the candidates."""
     return [(c.workload, c.size, name) for c in comparisons for name in c.candidates]
 
 
-def _exact(comparisons: Sequence[Comparison]) -> list[gates.Key]:
-    """The candidates with exact bytes on both sides."""
+def _exact(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> list[gates.Key]:
+    """Return the keys of the candidates that have exact bytes, as has their baseline."""
+    exact = {str(v) for group in groups for v in group.variants if v.engine.memory == "arrays"}
     return [
         (c.workload, c.size, name)
         for c in comparisons
         for name in c.candidates
-        if all(engines.of_variant(v).memory == "arrays" for v in (name, c.baseline))
+        if {name, c.baseline} <= exact
     ]
 
 
 def _is_file(word: str) -> bool:
-    return word.endswith(".json") or run_file(Path(word)).is_file()
+    return word.endswith(".json") or run_path(Path(word)).is_file()
 
 
-def _two_files(words: list[str], rev: list[str] | None, criteria: Sequence[gates.Gate]) -> Run:
-    if rev or len(words) != 2 or not all(map(_is_file, words)):
+def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[gates.Gate]) -> Run:
+    if rev or len(targets) != 2 or not all(map(_is_file, targets)):
         raise UsageError(
-            "files are compared two at a time, and with nothing else: "
+            "run files are compared two at a time, and with nothing else: "
             "gradmeter compare RUN.json RUN.json"
         )
     gates.refuse_time(criteria)
-    before, after = (results.load(run_file(Path(word))) for word in words)
-    found = comparing.of_files(before, after, (words[0], words[1]))
-    gates.check_terms(criteria, _candidates(found.comparisons))
-    return found
+    before, after = (run_file.load(run_path(Path(word))) for word in targets)
+    run = compared.of_files(before, after, (targets[0], targets[1]))
+    gates.check_terms(criteria, _candidates(run.comparisons))
+    return run
 
 
-def _of_revisions(
-    rev: list[str], names: list[str], sizes: list[int], words: list[str], stack: ExitStack
+def _plan_revisions(
+    rev: list[str], names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
-    wanted = [*rev, None] if len(rev) == 1 else rev
+    sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
-        workloads.get(name)  # before anything is checked out
-    revisions = stack.enter_context(checked_out(wanted, Path.cwd()))
-    return *comparing.of_revisions(revisions, names, sizes, words or ["engine"]), revisions
+        workloads.get(name)  # refuses an unknown name before anything is checked out
+    revisions = stack.enter_context(checked_out(sides, Path.cwd()))
+    return *compared.of_revisions(revisions, names, sizes, variants or ["engine"]), revisions

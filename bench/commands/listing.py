@@ -1,4 +1,4 @@
-"""List what there is to measure."""
+"""List the workloads, the engines and their settings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import engines, workloads
-from bench.commands.shared import Engines, add_engines
-from bench.engines import Setting, written
-from bench.errors import UsageError
-from bench.variants import WORKER_SETTINGS
+from gradmeter.bench import engines, workloads
+from gradmeter.bench.cases.variants import WORKER_SETTINGS
+from gradmeter.bench.commands.shared import Engines, add_engines
+from gradmeter.bench.engines import Setting, written
+from gradmeter.bench.errors import UsageError
 
 METHODS = {
     "arrays": "exact bytes (its arrays are NumPy's)",
@@ -64,21 +64,21 @@ def _engines(console: Console) -> None:
     missing, notes = [], []
     for name in engines.names():
         try:
-            found = engines.get(name)
+            engine = engines.get(name)
         except UsageError as error:
             notes.append(f"{name}: {error}")
             continue
-        version = found.version
+        version = engine.version
         if version is None:
-            missing.append((name, found.command))
+            missing.append((name, engine.command))
         table.add_row(
             name,
             "missing" if version is None else version or "-",
-            found.meaning,
-            METHODS[found.memory],
-            ", ".join(setting.name for setting in found.settings) or "-",
+            engine.meaning,
+            METHODS[engine.memory],
+            ", ".join(setting.name for setting in engine.settings) or "-",
         )
-        notes += [f"{name} cannot {what}: {reason}" for what, reason in found.cannot.items()]
+        notes += [f"{name} cannot {what}: {reason}" for what, reason in engine.cannot.items()]
     console.print(table)
     for line in notes:
         console.print(escape(line), highlight=False)

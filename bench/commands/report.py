@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from bench import results, session
-from bench.commands.shared import RunArgument, run_file
-from bench.pages import refuse_other, write_images, write_page
+from gradmeter.bench import session
+from gradmeter.bench.commands.shared import RunArgument, run_path
+from gradmeter.bench.report.files import refuse_other, write_images, write_page
+from gradmeter.bench.results import run_file
 
 
 def report(
     path: RunArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The page to write; beside RUN if not told.")
+        Path | None, typer.Option("--out", "-o", help="The page. Default: report.html beside RUN.")
     ] = None,
     images: Annotated[
         Path | None,
@@ -26,11 +27,11 @@ def report(
 
     Takes the extra: pip install 'gradmeter\[report]'.
     """
-    found = results.load(run_file(path))
-    out = out or run_file(path).parent / session.PAGE_FILE
+    run = run_file.load(run_path(path))
+    out = out or run_path(path).parent / session.PAGE_FILE
     refuse_other(out)
-    write_page(found, out)
+    write_page(run, out)
     typer.echo(f"written: {out}")
     if images is not None:
-        write_images(found, images)
+        write_images(run, images)
         typer.echo(f"written: {images}, the charts and a report.md")

@@ -1,4 +1,4 @@
-"""Measure, show what was measured, and make a baseline of it."""
+"""Measure a run, show it, and write its baseline."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bench import results, session
-from bench.baseline import write_baseline
-from bench.commands.shared import (
+from gradmeter.bench import session
+from gradmeter.bench.cases.plan import plan
+from gradmeter.bench.commands.shared import (
     Budget,
     Collector,
     Engines,
@@ -25,11 +25,12 @@ from bench.commands.shared import (
     exit_for,
     measure,
     read_options,
-    run_file,
+    run_path,
     show_run,
     tell_written,
 )
-from bench.plan import plan
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.baseline import write_baseline
 
 
 def run(
@@ -81,17 +82,17 @@ def run(
         min_rounds=min_rounds,
         limit=limit,
     )
-    found = measure(groups, comparisons, options, out, resume=resume)
-    show_run(found)
+    measured_run = measure(groups, comparisons, options, out, resume=resume)
+    show_run(measured_run)
     tell_written(out)
-    exit_for(found)
+    exit_for(measured_run)
 
 
 def show(
     path: RunArgument,
 ) -> None:
-    """Print a run that was made earlier."""
-    show_run(results.load(run_file(path)))
+    """Print an earlier run."""
+    show_run(run_file.load(run_path(path)))
 
 
 def baseline(
@@ -99,6 +100,6 @@ def baseline(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("reports/baseline.json"),
 ) -> None:
     """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
-    found = results.load(run_file(path))
-    count = write_baseline(found, out)
+    measured_run = run_file.load(run_path(path))
+    count = write_baseline(measured_run, out)
     typer.echo(f"written: {out}, the exact bytes of {count} cases")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.commands.shared import (
+from gradmeter.bench.cases.plan import plan
+from gradmeter.bench.commands.shared import (
     INTERRUPTED,
     Sizes,
     Workloads,
@@ -15,19 +16,17 @@ from bench.commands.shared import (
     fraction,
     read_options,
 )
-from bench.plan import plan
-from bench.report import trial
-from bench.variants import parse
+from gradmeter.bench.report import trial
 
 
 def selftest(
     comparisons: Annotated[
-        int, typer.Option(help="How many of each kind: with itself, and slowed.", min=1)
+        int, typer.Option(help="Comparisons of each kind: identical code, and slowed code.", min=1)
     ] = 10,
     workload: Workloads = None,
     size: Sizes = None,
-    variant: Annotated[str, typer.Option(help="What is compared with itself.")] = "engine",
-    slower: Annotated[str, typer.Option(help="By how much it is slowed.")] = "5%",
+    variant: Annotated[str, typer.Option(help="The variant to compare with itself.")] = "engine",
+    slower: Annotated[str, typer.Option(help="By how much the variant is slowed.")] = "5%",
     effect: Annotated[str, typer.Option(help="The smallest effect that matters.")] = "2%",
     seconds: Annotated[float, typer.Option(help="Seconds for each comparison.", min=0.0)] = 12.0,
 ) -> None:
@@ -49,14 +48,13 @@ def selftest(
     groups, _ = plan(names, sizes, [variant])
     catch_termination()
     try:
-        wrong = trial.show(
+        failed = trial.show(
             Console(emoji=False),
-            parse(variant),
-            [(g.workload, g.size) for g in groups],
+            groups,
             fraction(slower),
             comparisons,
             options,
         )
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(int(wrong))
+    raise typer.Exit(int(failed))

@@ -1,4 +1,4 @@
-"""What several commands have in common: their options, a run with its progress, its exit code."""
+"""What several commands share: options, a run that reports its progress, its exit code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench import engines, session
-from bench.errors import UsageError
-from bench.plan import Group
-from bench.progress import Teller
-from bench.report import terminal
-from bench.results import Comparison, Options, Run
+from gradmeter.bench import engines, session
+from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.report import terminal
+from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.runs.progress import Teller
 
 INTERRUPTED = 130
 
@@ -37,7 +37,7 @@ Sets = Annotated[
     int, typer.Option(help="Sets of fresh processes that each case is timed in; 0: none.", min=0)
 ]
 MinRounds = Annotated[
-    int, typer.Option(help="Rounds that each case is timed at least, over all sets.", min=1)
+    int, typer.Option(help="The fewest rounds in which each case is timed, over all sets.", min=1)
 ]
 Limit = Annotated[
     float, typer.Option(help="Seconds after which a worker that does not answer is ended.")
@@ -49,7 +49,7 @@ Engines = Annotated[
     typer.Option(
         "--engine",
         metavar="FILE",
-        help="An adapter of an engine of yours, as the README shows one; repeat for more.",
+        help="A file with an adapter for an engine of your own (see the README); repeat for more.",
     ),
 ]
 FailOn = Annotated[
@@ -57,8 +57,8 @@ FailOn = Annotated[
     typer.Option(
         "--fail-on",
         metavar="GATE",
-        help="Exit with 1 if this is so: peak>0, held>1%, cycle>64KiB, peak\\[squares-30]>1%; "
-        "or unless this holds: peak<=24MB. See also gradmeter gates. Repeat for more.",
+        help="Exit with 1 if this holds: peak>0, held>1%, cycle>64KiB, peak\\[squares-30]>1%; "
+        "or unless a budget holds: peak<=24MB. See also gradmeter gates. Repeat for more.",
     ),
 ]
 AsMarkdown = Annotated[
@@ -68,10 +68,10 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or
 
 
 def fraction(text: str) -> float:
-    """Read 2% or 0.02.
+    """Read a fraction, such as 2% or 0.02.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is no fraction.
     """
     try:
         number = float(text.removesuffix("%"))
@@ -81,20 +81,20 @@ def fraction(text: str) -> float:
 
 
 def add_engines(files: list[Path] | None) -> None:
-    """Have the engines of these adapters' files among the others.
+    """Register the engines of adapter files.
 
     Raises:
-        UsageError: one of them cannot be loaded.
+        UsageError: a file cannot be loaded.
     """
     for file in files or []:
         engines.add_file(file)
 
 
 def read_options(**values: Any) -> Options:
-    """The options of a run.
+    """Make the options of a run.
 
     Raises:
-        UsageError: a value makes no sense.
+        UsageError: a value is invalid.
     """
     if values["collector"] not in ("on", "off"):
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
@@ -105,7 +105,7 @@ def read_options(**values: Any) -> Options:
 
 
 def catch_termination() -> None:
-    """Have SIGTERM end the command as Ctrl-C does: in order."""
+    """Make SIGTERM end the command as Ctrl-C does, so that it cleans up."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -116,25 +116,25 @@ def measure(
     out: Path,
     **more: Any,
 ) -> Run:
-    """Measure, telling of the progress on standard error; exits with 130 when interrupted."""
+    """Measure, with the progress on standard error; exit with 130 when interrupted."""
     catch_termination()
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)
     except KeyboardInterrupt:
-        hint = "; go on with --resume from what was finished" if "resume" in more else ""
+        hint = "; continue from the finished cases with --resume" if "resume" in more else ""
         typer.echo(f"gradmeter: interrupted{hint}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def exit_for(found: Run) -> None:
-    """Exit with 3 where something could not be measured."""
-    if any(case.failed for case in found.cases) or not all(t.passed for t in found.self_tests):
+def exit_for(run: Run) -> None:
+    """Exit with 3 if a case could not be measured or a self-test failed."""
+    if any(case.failed for case in run.cases) or not all(t.passed for t in run.self_tests):
         raise typer.Exit(3)
 
 
-def run_file(path: Path) -> Path:
-    """The run file that is meant by its name or its folder's."""
+def run_path(path: Path) -> Path:
+    """Return the path of a run file, given that or its folder."""
     return path / session.RUN_FILE if path.is_dir() else path
 
 
@@ -144,6 +144,6 @@ def show_run(run: Run) -> None:
 
 
 def tell_written(out: Path) -> None:
-    """Say which files a run has left."""
-    written = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    typer.echo(f"written: {', '.join(str(path) for path in written if path.exists())}")
+    """Print the paths of the files that a run has written."""
+    paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
+    typer.echo(f"written: {', '.join(str(path) for path in paths if path.exists())}")

@@ -12,14 +12,16 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from bench import engines, plan, results, variants, workloads
-from bench.commands.shared import INTERRUPTED
-from bench.errors import UsageError, WorkerError
-from bench.launcher import Process, spec_of
-from bench.report import trace as report
-from bench.report.text import plain
-from bench.results import Timeline
-from bench.sets import readings
+from gradmeter.bench import workloads
+from gradmeter.bench.cases import plan, variants
+from gradmeter.bench.commands.shared import INTERRUPTED
+from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.report import trace as report
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results.readings import Timeline
+from gradmeter.bench.results.run import Case
+from gradmeter.bench.runs.launcher import Process, spec_of
+from gradmeter.bench.runs.sets import readings
 
 FAILED = 3
 SIZE = 1_000_000
@@ -27,10 +29,10 @@ LIMIT = 600.0  # seconds
 
 
 class Command(TyperCommand):
-    """What follows the name of a script is the script's."""
+    """The command of `trace`: the arguments after a script's name are passed to the script."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Leave the arguments of a script alone."""
+        """Parse no option after the name of a script."""
         ctx.allow_interspersed_args = not any(map(_is_script, args))
         return super().parse_args(ctx, args)
 
@@ -105,19 +107,19 @@ def _trace(
 
 
 def _script(path: Path, arguments: list[str], operations: bool, console: Console) -> int:
-    from bench import tracing
-    from bench.meters.allocations import UnavailableError
+    from gradmeter.bench.meters.allocations import UnavailableError
+    from gradmeter.bench.timelines import tracing
 
     try:
         timeline, error = tracing.script(path, arguments)
-    except OSError as wrong:
-        raise UsageError(f"the script {path} cannot be read: {wrong.strerror}") from None
-    except UnavailableError as wrong:
-        raise UsageError(f"{path} cannot be traced: {wrong}") from None
+    except OSError as problem:
+        raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
+    except UnavailableError as problem:
+        raise UsageError(f"{path} cannot be traced: {problem}") from None
     if not sys.stdout.closed:
         sys.stdout.flush()
     if error is not None:
-        sys.stderr.write(error.said)
+        sys.stderr.write(error.stderr)
         sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
     _show(str(path), timeline, operations, console)
     if error is None:
@@ -136,12 +138,12 @@ def _workloads(
 ) -> int:
     cases = [_case(target, size, variant)]
     if against is not None:
-        cases.append(_other(against, target, size, variant))
+        cases.append(_case_against(against, target, size, variant))
     plan.check_fits([group for group, _ in cases], psutil.virtual_memory().available)
-    found = []
+    timelines = []
     for group, case in cases:
         try:
-            found.append(_traced(group, seed))
+            timelines.append(_record_timeline(group, seed))
         except WorkerError as error:
             Console(stderr=True, emoji=False).print(
                 f"gradmeter: {case.title} could not be traced: {error}",
@@ -152,37 +154,37 @@ def _workloads(
             return INTERRUPTED
     titles = [case.title for _, case in cases]
     if against is None:
-        _show(titles[0], found[0], operations, console)
+        _show(titles[0], timelines[0], operations, console)
     else:
-        for title, timeline in zip(titles, found, strict=True) if operations else ():
+        for title, timeline in zip(titles, timelines, strict=True) if operations else ():
             console.print(title, markup=False, highlight=False)
             report.show_operations(timeline, console)
-        report.show_difference((titles[0], titles[1]), (found[0], found[1]), console)
+        report.show_difference((titles[0], titles[1]), (timelines[0], timelines[1]), console)
     return 0
 
 
-Traced = tuple[plan.Group, results.Case]
+Traced = tuple[plan.Group, Case]
 
 
 def _case(workload: str, size: int, variant: str) -> Traced:
     groups, _ = plan.plan([workload], [size], [variant])
     group = groups[0]
-    traced = group.variants[0]
-    if not engines.get(traced.engine).observed:
+    traced_variant = group.variants[0]
+    if not traced_variant.engine.observed:
         raise UsageError(
-            f"{traced.engine} does not tell of its operations, so it cannot be traced; "
-            "the engine that does is engine"
+            f"{traced_variant.engine.name} does not report its operations, so it cannot be traced; "
+            "gradmeter's own engine can, which is called engine"
         )
-    if traced.all_settings.get("execution", "eager") != "eager":
+    if traced_variant.all_settings.get("execution", "eager") != "eager":
         raise UsageError(
-            f"{traced} runs as one program, whose operations cannot be told apart; "
+            f"{traced_variant} runs as one program, whose operations cannot be told apart; "
             "engine.compile(...).plan(...) says what it holds when"
         )
     return group, plan.new_case(group, group.variants[0], "off")
 
 
-def _other(against: str, workload: str, size: int, variant: str) -> Traced:
-    """The case that a workload's name, or a variant's, makes of the first one."""
+def _case_against(against: str, workload: str, size: int, variant: str) -> Traced:
+    """Make the case to compare with: another workload or another variant than the first."""
     try:
         workloads.get(against)
     except UsageError:
@@ -197,7 +199,7 @@ def _other(against: str, workload: str, size: int, variant: str) -> Traced:
     return _case(against, size, variant)
 
 
-def _traced(group: plan.Group, seed: int) -> Timeline:
+def _record_timeline(group: plan.Group, seed: int) -> Timeline:
     variant = group.variants[0]
     spec = spec_of(group.workload, group.size, variant, collector="off", seed=seed)
     worker = Process(spec, LIMIT)

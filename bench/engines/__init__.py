@@ -1,4 +1,4 @@
-"""One small adapter per engine, and the table of them."""
+"""The registry of engines: what an adapter has to implement, and how to find one by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module, metadata
 from importlib.util import module_from_spec, spec_from_file_location
@@ -14,21 +14,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from bench.errors import UsageError
+from gradmeter.bench.errors import UsageError
 
 GROUP = "gradmeter.engines"
-SCRATCH = "GRADMETER_SCRATCH"  # set for a worker: where its engine may keep what it compiled
+SCRATCH = "GRADMETER_SCRATCH"  # names a worker's folder for the compiled programs of its engine
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of an engine: its default, what it takes, and what it means.
+    """One setting of an engine: its default, the values that it takes, and its meaning.
 
     Attributes:
-        values: all that it takes; empty where that is any whole number from ``least`` on, or
-            any text, as the default is one or the other.
+        values: the values that it takes; empty for any whole number from ``least`` on, where
+            the default is a number, or for any text, where it is a text.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Setting:
 
     @property
     def takes(self) -> str:
-        """What it takes, for people."""
+        """The values that it takes, as a text for people."""
         if self.values:
             return " or ".join(map(written, self.values))
         if isinstance(self.default, int):
@@ -47,10 +47,10 @@ class Setting:
         return "a path"
 
     def read(self, word: str) -> Any:
-        """The value that is written so.
+        """Read a value of this setting.
 
         Raises:
-            ValueError: it is none; the message says what would be.
+            ValueError: the setting does not take it; the message says what it takes.
         """
         value: Any = word
         if isinstance(self.default, bool):
@@ -65,15 +65,15 @@ class Setting:
 
 
 def written(value: Any) -> str:
-    """A setting's value as variants have it."""
+    """Format a setting's value as in the name of a variant."""
     return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
 class Adapter:
-    """What the harness needs of an engine; made in a worker, for one variant.
+    """The interface of an engine to the harness; made in a worker, for one variant.
 
-    A subclass says how to make an input and how to get gradients; what is defined here is
-    right for most engines. Arrays that come in are the adapter's to keep.
+    A subclass defines how to make an input and how to compute gradients; the defaults here
+    suit most engines. An adapter owns the arrays that it is given.
 
     Attributes:
         operations: the namespace that workloads are written in: ``square``, ``exp``, ``log``,
@@ -95,7 +95,7 @@ class Adapter:
         raise NotImplementedError
 
     def constant(self, array: Any) -> Any:
-        """Make an input that gets none."""
+        """Make an input that gets no gradient."""
         return array
 
     def forward(
@@ -104,7 +104,7 @@ class Adapter:
         inputs: Mapping[str, Any],
         back: bool,  # noqa: ARG002
     ) -> Any:
-        """Run a workload's function on inputs and return its result, when it is computed.
+        """Run a workload's function on inputs; return its result once that is computed.
 
         Args:
             back: whether `backward` follows; an engine that computes value and gradients in
@@ -113,7 +113,7 @@ class Adapter:
         return function(self.operations, *inputs.values())
 
     def backward(self, result: Any) -> None:
-        """Compute the gradients of the sum of ``result``, and return when they are computed."""
+        """Compute the gradients of the sum of ``result``; return once they are computed."""
         raise NotImplementedError
 
     def value(self, result: Any) -> Any:
@@ -125,27 +125,28 @@ class Adapter:
         raise NotImplementedError
 
     def step(self, variable: Any, rate: float) -> None:
-        """Take one step of gradient descent, in place, and forget the gradient."""
+        """Take one step of gradient descent, in place, and drop the gradient."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Engine:
     """An engine: its name, its settings, and how to make an adapter for a variant.
 
     Attributes:
         make: called in a worker only; takes the settings by name and imports the engine.
-        distributions: what it is called on a package index; the first that is installed
-            tells its version.
-        extra: the words that install it with pip; by default its first distribution.
+        distributions: its names on a package index; the first that is installed gives its
+            version.
+        extra: the requirement that pip installs it by; by default its first distribution.
         memory: "arrays": all its large data are NumPy arrays, whose bytes are counted
             exactly. "own": it has an allocator of its own.
-        uncached: the environment in which it gives memory back when it frees it, instead of
-            keeping it for later; while its heap and its resident memory are measured.
+        uncached: the environment variables with which it returns freed memory instead of
+            keeping it; set while its heap and its resident memory are measured.
         cannot: reasons why it has no figures for a workload, by the workload's family
             ("squares", not "squares-3"), alone or with a setting that differs from its default
             ("squares execution=compiled", or "squares checkpoint" for any value).
-        observed: whether it tells bench.meters.timeline of its operations.
+        observed: whether it reports its operations to meters/timeline.py.
+        file: the path of its adapter's file; empty for an adapter without one.
     """
 
     name: str
@@ -158,10 +159,11 @@ class Engine:
     uncached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     observed: bool = False
+    file: str = ""
 
     @property
     def version(self) -> str | None:
-        """The installed version; "" where the engine is no distribution, None for missing."""
+        """The installed version; "" for an engine without a distribution, None if missing."""
         for name in self.distributions:
             try:
                 return metadata.version(name)
@@ -176,10 +178,10 @@ class Engine:
         return f"pip install '{words}'"
 
     def reason(self, workload: str, settings: Mapping[str, Any]) -> str:
-        """Why it has no figures for this workload; empty where nothing is known against it.
+        """Return why the engine has no figures for a workload; empty where nothing prevents them.
 
         Args:
-            settings: those that differ from their defaults.
+            settings: the settings that differ from their defaults.
         """
         family = workload.partition("-")[0]
         keys = [family, *[f"{family} {name}={written(v)}" for name, v in settings.items()]]
@@ -208,12 +210,12 @@ _files: dict[str, Path] = {}
 
 
 def scratch() -> str | None:
-    """The folder where this worker's engine may keep what it compiled; None for anywhere."""
+    """Return the folder for the compiled programs of this worker's engine; None for any."""
     return os.environ.get(SCRATCH)
 
 
 def names() -> list[str]:
-    """The names that `get` takes."""
+    """Return the names that `get` takes."""
     return list(dict.fromkeys([*_MODULES, *_entry_points(), *_files]))
 
 
@@ -221,11 +223,11 @@ def get(name: str) -> Engine:
     """Return the engine of this name.
 
     Raises:
-        UsageError: there is none, or its adapter cannot be loaded.
+        UsageError: there is no such engine, or its adapter cannot be loaded.
     """
     if name in _MODULES:
-        found: Engine = import_module(f"bench.engines.{_MODULES[name]}").ENGINE
-        return found
+        engine: Engine = import_module(f"gradmeter.bench.engines.{_MODULES[name]}").ENGINE
+        return engine
     if name in _files:
         return _load(_files[name])
     if name in _entry_points():
@@ -234,8 +236,8 @@ def get(name: str) -> Engine:
 
 
 def installed() -> list[str]:
-    """A variant for each way that each installed engine computes in, our own first."""
-    found = []
+    """Return a variant for each way in which each installed engine computes, our own first."""
+    variants = []
     for name in names():
         try:
             engine = get(name)
@@ -243,39 +245,29 @@ def installed() -> list[str]:
             continue
         if engine.version is None:
             continue
-        found.append(name)
+        variants.append(name)
         for setting in engine.settings:
             if setting.name == EXECUTION.name:
-                others = [value for value in setting.values if value != setting.default]
-                found += [f"{name}:{setting.name}={value}" for value in others]
-    return found
-
-
-def of_variant(text: str) -> Engine:
-    """The engine of a variant's name, whatever its label and settings are."""
-    return get(text.partition(":")[0].partition("@")[0])
+                values = [value for value in setting.values if value != setting.default]
+                variants += [f"{name}:{setting.name}={value}" for value in values]
+    return variants
 
 
 def add_file(path: Path) -> Engine:
-    """Have the engine of an adapter's file among the others.
+    """Register the engine of an adapter's file.
 
     Raises:
-        UsageError: it cannot be loaded, or its name is taken.
+        UsageError: the file cannot be loaded, or its engine's name is taken.
     """
     path = path.resolve()
-    found = _load(path)
-    taken = found.name in _MODULES or found.name in _entry_points()
-    if taken or _files.get(found.name, path) != path:
+    engine = _load(path)
+    registered = engine.name in _MODULES or engine.name in _entry_points()
+    if registered or _files.get(engine.name, path) != path:
         raise UsageError(
-            f"{path}: there is an engine {found.name!r} already; give this one another name"
+            f"{path}: there is an engine {engine.name!r} already; give this one another name"
         )
-    _files[found.name] = path
-    return found
-
-
-def file_of(name: str) -> str:
-    """The file that an engine was added from; empty where it was not."""
-    return str(_files.get(name, ""))
+    _files[engine.name] = path
+    return engine
 
 
 @cache
@@ -286,12 +278,12 @@ def _entry_points() -> dict[str, metadata.EntryPoint]:
 @cache
 def _of_entry_point(name: str) -> Engine:
     point = _entry_points()[name]
-    whose = f"the entry point {name} = {point.value} of {GROUP}"
+    source = f"the entry point {name} = {point.value} of {GROUP}"
     try:
-        found = point.load()
+        engine = point.load()
     except Exception as error:
-        raise UsageError(f"{whose} does not load: {type(error).__name__}: {error}") from None
-    return _checked(found, whose, name)
+        raise UsageError(f"{source} does not load: {type(error).__name__}: {error}") from None
+    return _validated(engine, source, name)
 
 
 @cache
@@ -306,21 +298,26 @@ def _load(path: Path) -> Engine:
         raise UsageError(
             f"the adapter {path} does not load: {type(error).__name__}: {error}"
         ) from None
-    return _checked(getattr(module, "ENGINE", None), f"the adapter {path}: its ENGINE")
+    engine = _validated(getattr(module, "ENGINE", None), f"the adapter {path}: its ENGINE")
+    return replace(engine, file=str(path))
 
 
-def _checked(found: Any, whose: str, name: str = "") -> Engine:
-    """What an adapter from elsewhere gives, if it is an engine."""
-    if not isinstance(found, Engine):
+def _validated(engine: Any, source: str, name: str = "") -> Engine:
+    """Return what an adapter defines as its engine, if it is one with a valid name.
+
+    Raises:
+        UsageError: it is no engine, or its name is not valid.
+    """
+    if not isinstance(engine, Engine):
         raise UsageError(
-            f"{whose} is {'not there' if found is None else f'a {type(found).__name__}'}; it is a "
-            "bench.engines.Engine"
+            f"{source} is {'not there' if engine is None else f'a {type(engine).__name__}'}; it "
+            "must be a gradmeter.Engine"
         )
-    if not re.fullmatch(r"[A-Za-z_][\w.-]*", found.name):
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", engine.name):
         raise UsageError(
-            f"{whose} is called {found.name!r}; a name has letters, digits, dots, dashes and "
+            f"{source} is called {engine.name!r}; a name has letters, digits, dots, dashes and "
             "underscores"
         )
-    if name and found.name != name:
-        raise UsageError(f"{whose} is called {found.name!r}; both names are the same")
-    return found
+    if name and engine.name != name:
+        raise UsageError(f"{source} is called {engine.name!r}; both names must be the same")
+    return engine

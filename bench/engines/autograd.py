@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.engines import ENABLE_BACKPROP, Adapter, Engine
+from gradmeter.bench.engines import ENABLE_BACKPROP, Adapter, Engine
 
 
 class Leaf:
@@ -31,16 +31,16 @@ class Autograd(Adapter):
         self.operations = SimpleNamespace(**{name: getattr(numpy, name) for name in names})
 
     def variable(self, array: Any) -> Leaf:
-        """Make a holder of the array and its gradient."""
+        """Make a leaf that holds the array and its gradient."""
         return Leaf(array)
 
     def forward(self, function: Callable[..., Any], inputs: Mapping[str, Any], back: bool) -> Any:
-        """Trace the function with respect to the leaves; the result has what goes back."""
+        """Trace the function with respect to the leaves; the result holds the trace."""
         values = [x.data if isinstance(x, Leaf) else x for x in inputs.values()]
         if not back:
             return Leaf(function(self.operations, *values))
         leaves = [i for i, x in enumerate(inputs.values()) if isinstance(x, Leaf)]
-        # For several arguments it makes zeros of each, which it does not for one.
+        # Given several arguments, autograd allocates zeros of each; given one, it does not.
         vjp, value = self.autograd.make_vjp(
             lambda *arrays: function(self.operations, *arrays),
             argnum=leaves[0] if len(leaves) == 1 else tuple(leaves),
@@ -50,11 +50,11 @@ class Autograd(Adapter):
         return result
 
     def backward(self, result: Leaf) -> None:
-        """Go backward, with ones as the seed; the trace is dropped, as it can be used once more."""
+        """Go backward, with ones as the seed; drop the trace, which would keep its arrays alive."""
         vjp, leaves = result.grad
         result.grad = None
-        found = vjp(np.ones_like(result.data))
-        gradients = [found] if len(leaves) == 1 else found
+        vjp_result = vjp(np.ones_like(result.data))
+        gradients = [vjp_result] if len(leaves) == 1 else vjp_result
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
 

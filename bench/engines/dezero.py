@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
+from gradmeter.bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
 
 
 class DeZero(Adapter):
     """One variant of DeZero."""
 
     def __init__(self, *, enable_backprop: bool = True, retain_grad: bool = False) -> None:
-        # DeZero 0.0.13 uses a name that NumPy dropped with 1.24; this process is its own.
+        # DeZero 0.0.13 uses a name that NumPy 1.24 dropped; a worker runs no other engine.
         np.int = int  # type: ignore[attr-defined]
         self.dezero: Any = importlib.import_module("dezero")
         functions: Any = importlib.import_module("dezero.functions")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
+from gradmeter.bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
 
 
 class Leaf:
@@ -23,7 +23,7 @@ class Leaf:
 class Jax(Adapter):
     """One variant of JAX, on the CPU, with 64-bit floats."""
 
-    compiles = True  # without jit, every operation for itself
+    compiles = True  # without jit, each operation by itself
 
     def __init__(self, *, enable_backprop: bool = True, execution: str = "compiled") -> None:
         jax: Any = importlib.import_module("jax")
@@ -36,7 +36,7 @@ class Jax(Adapter):
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def variable(self, array: Any) -> Leaf:
-        """Make a holder of a copy in JAX's memory."""
+        """Make a leaf that holds a copy in JAX's memory."""
         return Leaf(self.constant(array))
 
     def constant(self, array: Any) -> Any:
@@ -67,24 +67,24 @@ class Jax(Adapter):
     def _program(
         self, function: Callable[..., Any], leaves: tuple[int, ...] | None
     ) -> Callable[..., Any]:
-        """The compiled function, of the value alone or of value and gradients."""
+        """Return the compiled function: of the value, or of value and gradients."""
         key = (function, leaves)
         if key not in self._compiled:
             plain = self._plain(function)
 
-            def both(*values: Any) -> Any:
-                """Gradients of the sum, the value itself beside them."""
+            def value_and_gradients(*values: Any) -> Any:
+                """Compute the value, and the gradients of its sum."""
                 assert leaves is not None
                 value, vjp = self.jax.vjp(
                     _of_leaves(plain, values, leaves), *[values[i] for i in leaves]
                 )
                 return value, vjp(self.jax.numpy.ones_like(value))
 
-            self._compiled[key] = self.jax.jit(plain if leaves is None else both)
+            self._compiled[key] = self.jax.jit(plain if leaves is None else value_and_gradients)
         return self._compiled[key]
 
     def backward(self, result: Leaf) -> None:
-        """Compute the gradients; where it is all one program, the value with them."""
+        """Compute the gradients; a compiled program computes the value, too."""
         run, values, targets = result.grad
         result.grad = None
         if values is None:
@@ -112,13 +112,13 @@ class Jax(Adapter):
 def _of_leaves(
     function: Callable[..., Any], values: Any, leaves: tuple[int, ...]
 ) -> Callable[..., Any]:
-    """The function of those arguments alone that gradients are wanted for."""
+    """Return the function of the leaves only, with the other arguments fixed."""
 
     def narrowed(*chosen: Any) -> Any:
-        everything = list(values)
+        arguments = list(values)
         for index, value in zip(leaves, chosen, strict=True):
-            everything[index] = value
-        return function(*everything)
+            arguments[index] = value
+        return function(*arguments)
 
     return narrowed
 

@@ -6,7 +6,7 @@ import importlib
 from contextlib import ExitStack
 from typing import Any
 
-from bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
+from gradmeter.bench.engines import ENABLE_BACKPROP, Adapter, Engine, Setting
 
 
 class MyGrad(Adapter):
@@ -17,7 +17,7 @@ class MyGrad(Adapter):
         self.records, self.memory_guard = enable_backprop, memory_guard
 
     def using(self) -> ExitStack:
-        """no_autodiff and mem_guard_off, where they are asked for."""
+        """no_autodiff and mem_guard_off, where the settings are off."""
         stack = ExitStack()
         if not self.records:
             stack.enter_context(self.operations.no_autodiff)

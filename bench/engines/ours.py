@@ -9,9 +9,9 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-import engine
-from bench.engines import EXECUTION, Adapter, Engine, Setting
-from bench.workloads import Chain
+from gradmeter import engine
+from gradmeter.bench.engines import EXECUTION, Adapter, Engine, Setting
+from gradmeter.bench.workloads import Chain
 
 CHECKPOINT = Setting(
     "checkpoint",
@@ -19,11 +19,11 @@ CHECKPOINT = Setting(
     (),
     "segments that a chain is cut into, each computed again in the backward; 0: none",
 )
-_OF_CHAINS = "checkpoint=k takes a chain of operations, which can be cut"
+_NEEDS_CHAIN = "checkpoint=k takes a chain of operations, which can be cut"
 
 
 class Result:
-    """What a compiled program will have computed, and what it is computed from."""
+    """The result of a compiled program, None until it has run, and its inputs."""
 
     def __init__(self, run: Any, inputs: list[Any]) -> None:
         self.run, self.inputs = run, inputs
@@ -39,16 +39,16 @@ class Ours(Adapter):
         self.settings = settings
         self.records = settings.get("enable_backprop", True)
         self.compiles, self.checkpoint = execution == "compiled", checkpoint
-        for name, wanted in (("compile", self.compiles), ("checkpoint", checkpoint)):
-            if wanted and not hasattr(engine, name):
+        for name, value in (("compile", self.compiles), ("checkpoint", checkpoint)):
+            if value and not hasattr(engine, name):
                 raise ValueError(f"this engine has no engine.{name}")
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def using(self) -> ExitStack:
-        """Set each setting; the stack undoes that.
+        """Apply the settings, until the stack is closed.
 
         Raises:
-            ValueError: the engine, which may be an earlier one, lacks one.
+            ValueError: the engine, which may be an earlier revision, lacks one of them.
         """
         stack = ExitStack()
         for name, value in self.settings.items():
@@ -65,11 +65,11 @@ class Ours(Adapter):
         """Run the function; compiled with gradients, it waits for the backward.
 
         Raises:
-            ValueError: checkpoints are asked for and the function is no chain.
+            ValueError: ``checkpoint`` is set, and the function is no chain.
         """
         if self.checkpoint:
             if not isinstance(function, Chain):
-                raise ValueError(_OF_CHAINS)
+                raise ValueError(_NEEDS_CHAIN)
             function = partial(_checkpointed, function.segments(self.checkpoint))
         if not self.compiles:
             return super().forward(function, inputs, back)
@@ -132,7 +132,7 @@ ENGINE = Engine(
     make=Ours,
     observed=True,
     cannot={
-        f"{family} checkpoint": _OF_CHAINS
+        f"{family} checkpoint": _NEEDS_CHAIN
         for family in ("diamond", "matyas", "goldstein_price", "training_step")
     },
 )

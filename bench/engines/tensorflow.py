@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.engines import ENABLE_BACKPROP, EXECUTION, Adapter, Engine
+from gradmeter.bench.engines import ENABLE_BACKPROP, EXECUTION, Adapter, Engine
 
 
 class Leaf:
-    """A result, and what its gradients are computed from."""
+    """A result, and the tape or program that its gradients come from."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -41,7 +41,8 @@ class TensorFlow(Adapter):
         )
         self._compiled: dict[Any, Callable[..., Any]] = {}
         threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        with suppress(RuntimeError):  # once in a process, which only a smoke test goes beyond
+        # TensorFlow raises if set twice in a process, which only smoke tests do.
+        with suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
 
@@ -79,17 +80,17 @@ class TensorFlow(Adapter):
             def value(*values: Any) -> Any:
                 return function(self.operations, *values)
 
-            def both(*values: Any) -> Any:
+            def value_and_gradients(*values: Any) -> Any:
                 with self.tf.GradientTape() as tape:
                     result = function(self.operations, *values)
                 leaves = [x for x in values if isinstance(x, self.tf.Variable)]
                 return result, tape.gradient(result, leaves)
 
-            self._compiled[key] = self.tf.function(both if back else value)
+            self._compiled[key] = self.tf.function(value_and_gradients if back else value)
         return self._compiled[key]
 
     def backward(self, result: Leaf) -> None:
-        """Compute the gradients; where it is all one program, the value with them."""
+        """Compute the gradients; a compiled program computes the value, too."""
         tape, values, variables = result.grad
         if values is None:
             gradients = tape.gradient(result.data, variables)
@@ -105,8 +106,8 @@ class TensorFlow(Adapter):
 
     def gradient(self, variable: Any) -> Any:
         """Return a copy or view of the gradient as an array."""
-        found = getattr(variable, "gradient", None)
-        return None if found is None else np.asarray(found)
+        gradient = getattr(variable, "gradient", None)
+        return None if gradient is None else np.asarray(gradient)
 
     def step(self, variable: Any, rate: float) -> None:
         """data -= rate * grad."""

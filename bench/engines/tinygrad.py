@@ -1,4 +1,4 @@
-"""The adapter of tinygrad, which computes when it must: value and gradients together."""
+"""The adapter of tinygrad, which is lazy: it computes value and gradients together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bench.engines import ENABLE_BACKPROP, Adapter, Engine, scratch
+from gradmeter.bench.engines import ENABLE_BACKPROP, Adapter, Engine, scratch
 
 
 class Leaf:
-    """An input or a result: tinygrad hands gradients out, it keeps none."""
+    """An input or a result: tinygrad returns gradients and keeps none."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -42,15 +42,15 @@ class TinyGrad(Adapter):
         self.operations = SimpleNamespace(**{name: getattr(self.tensor, name) for name in names})
 
     def variable(self, array: Any) -> Leaf:
-        """Make a tensor that is there."""
+        """Make a realized tensor."""
         return Leaf(self.tensor(array).realize())
 
     def constant(self, array: Any) -> Any:
-        """Make a tensor that is there."""
+        """Make a realized tensor."""
         return self.tensor(array).realize()
 
     def forward(self, function: Callable[..., Any], inputs: Mapping[str, Any], back: bool) -> Leaf:
-        """Note what is to be computed; compute it where nothing else follows."""
+        """Build the lazy result; realize it if no backward follows."""
         values = [x.data if isinstance(x, Leaf) else x for x in inputs.values()]
         result = Leaf(function(self.operations, *values))
         if back:

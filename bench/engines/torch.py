@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bench.engines import ENABLE_BACKPROP, EXECUTION, Adapter, Engine, scratch
+from gradmeter.bench.engines import ENABLE_BACKPROP, EXECUTION, Adapter, Engine, scratch
 
 
 class Torch(Adapter):
@@ -28,7 +28,8 @@ class Torch(Adapter):
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
         threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         torch.set_num_threads(threads)
-        with suppress(RuntimeError):  # once in a process, which only a smoke test goes beyond
+        # PyTorch raises if set twice in a process, which only smoke tests do.
+        with suppress(RuntimeError):
             torch.set_num_interop_threads(threads)
 
     def using(self) -> AbstractContextManager[object]:
@@ -37,7 +38,7 @@ class Torch(Adapter):
         return nullcontext() if self.records else context
 
     def variable(self, array: Any) -> Any:
-        """Make a tensor of PyTorch's own memory, whose gradient is wanted."""
+        """Make a tensor of PyTorch's own memory that requires a gradient."""
         return self.torch.from_numpy(array).clone().requires_grad_(self.records)
 
     def constant(self, array: Any) -> Any:
@@ -50,7 +51,7 @@ class Torch(Adapter):
         inputs: Mapping[str, Any],
         back: bool,  # noqa: ARG002
     ) -> Any:
-        """Run the function, compiled whole where that is asked for."""
+        """Run the function, eagerly or compiled as a whole."""
         run: Callable[..., Any] = partial(function, self.operations)
         if self.compiles:
             run = self._compiled.setdefault(function, self.torch.compile(run))

@@ -1,13 +1,13 @@
-"""The allocation meter: bytes of array data, alive and at their peak, exact.
+"""The allocation meter: the exact bytes of array data that are alive, and their peak.
 
-NumPy reports each block of array data that it takes or gives back to tracemalloc. Left
-alone, tracemalloc would count Python's own objects too, whose sizes differ from one
-Python version to the next. So the meter starts it and then puts Python's allocators back
-as they were before: what tracemalloc counts from there on is array data and nothing else,
-to the byte, in any Python version, without a line of Python run at each allocation.
+NumPy reports each block of array data that it allocates or frees to tracemalloc. By itself,
+tracemalloc would count Python's own objects too, whose sizes differ from one Python version
+to the next. So the meter starts tracemalloc and then restores Python's allocators: from
+there on, tracemalloc counts array data and nothing else, to the byte, in any Python
+version, and no Python code runs at an allocation.
 
-Not seen, because NumPy does not report it: scratch that native code takes for itself
-(FFT, linear algebra). Views are free.
+Not counted, because NumPy does not report it: scratch memory that native code allocates for
+itself (FFT, linear algebra). Views are free.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.program import END, Program
+from gradmeter.bench.cases.program import END, Program
 
-PASSES = 3  # "deterministic" is said of what they agree on
+PASSES = 3  # reports call a figure deterministic if these agree
 _DOMAINS = (0, 1, 2)  # PYMEM_DOMAIN_RAW, _MEM, _OBJ
 
 
@@ -62,10 +62,10 @@ def counting() -> Iterator[Count]:
     """Count array data inside the block.
 
     Raises:
-        UnavailableError: tracemalloc is at work already, or this is no CPython.
+        UnavailableError: tracemalloc is tracing already, or this is not CPython.
     """
     if tracemalloc.is_tracing():
-        raise UnavailableError("tracemalloc is tracing already, and the meter needs it for itself")
+        raise UnavailableError("tracemalloc is tracing already; the meter needs it for itself")
     try:
         get, set_ = ctypes.pythonapi.PyMem_GetAllocator, ctypes.pythonapi.PyMem_SetAllocator
     except AttributeError:
@@ -77,8 +77,8 @@ def counting() -> Iterator[Count]:
         get(domain, allocator)
     tracemalloc.start(1)
     try:
-        # tracemalloc's hooks add nothing to a block, so what they allocated may be freed
-        # without them, and the other way round.
+        # tracemalloc's hooks add nothing to a block, so a block that was allocated with them
+        # may be freed without them, and the reverse.
         for domain, allocator in zip(_DOMAINS, allocators, strict=True):
             set_(domain, allocator)
         tracemalloc.clear_traces()
@@ -92,8 +92,8 @@ class Allocations:
     """Bytes of array data in one run of a program, its inputs included.
 
     Attributes:
-        forward, backward: the most alive during that phase (0 where there was none).
-        peak: the most alive in all.
+        forward, backward: the most alive during that phase (0 without such a phase).
+        peak: the most alive during the whole run.
         held: alive at the end, while inputs and result are held.
     """
 
@@ -104,7 +104,7 @@ class Allocations:
 
 
 def measure(make: Callable[[], Program]) -> Allocations:
-    """Run a program once and return what it allocated, phase by phase."""
+    """Run a program once and return the bytes that it allocates, phase by phase."""
     with counting() as count:
         peaks: dict[str, int] = {}
         phases = make()

@@ -1,4 +1,4 @@
-"""When arrays were born that operations met later: read off the bytes that nothing explains."""
+"""Find when an array was allocated that the trace saw only later, from unexplained bytes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 
 def find_births(levels: Sequence[int], arrays: Sequence[tuple[int, int, int]]) -> list[int]:
-    """The interval in which each array was allocated.
+    """Find the interval in which each array was allocated.
 
-    It is the last one, up to where the array was met, in which the unexplained bytes rose
-    by as many as it has, and stayed; where there is none, the one before the tick at which
-    it was met. So an array never explains bytes that were not there.
+    It is the last interval up to the array's first use in which the unexplained bytes rose by
+    at least the array's size, and stayed; without such an interval, the one before the tick
+    of the first use. So an array never accounts for bytes that were not alive.
 
     Args:
         levels: bytes alive at each tick.
-        arrays: (the tick at which it was met, the interval in which it died, bytes), in
-            the order in which they were met; interval i lies before tick i.
+        arrays: (tick of the first use, interval in which it died, bytes), in the order of
+            first use; interval i lies before tick i.
     """
     unexplained = np.array(levels, np.int64)
     births = []
-    for met, died, size in arrays:
-        born = interval = met
+    for first_used, died, size in arrays:
+        born = interval = first_used
         while unexplained[interval] >= size:
             before = int(unexplained[interval - 1]) if interval else 0
             if unexplained[interval] - before >= size:

@@ -1,8 +1,8 @@
-"""The call meter: exact bytes of array data of one call of anybody's function, in this process.
+"""The call meter: exact bytes of array data of one call of any function, in this process.
 
-Counted is what the call allocates beyond what was alive before it. What a ``setup`` makes
-for the call is made outside of the window, and so it is not counted, as nothing is that was
-there before; what the call hangs onto such arguments goes with them.
+It counts what the call allocates beyond what was alive before. The arguments that a
+``setup`` makes are alive before the call, so they are not counted; bytes that the call
+attaches to such arguments are dropped with them.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.meters.allocations import PASSES, counting
-from bench.meters.cycles import collector_off, debugging_off, sweep
+from gradmeter.bench.meters.allocations import PASSES, counting
+from gradmeter.bench.meters.cycles import collector_off, debugging_off, sweep
 
 
 class DisturbedError(RuntimeError):
-    """The call meddled with what it is counted with; the message says how."""
+    """The call interfered with the meter; the message says how."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is called, and what is done before and after: as pytest-benchmark's pedantic has it.
+    """A function, its arguments, and its setup and teardown, as in pytest-benchmark's pedantic.
 
     Attributes:
-        setup: what makes the arguments anew for each call, or returns nothing.
-        teardown: what is called with the arguments afterwards.
+        setup: makes new arguments for each call, or returns nothing.
+        teardown: called with the arguments after the call.
     """
 
     target: Callable[..., object]
@@ -36,9 +36,9 @@ class Call:
     teardown: Callable[..., object] | None = None
 
     def arguments(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """The arguments of the next call."""
-        made = self.setup() if self.setup is not None else None
-        return made or (self.args, self.kwargs or {})
+        """The arguments of the next call; new ones with a ``setup`` that makes them."""
+        arguments = self.setup() if self.setup is not None else None
+        return arguments or (self.args, self.kwargs or {})
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Pass:
 
     Attributes:
         peak: the most alive at once.
-        held: alive while what the call returned is held.
-        dropped: alive when that, and what ``setup`` made, is dropped.
-        cycle: those of them that a collection freed.
-        objects: the number of Python objects that it freed.
-        types: how many of them there were of each type, by name.
-        leaked: bytes that are alive even after it, in a cache or in what was there before.
+        held: alive while the returned value is held.
+        dropped: alive when the returned value and the arguments of ``setup`` are dropped.
+        cycle: those of ``dropped`` that a collection freed.
+        objects: the number of Python objects that the collection freed.
+        types: the number of those objects by type name.
+        leaked: alive even after the collection, in a cache or in an older object.
     """
 
     peak: int
@@ -65,16 +65,16 @@ class Pass:
 
 
 def measure(call: Call) -> list[Pass]:
-    """Call a few times, the collector off, and return what each time allocated.
+    """Call a few times with the collector off, and return the bytes of each call.
 
-    The collector and tracemalloc are as before afterwards, whatever the call raises.
+    The collector and tracemalloc are restored afterwards, whatever the call raises.
 
     Raises:
         UnavailableError: array data cannot be counted here; nothing was called.
         DisturbedError: the call stopped tracemalloc.
     """
     with counting():
-        pass  # now, before anything is called for nothing
+        pass  # raises now, before the first call
     with debugging_off():
         return [_once(call) for _ in range(PASSES)]
 
@@ -85,15 +85,15 @@ def _once(call: Call) -> Pass:
         result = call.target(*args, **kwargs)
         peak, held = count.peak, count.live
         if not tracemalloc.is_tracing():
-            raise DisturbedError("the call stopped tracemalloc, so its bytes are not known")
+            raise DisturbedError("the call stopped tracemalloc, so its bytes are unknown")
         if call.teardown is not None:
             call.teardown(*args, **kwargs)
         del result, args, kwargs
         dropped = count.live
         types = sweep()
         leaked = count.live
-    # What a finalizer or the teardown allocates and keeps is no part of the call; but a peak
-    # is never less than what is left.
+    # Bytes that a finalizer or the teardown allocates and keeps are no part of the call, but
+    # the peak must not be below what is left.
     return Pass(
         peak=max(peak, dropped, leaked),
         held=held,

@@ -1,4 +1,4 @@
-"""The cycles meter: what only the collector can free, once every name is dropped."""
+"""The cycles meter: memory that only the collector can free once every name is dropped."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.meters.allocations import counting
+from gradmeter.bench.meters.allocations import counting
 
 
 @dataclass(frozen=True)
 class Cycles:
-    """What was left when every name was dropped.
+    """Memory that was still alive when every name was dropped.
 
     Attributes:
         dropped: bytes of array data still alive then.
-        bytes: those of them that a collection freed.
-        objects: the number of Python objects that it freed.
-        types: how many of them there were of each type, by name.
-        leaked: bytes that are alive even after it.
+        bytes: those of ``dropped`` that a collection freed.
+        objects: the number of Python objects that the collection freed.
+        types: the number of those objects by type name.
+        leaked: bytes alive even after the collection.
     """
 
     dropped: int
@@ -32,7 +32,7 @@ class Cycles:
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Collect once, keep the automatic collector off in the block, then put it back as it was."""
+    """Collect once, keep the automatic collector off in the block, then restore it."""
     enabled = gc.isenabled()
     try:
         gc.disable()
@@ -44,7 +44,7 @@ def collector_off() -> Iterator[None]:
 
 @contextmanager
 def debugging_off() -> Iterator[None]:
-    """Keep the collector's debug flags off in the block, then put them back as they were."""
+    """Keep the collector's debug flags off in the block, then restore them."""
     flags = gc.get_debug()
     gc.set_debug(0)
     try:
@@ -54,12 +54,12 @@ def debugging_off() -> Iterator[None]:
 
 
 def sweep() -> Counter[str]:
-    """Collect; return how many objects of each type that freed. Debug flags are off before."""
+    """Collect garbage and count the freed objects by type. Needs the debug flags to be off."""
     before = len(gc.garbage)
     try:
-        gc.set_debug(gc.DEBUG_SAVEALL)  # to look at the objects before they go
+        gc.set_debug(gc.DEBUG_SAVEALL)  # to see the objects before they are freed
         gc.collect()
-        return Counter(type(found).__name__ for found in gc.garbage[before:])
+        return Counter(type(freed).__name__ for freed in gc.garbage[before:])
     finally:
         gc.set_debug(0)
         del gc.garbage[before:]
@@ -67,7 +67,7 @@ def sweep() -> Counter[str]:
 
 
 def measure(run: Callable[[], object]) -> Cycles:
-    """Call ``run()``, which returns when every name it made is dropped, and see what is left."""
+    """Call ``run()``, which drops every name it makes, and measure what is left alive."""
     with debugging_off(), collector_off(), counting() as count:
         run()
         dropped = count.live

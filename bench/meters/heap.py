@@ -1,10 +1,10 @@
-"""The heap meter: every byte that a process takes from the C library or the system, through memray.
+"""The heap meter: every byte that a process allocates, measured with memray.
 
-For engines whose arrays are not NumPy's, and for those that are compared with them. memray
-sees each call of malloc, mmap and their kin, of whatever library, so the figure is exact;
-it holds Python's own objects and native scratch besides the data of arrays, which makes it
-another figure than the bytes of array data. Python has to be started so that its objects are
-allocated one by one (PYTHONMALLOC=malloc), or they would show as arenas of 1 MiB.
+It serves engines whose arrays are not NumPy's, and engines compared with them. memray sees
+each call of malloc, mmap and the like, of any library, so the figure is exact. It includes
+Python's own objects and native scratch memory, so it is not comparable with the bytes of
+array data. Python has to allocate its objects one by one (PYTHONMALLOC=malloc), or they
+would show as arenas of 1 MiB.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.meters.cycles import collector_off
-from bench.program import END, Program
+from gradmeter.bench.cases.program import END, Program
+from gradmeter.bench.meters.cycles import collector_off
 
 PASSES = 3
 
 
 @dataclass(frozen=True)
 class Heap:
-    """Bytes taken in one run of a program, its inputs included, and not given back.
+    """Bytes alive of those allocated in one run of a program, its inputs included.
 
     Attributes:
-        peak: the most at once.
-        held: at the end, while inputs and result are held.
+        peak: the most alive at once.
+        held: alive at the end, while inputs and result are held.
     """
 
     peak: int
@@ -41,7 +41,7 @@ def available() -> bool:
 
 
 def measure(make: Callable[[], Program]) -> Heap:
-    """Run a program once, with the collector off; it has to have been run before.
+    """Run a program once with the collector off; an earlier run has to have warmed it up.
 
     Raises:
         ImportError: memray is not installed.
@@ -60,7 +60,7 @@ def measure(make: Callable[[], Program]) -> Heap:
                     break
         phases.close()
         gc.collect()
-        with memray.FileReader(path) as found:
-            peak = sum(r.size for r in found.get_high_watermark_allocation_records())
-            held = sum(r.size for r in found.get_leaked_allocation_records())
+        with memray.FileReader(path) as reader:
+            peak = sum(r.size for r in reader.get_high_watermark_allocation_records())
+            held = sum(r.size for r in reader.get_leaked_allocation_records())
     return Heap(peak, held)

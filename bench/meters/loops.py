@@ -1,4 +1,4 @@
-"""Reference cycles as what they are: the chain of attributes that leads back to its start."""
+"""Find a reference cycle through the engine's objects, as a chain of attributes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from itertools import pairwise
 from types import CellType, FunctionType
 from typing import Any
 
-from engine import Function, Variable
+from gradmeter.engine import Function, Variable
 
-# So much is looked at: garbage may be large, and a loop of the engine's is short.
+# Limits of the search: garbage may be large, but a loop of the engine is short.
 _STARTS = 64
 _OBJECTS = 50_000  # from each start
 _CONTAINERS = (tuple, list, dict, CellType)
 
-Way = list[tuple[Any, str]]  # (object, how the next one is reached from it)
-
 
 def collect() -> tuple[str, ...]:
-    """Collect garbage; the shortest loop through the engine's objects in it, or nothing.
+    """Collect garbage and return the shortest loop of the engine's objects in it; () for none.
 
-    The loop is told as ("Variable", "._edge[0]", "Square", "._outputs[0]", "Variable"):
+    The loop reads ("Variable", "._edge[0]", "Square", "._outputs[0]", "Variable"):
     a type, how the next object is reached, its type, and so on.
     """
     flags, before = gc.get_debug(), len(gc.garbage)
-    gc.set_debug(gc.DEBUG_SAVEALL)  # to look at the objects before they go
+    gc.set_debug(gc.DEBUG_SAVEALL)  # to see the objects before they are freed
     try:
         gc.collect()
         return shortest(gc.garbage[before:])
@@ -38,52 +36,52 @@ def collect() -> tuple[str, ...]:
 
 
 def shortest(objects: Sequence[Any]) -> tuple[str, ...]:
-    """The shortest loop among these objects through a Variable or a Function."""
+    """Find the shortest loop among the objects that starts at a Variable or a Function."""
     inside = {id(o): o for o in objects}
     best: list[Any] = []
     starts: list[Any] = [o for o in objects if isinstance(o, Variable)]
     starts += [o for o in objects if isinstance(o, Function)]
     for start in starts[:_STARTS]:
-        found = _loop(start, inside)
-        if found and (not best or len(found) < len(best)):
-            best = found
-    return _told(best)
+        loop = _loop(start, inside)
+        if loop and (not best or len(loop) < len(best)):
+            best = loop
+    return _described(best)
 
 
 def _loop(start: Any, inside: dict[int, Any]) -> list[Any]:
-    """The objects of the shortest way from ``start`` back to it, that at both ends."""
-    came: dict[int, int] = {}
+    """The objects on the shortest path from ``start`` back to it; ``start`` is at both ends."""
+    previous: dict[int, int] = {}
     waiting = deque([id(start)])
-    while waiting and len(came) < _OBJECTS:
+    while waiting and len(previous) < _OBJECTS:
         identity = waiting.popleft()
         for following in map(id, gc.get_referents(inside[identity])):
             if following == id(start):
-                way = [identity]
-                while way[-1] != id(start):
-                    way.append(came[way[-1]])
-                return [*(inside[i] for i in reversed(way)), start]
-            if following in inside and following not in came:
-                came[following] = identity
+                path = [identity]
+                while path[-1] != id(start):
+                    path.append(previous[path[-1]])
+                return [*(inside[i] for i in reversed(path)), start]
+            if following in inside and following not in previous:
+                previous[following] = identity
                 waiting.append(following)
     return []
 
 
-def _told(way: list[Any]) -> tuple[str, ...]:
-    """Types and steps; tuples, dictionaries and the like are part of the step."""
-    told: list[str] = []
+def _described(path: list[Any]) -> tuple[str, ...]:
+    """The types and steps of a path; tuples, dictionaries and cells are part of a step."""
+    words: list[str] = []
     step = ""
-    for holder, held in pairwise(way):
-        if not told:
-            told.append(type(holder).__name__)
+    for holder, held in pairwise(path):
+        if not words:
+            words.append(type(holder).__name__)
         step += _step(holder, held)
-        if not isinstance(held, _CONTAINERS) or held is way[-1]:
-            told += [step, type(held).__name__]
+        if not isinstance(held, _CONTAINERS) or held is path[-1]:
+            words += [step, type(held).__name__]
             step = ""
-    return tuple(told)
+    return tuple(words)
 
 
 def _step(holder: Any, held: Any) -> str:
-    """How one object is reached from another that refers to it: ".name", "[0]", ..."""
+    """How ``holder`` refers to ``held``: ".name", "[0]", ..."""
     if isinstance(holder, tuple | list):
         return f"[{next(i for i, o in enumerate(holder) if o is held)}]"
     if isinstance(holder, dict):

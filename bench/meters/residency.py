@@ -1,9 +1,9 @@
-"""The residency meter: how much physical memory a program needed at its peak.
+"""The residency meter: the peak of a program's resident memory.
 
-Linux keeps the peak of a process's resident memory and can start it anew, so one run in a
-fresh process can be told apart from what the process needed before. The figure is that of
-pages: it includes what is not array data, and what the C library keeps for later; repeated
-in fresh processes it agrees within the larger of 512 kB and 1%.
+Linux keeps the peak of a process's resident memory and can reset it, so the peak of one run
+in a fresh process is separate from that of the imports before. The figure counts pages: it
+includes memory that is not array data, and memory that the C library keeps for later.
+Repetitions in fresh processes agree within the larger of 512 kB and 1%.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.program import END, Program
+from gradmeter.bench.cases.program import END, Program
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -29,11 +29,11 @@ class Residency:
 
     Attributes:
         method: "reset peak": bytes above what was resident before the run; with ", after one
-            run", another one came before, and its pages were given back. "process peak":
+            run", the process ran the program before and gave the pages back. "process peak":
             the whole process's peak, imports included; the platform has no other.
-        bytes: by that method.
-        before: resident before the run.
-        started, stopped: ``time.time()`` around it, for who watches from outside.
+        bytes: the peak, by that method.
+        before: bytes resident before the run.
+        started, stopped: ``time.time()`` around the run, for a sampler outside.
     """
 
     method: str
@@ -52,7 +52,7 @@ def _field(name: str) -> int:
 
 
 def can_reset() -> bool:
-    """Whether this process may start its resident peak anew."""
+    """Whether this process may reset its resident peak."""
     try:
         _CLEAR.write_text("5")
         _field("VmHWM")
@@ -62,11 +62,11 @@ def can_reset() -> bool:
 
 
 def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Residency:
-    """Run a program once. For a figure that means something, in a fresh process.
+    """Run a program once and return its resident peak; meaningful in a fresh process only.
 
     Args:
-        after_a_run: the process has run the program before, to compile it; so what the C
-            library kept of that for later is given back first.
+        after_a_run: the process has run the program before, to compile it; the memory that
+            the C library kept from that run is given back first.
     """
     gc.collect()
     if after_a_run:
@@ -85,7 +85,7 @@ def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Reside
 
 
 def _trim() -> None:
-    """Have the C library give back what it keeps of freed memory, where it can."""
+    """Return the freed memory that the C library keeps to the system, where it can."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -1,4 +1,4 @@
-"""The meters tried on known truth, before anybody believes them."""
+"""Test the meters on known values, before their readings are used."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.meters import allocations, cycles, residency
-from bench.program import END, Program
+from gradmeter.bench.cases.program import END, Program
+from gradmeter.bench.meters import allocations, cycles, residency
 
 _TOUCHED = 128 * 2**20
 
@@ -36,7 +36,7 @@ def _peak_that_passes() -> int:
     def make() -> Program:
         yield "forward"
         first = np.empty(2_000_000, np.uint8)
-        first = np.empty(1_000_000, np.uint8)  # made while the other is alive
+        first = np.empty(1_000_000, np.uint8)  # the first array is still alive
         yield "backward"
         yield END
         del first
@@ -45,14 +45,14 @@ def _peak_that_passes() -> int:
 
 
 def _cycle_of_known_size() -> int:
-    found = cycles.measure(lambda: _Ring(1_000_000))
-    return found.bytes if found.leaked == 0 else -found.leaked
+    reading = cycles.measure(lambda: _Ring(1_000_000))
+    return reading.bytes if reading.leaked == 0 else -reading.leaked
 
 
 def _pages_that_are_touched() -> int:
     def make() -> Program:
         yield "forward"
-        with mmap.mmap(-1, _TOUCHED) as pages:  # straight from the system: no heap between
+        with mmap.mmap(-1, _TOUCHED) as pages:  # from the system, not the heap
             for page in range(0, len(pages), mmap.PAGESIZE):
                 pages[page] = 1
             yield END
@@ -75,10 +75,10 @@ RESIDENCY = _TESTS[-1][0]
 
 
 def run(tests: tuple[_Test, ...] = _TESTS) -> list[dict[str, Any]]:
-    """Try the meters, as bench.results.SelfTest has it; an exception is the ``problem``.
+    """Test the meters; return the fields of a SelfTest for each, an exception as ``problem``.
 
-    Where a process's peak cannot be started anew, residency is the whole process's, which
-    is so labelled, and there is nothing to try it on.
+    Where a process cannot reset its resident peak, the residency meter reports the whole
+    process's peak, labelled so, and is not tested.
     """
     results = []
     for name, test, expected, tolerance in tests:

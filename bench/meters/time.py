@@ -6,18 +6,18 @@ import gc
 from collections.abc import Callable
 from time import perf_counter, process_time
 
-from bench.program import END, Program
+from gradmeter.bench.cases.program import END, Program
 
 PHASES = ("forward", "backward", "step")
-CPU = "cpu"  # processor seconds of all phases together
+CPU = "cpu"  # processor seconds of all phases
 
 
 def measure(make: Callable[[], Program], loops: int, slower: float = 0.0) -> dict[str, float]:
     """Run the program ``loops`` times and return the seconds of each phase per run.
 
-    Making inputs, dropping the result and the full collection that comes first are not
-    timed. What the collector does by itself while the program runs is. With ``slower``,
-    each phase is made to last longer by that fraction of it.
+    Making inputs, dropping the result and the full collection at the start are not timed.
+    Automatic collections while the program runs are timed. ``slower`` prolongs each phase
+    by that fraction of its time.
     """
     gc.collect()
     seconds = dict.fromkeys((*PHASES, CPU), 0.0)

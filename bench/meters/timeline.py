@@ -1,12 +1,12 @@
-"""The timeline meter: what every operation does to memory, and when every array lives.
+"""The timeline meter: the memory before, in and after every operation, and every array's life.
 
-The engine tells of each operation when it begins and when it ends. These moments, in the
-order in which they come, are the ticks 0, 1, 2, ...; interval i lies before tick i, and
-the last one after the last tick. At each tick the bytes alive are read, and the most that
-were alive in the interval before it: exact, and the same in every run.
+The engine reports the beginning and the end of each operation. These moments, in order, are
+the ticks 0, 1, 2, ...; interval i lies before tick i, and the last interval after the last
+tick. At each tick the meter reads the bytes alive and the most bytes alive in the interval
+before it: exact, and the same in every run.
 
-No array is kept: an array is known by a number from the first operation that has to do
-with it to its finalizer. Views count as the array whose memory they show.
+The trace keeps no array alive: it identifies an array by a number, from the first operation
+that uses it to its finalizer. A view counts as the array whose memory it shows.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from bench.meters import loops
-from bench.meters.allocations import Count, UnavailableError, counting
-from bench.meters.births import find_births
-from bench.meters.cycles import collector_off
-from bench.meters.watch import Watch, traceback_of
-from bench.program import END, Program
-from engine.observer import observe
+from gradmeter.bench.cases.program import END, Program
+from gradmeter.bench.meters import loops
+from gradmeter.bench.meters.allocations import Count, UnavailableError, counting
+from gradmeter.bench.meters.births import find_births
+from gradmeter.bench.meters.cycles import collector_off
+from gradmeter.bench.meters.watch import Watch, traceback_of
+from gradmeter.engine.observer import observe
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Operation:
     Attributes:
         name: "square"; "store" is the end of a sweep, which hands over the gradients.
         phase: "forward" or "backward".
-        number: from 1 in the order of the calls, the same in both phases; 0 for what was
-            called before the trace, and for "store".
-        begin, end: its ticks; what ran inside of it lies between.
+        number: from 1 in the order of the forward operations, the same in both phases; 0 for
+            an operation from before the trace, and for "store".
+        begin, end: its ticks; operations that ran inside it lie between.
         before, peak, after: bytes alive when it began, at most, and when it ended.
-        raised: it did not come to its end; ``end`` is where that was noticed.
+        raised: an exception ended it; ``end`` is the tick at which the trace noticed.
     """
 
     name: str
@@ -55,18 +55,18 @@ class ArrayLife:
     """One array, from its first byte to its last.
 
     Attributes:
-        name: its variable's where that has one, else the operation's that made it.
+        name: that of its variable if it has one, else that of the operation that made it.
         kind: "input" (made by no operation), "output", "gradient", or "saved" (made only
             to be saved).
         bytes: of the memory that it owns.
-        born: the interval; -1: before the trace, or not by NumPy, and so not counted.
+        born: the interval; -1: not counted, allocated before the trace or not by NumPy.
         died: the interval; None: alive at the end.
-        early: it died before the interval's peak was reached.
-        used: the last tick at which an operation had to do with it.
+        early: it died before the interval reached its peak.
+        used: the last tick at which an operation used it.
         saved: the tick from which a graph holds it for its backward; None for never.
-        released: the tick at which the last operation that saved it gave it up.
-        retained: the tick at which a backward was done with it, and it was kept all the
-            same: something saved by retain_graph, a gradient by retain_grad.
+        released: the tick at which the last operation that saved it released it.
+        retained: the tick at which backward no longer needed it, though it stayed alive: a
+            saved array for retain_graph, a gradient for retain_grad.
     """
 
     name: str
@@ -83,16 +83,16 @@ class ArrayLife:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What was traced.
+    """The operations and arrays of a traced program.
 
     Attributes:
         operations: in the order in which they began.
-        arrays: in the order in which operations met them.
+        arrays: in the order in which operations first used them.
         levels: bytes alive at each tick, and at the end of the trace.
         peaks: the most bytes alive in each interval; one more than there are ticks.
         dropped: bytes alive when every name was dropped.
-        leaked: bytes alive when the collector had run then.
-        loop: the shortest chain of references that had kept bytes alive; empty for none.
+        leaked: bytes still alive when the collector had run after that.
+        loop: the shortest reference cycle that kept bytes alive; empty for none.
     """
 
     operations: tuple[Operation, ...]
@@ -106,14 +106,14 @@ class Timeline:
 
 @contextmanager
 def watching() -> Iterator[tuple[Watch, Count]]:
-    """Trace what the block runs, in all threads, until it ends or `Watch.stop`.
+    """Trace the operations of the block, in all threads, until it ends or `Watch.stop`.
 
     Raises:
         UnavailableError: array data cannot be counted here.
-        engine.ObserverError: the program kept the trace from going on.
+        engine.ObserverError: the program made the trace fail.
     """
     if traceback_of is None:
-        raise UnavailableError("this Python does not tell which memory tracemalloc knows")
+        raise UnavailableError("this Python does not report which memory tracemalloc traces")
     with counting() as count:
         watch = Watch(count)
         try:
@@ -124,7 +124,7 @@ def watching() -> Iterator[tuple[Watch, Count]]:
 
 
 def measure(make: Callable[[], Program]) -> Timeline:
-    """Trace a program, once, with the collector off; then drop it and look for cycles."""
+    """Trace a program once with the collector off; then drop it and look for cycles."""
     with collector_off(), watching() as (watch, count):
         phases = make()
         for phase in phases:
@@ -137,12 +137,14 @@ def measure(make: Callable[[], Program]) -> Timeline:
 
 
 def timeline(watch: Watch, dropped: int, leaked: int, loop: tuple[str, ...]) -> Timeline:
-    """What a stopped watch has seen; see `Timeline` for the other arguments."""
+    """Build the timeline of a stopped watch; see `Timeline` for the other arguments."""
     levels, peaks = zip(*watch.readings, strict=True)
     counted = [a for a in watch.arrays if a.counted]
     end = len(levels)
     births = iter(
-        find_births(levels, [(a.met, end if a.died is None else a.died, a.bytes) for a in counted])
+        find_births(
+            levels, [(a.first_used, end if a.died is None else a.died, a.bytes) for a in counted]
+        )
     )
     arrays = [
         ArrayLife(
@@ -161,25 +163,25 @@ def timeline(watch: Watch, dropped: int, leaked: int, loop: tuple[str, ...]) -> 
     ]
     operations = [
         Operation(
-            name=c.name,
-            phase=c.phase,
-            number=c.number,
-            begin=c.begin,
-            end=c.end,
-            before=c.before,
-            peak=c.peak,
-            after=c.after,
-            raised=c.raised,
+            name=o.name,
+            phase=o.phase,
+            number=o.number,
+            begin=o.begin,
+            end=o.end,
+            before=o.before,
+            peak=o.peak,
+            after=o.after,
+            raised=o.raised,
         )
-        for c in watch.calls
+        for o in watch.operations
     ]
     return Timeline(tuple(operations), tuple(arrays), levels, peaks, dropped, leaked, loop)
 
 
-def as_plain(found: Timeline) -> dict[str, Any]:
-    """A timeline as lists and a dictionary, as bench.results reads them."""
+def as_plain(trace: Timeline) -> dict[str, Any]:
+    """Convert a timeline to the dictionary and lists that gradmeter.bench.results.run reads."""
     return {
-        **{name: getattr(found, name) for name in Timeline.__dataclass_fields__},
-        "operations": [astuple(operation) for operation in found.operations],
-        "arrays": [astuple(life) for life in found.arrays],
+        **{name: getattr(trace, name) for name in Timeline.__dataclass_fields__},
+        "operations": [astuple(operation) for operation in trace.operations],
+        "arrays": [astuple(life) for life in trace.arrays],
     }

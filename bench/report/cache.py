@@ -1,4 +1,4 @@
-"""What takes a second to make and never changes, kept in the user's cache."""
+"""A cache of texts that are slow to compute and never change, in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import files
+from gradmeter.bench.results import files
 
 
 def folder() -> Path:
-    """Where it is kept; see the XDG Base Directory Specification."""
+    """The folder of the cache; see the XDG Base Directory Specification."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "gradmeter"
 
 
-def kept(key: str, make: Callable[[], str]) -> str:
-    """What ``make`` returns, which is called only if nobody has for this key.
+def cached_text(key: str, make: Callable[[], str]) -> str:
+    """Return the cached text of a key; where there is none, cache what ``make`` returns.
 
-    A cache that cannot be read or written is done without.
+    A cache that cannot be read or written is ignored.
     """
     path = folder() / hashlib.sha256(key.encode()).hexdigest()
     with contextlib.suppress(OSError, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""The charts: one description of each kind, drawn of the rows of a table named "table".
+"""The charts: one description of each kind, drawn from the rows of a table named "table".
 
-A description holds no data and nobody's names, only how the columns are drawn; so a page
+A description holds no data and no names of cases, only how the columns are drawn; so a page
 has each kind once, however many charts it draws. Colours are the page's, by name.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import altair as alt
 
-from bench.report.timeline_charts import lives, stack
-from bench.report.vega import colour, layers, scale, table, words
+from gradmeter.bench.report.timeline_charts import lives, stack
+from gradmeter.bench.report.vega import colour, layers, scale, table, words
 
 OF_PART: Final = {
     **dict.fromkeys(("peak", "exact"), "blue"),
@@ -28,34 +28,35 @@ OF_VERDICT: Final = {
     "no verdict": "grey",
 }
 SHAPES: Final = ["circle", "diamond", "square", "cross", "triangle"]
-ROOM = 190  # pixels at the right of bars, for words
+ROOM = 190  # pixels at the right of bars, for their labels
 TICKS = alt.Axis(tickCount=alt.ExprRef("ceil(width / 90)"))
 
 
-def _leaving_room(room: str, **options: Any) -> alt.Scale:
+def _scale_leaving_room(room: str, **options: Any) -> alt.Scale:
     return alt.Scale(range=[0, alt.ExprRef(f"max(width - {room}, 60)")], **options)
 
 
 def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> alt.LayerChart:
-    """A group of bars for each name, with what was expected as a mark on them.
+    """A group of bars for each name, with the predicted value as a mark on each bar.
 
-    Columns: name, part, value, expected; and where there are several lines above the bars,
-    those. Signals: unit, by which both are divided.
+    Columns: name, part, value, expected; and where several lines stand above the bars, one
+    for each. Signals: unit, by which values and expected values are divided.
     """
     rows = (
         table()
-        .transform_calculate(amount="datum.value / unit", hoped="datum.expected / unit")
+        .transform_calculate(amount="datum.value / unit", predicted="datum.expected / unit")
         .transform_calculate(
             whole=" + '|' + ".join(f"datum.{line}" for line in above),
-            said="datum.part + ' ' + format(datum.amount, ',.2f') + (!isValid(datum.expected) ? '' "
+            label="datum.part + ' ' + format(datum.amount, ',.2f') "
+            "+ (!isValid(datum.expected) ? '' "
             ": datum.expected === datum.value ? ', as predicted' "
-            ": ', predicted ' + format(datum.hoped, ',.2f'))",
+            ": ', predicted ' + format(datum.predicted, ',.2f'))",
         )
         .encode(y=alt.Y("whole:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0.15)))
     )
     slots = alt.Scale(domain=[*above, *parts])
     of_part = alt.YOffset("part:N", scale=slots)
-    x = alt.X("amount:Q", title=unit, scale=_leaving_room(str(ROOM), nice=False), axis=TICKS)
+    x = alt.X("amount:Q", title=unit, scale=_scale_leaving_room(str(ROOM), nice=False), axis=TICKS)
     tooltip = [
         alt.Tooltip("name:N"),
         alt.Tooltip("part:N"),
@@ -69,7 +70,7 @@ def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> a
         .encode(x=alt.value(0), yOffset=alt.YOffsetDatum(line, scale=slots), text=f"{line}:N")
         for line in above
     ]
-    drawn = rows.mark_bar(height=12).encode(
+    marks = rows.mark_bar(height=12).encode(
         x=x,
         yOffset=of_part,
         color=alt.Color(
@@ -77,13 +78,13 @@ def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> a
         ),
         tooltip=tooltip,
     )
-    hoped = (
+    predictions = (
         rows.transform_filter("isValid(datum.expected)")
         .mark_tick(color=colour("ink"), thickness=2, size=14)
-        .encode(x="hoped:Q", yOffset=of_part, tooltip=tooltip)
+        .encode(x="predicted:Q", yOffset=of_part, tooltip=tooltip)
     )
-    said = rows.mark_text(**words(dx=6)).encode(x="amount:Q", yOffset=of_part, text="said:N")
-    return layers(drawn, hoped, said, *headings, height=alt.Step(15), unit=1)
+    labels = rows.mark_text(**words(dx=6)).encode(x="amount:Q", yOffset=of_part, text="label:N")
+    return layers(marks, predictions, labels, *headings, height=alt.Step(15), unit=1)
 
 
 def ratios() -> alt.LayerChart:
@@ -96,7 +97,7 @@ def ratios() -> alt.LayerChart:
         table()
         .transform_window(row="row_number()")
         .transform_calculate(
-            said="(width > 560 ? datum.words : split(datum.words, ' ')[0]) + ' ' + datum.verdict",
+            label="(width > 560 ? datum.words : split(datum.words, ' ')[0]) + ' ' + datum.verdict",
             heading="width > 560 ? datum.where + '   ' + datum.name : [datum.where, datum.name]",
         )
     )
@@ -104,7 +105,7 @@ def ratios() -> alt.LayerChart:
     x = partial(
         alt.X,
         title="time, as a ratio to the baseline's",
-        scale=_leaving_room(room, type="log", nice=False, padding=6),
+        scale=_scale_leaving_room(room, type="log", nice=False, padding=6),
         axis=alt.Axis(orient="top", format="~r", tickCount=5, offset=6),
     )
     label = alt.Y("row:O", axis=None, bandPosition=0, scale=alt.Scale(padding=0))
@@ -133,10 +134,10 @@ def ratios() -> alt.LayerChart:
     names = rows.mark_text(
         **words(baseline="top", dy=4, limit=alt.ExprRef("width"), lineHeight=15)
     ).encode(x=alt.value(0), y=label, text="heading:N")
-    said = rows.mark_text(**words()).encode(
-        x=alt.value(alt.ExprRef(f"max(width - {room}, 60) + 10")), y=y, text="said:N"
+    labels = rows.mark_text(**words()).encode(
+        x=alt.value(alt.ExprRef(f"max(width - {room}, 60) + 10")), y=y, text="label:N"
     )
-    return layers(same, one, interval, points, names, said, height=alt.Step(40), effect=0.02)
+    return layers(same, one, interval, points, names, labels, height=alt.Step(40), effect=0.02)
 
 
 def rounds() -> alt.LayerChart:
@@ -166,7 +167,7 @@ def rounds() -> alt.LayerChart:
 
 
 def growth(x: str, y: str, numbers: str) -> alt.LayerChart:
-    """How something grows, both axes logarithmic. Columns: name, x, y, slope."""
+    """Lines of growth, both axes logarithmic. Columns: name, x, y, slope."""
     rows = table().transform_calculate(
         label="datum.name + (isValid(datum.slope) ? '  slope ' + format(datum.slope, '.2f') : '')"
     )

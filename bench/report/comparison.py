@@ -1,4 +1,4 @@
-"""Comparisons for a pull request: the verdict first, and only what changed unfolded."""
+"""Render comparisons for a pull request: the verdict first, unchanged candidates folded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench import sentences, verdicts
-from bench.gates import Breach
-from bench.report.text import markdown as _text
-from bench.results import Run, Value
-from bench.verdicts import Row
+from gradmeter.bench.report import sentences
+from gradmeter.bench.report.text import markdown as _text
+from gradmeter.bench.results.readings import Value
+from gradmeter.bench.results.run import Run
+from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts.gates import Breach
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
 
 FORMAT = "gradmeter comparison"
 
 
 class TimeVerdict(Value, frozen=True, kw_only=True):
-    """See bench.verdicts.Time; ``low`` and ``high`` are None where there is no interval."""
+    """The verdict on a candidate's time; ``low`` and ``high`` are None without an interval."""
 
     verdict: str
     ratio: float
@@ -30,7 +33,7 @@ class TimeVerdict(Value, frozen=True, kw_only=True):
 
 
 class MemoryVerdict(Value, frozen=True, kw_only=True):
-    """An exact figure: bytes before and after."""
+    """The verdict on one exact figure, with its bytes before and after."""
 
     verdict: Literal["less", "more", "equal"]
     before: int
@@ -61,27 +64,27 @@ class Document(Value, frozen=True, kw_only=True):
     failed_gates: list[dict[str, str]]
 
 
-def said(row: Row, run: Run) -> list[str]:
+def row_sentences(row: Row, run: Run) -> list[str]:
     """The sentences on a candidate: memory, then time."""
-    time = [sentences.time_sentence(row, run.options)] if row.time is not None else []
+    time = [time_sentence(row, run.options)] if row.time is not None else []
     return [sentences.sentence(row), *time]
 
 
 def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
-    """The comparisons as JSON has them."""
-    found = Document(
+    """The comparisons as builtin types, in the form of `Document`."""
+    content = Document(
         noise=sentences.noise_text(run),
         revisions=run.revisions,
         comparisons=[_compared(row, run) for row in verdicts.candidates(run)],
         failed_gates=[{"gate": b.gate, "where": b.where, "what": b.what} for b in failed],
     )
-    built: dict[str, Any] = msgspec.to_builtins(found)
-    return built
+    converted: dict[str, Any] = msgspec.to_builtins(content)
+    return converted
 
 
 def _compared(row: Row, run: Run) -> Compared:
     time, failure = row.time, row.case.failure or row.baseline.failure
-    after, before = (found or {} for found in verdicts.beside(row.case, row.baseline))
+    after, before = (figures or {} for figures in verdicts.beside(row.case, row.baseline))
     return Compared(
         workload=row.case.workload,
         size=row.case.size,
@@ -106,7 +109,7 @@ def _compared(row: Row, run: Run) -> Compared:
             if name in before
         },
         failure=failure.message if failure else None,
-        sentences=said(row, run),
+        sentences=row_sentences(row, run),
     )
 
 
@@ -116,16 +119,16 @@ def _word(difference: int) -> Literal["less", "more", "equal"]:
 
 def memory_word(row: Row) -> str:
     """The verdict on all exact figures of a candidate together."""
-    found = row.changes
-    if found is None:
+    changes = row.changes
+    if changes is None:
         return "not measured"
-    words = {_word(change.difference) for change in found}
+    words = {_word(change.difference) for change in changes}
     kind = "" if row.exact else " (heap)"
     return (" and ".join(sorted(words, reverse=True)) or "equal") + kind
 
 
 def headline(run: Run) -> str:
-    """How many candidates are slower, faster, ...; take more or less memory."""
+    """Count the candidates by their verdicts on time and on memory, in one line."""
     rows = verdicts.candidates(run)
     times: Counter[str] = Counter(row.time.word for row in rows if row.time is not None)
     memory = Counter(memory_word(row) for row in rows)
@@ -141,7 +144,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
 
     Args:
         failed: the gates that failed; they come first.
-        notes: sentences that belong to the whole.
+        notes: sentences on the run as a whole.
     """
     rows = verdicts.candidates(run)
     same = [row for row in rows if not _changed(row)]
@@ -150,12 +153,14 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
     if changed:
         parts.append(_table(changed))
-        parts.append("\n".join(f"- {_text(s)}" for row in changed for s in said(row, run)))
+        parts.append("\n".join(f"- {_text(s)}" for row in changed for s in row_sentences(row, run)))
     elif rows:
         parts.append("Nothing changed.")
     if same:
         table = (
-            _table(same) + "\n\n" + "\n".join(f"- {_text(s)}" for r in same for s in said(r, run))
+            _table(same)
+            + "\n\n"
+            + "\n".join(f"- {_text(s)}" for r in same for s in row_sentences(r, run))
         )
         parts.append(
             f"<details><summary>{len(same)} without a change</summary>\n\n{table}\n\n</details>"
@@ -170,7 +175,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
 
 
 def _changed(row: Row) -> bool:
-    """Whether a reader has to see it: any verdict but the same time and the same bytes."""
+    """Whether a candidate is shown unfolded: slower, faster, other bytes, or failed."""
     time = row.time is not None and row.time.word in ("slower", "faster")
     return time or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
 

@@ -1,27 +1,27 @@
-"""Whether what the page and its charts are made with is installed: it is an extra."""
+"""The optional packages that render the page and its charts: the extra ``report``."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
-from bench.errors import UsageError
+from gradmeter.bench.errors import UsageError
 
 PACKAGES = {"jinja2": "jinja2", "altair": "altair", "vl_convert": "vl-convert-python"}
 
 
 def missing() -> list[str]:
-    """The packages of the extra that are not there."""
+    """The packages of the extra that are not installed."""
     return [package for module, package in PACKAGES.items() if find_spec(module) is None]
 
 
 def need() -> None:
-    """Make sure that a page can be made.
+    """Check that the packages of the extra are installed.
 
     Raises:
-        UsageError: it cannot; the message says what to install.
+        UsageError: one is missing; the message says what to install.
     """
     if missing():
         raise UsageError(
-            f"the page takes {', '.join(missing())}, not installed here: "
+            f"the page needs {', '.join(missing())}, not installed here: "
             "pip install 'gradmeter[report]'"
         )

@@ -1,4 +1,4 @@
-"""The figures of a run's costs: which rows each chart of the page is drawn of."""
+"""The figures of the page: the rows that each chart is drawn from, its title and its fact."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from bench import scaling, sentences, verdicts
-from bench.report.tables import Column, Figure, Table, Value, exact, number
-from bench.results import Case, Comparison, Run, TimeSet
-from bench.verdicts import Row
-from bench.wording import (
+from gradmeter.bench.numbers import (
     arrays_text,
     bytes_text,
     percent,
@@ -18,6 +14,13 @@ from bench.wording import (
     seconds_text,
     where_text,
 )
+from gradmeter.bench.report import sentences
+from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact, number
+from gradmeter.bench.results.readings import TimeSet
+from gradmeter.bench.results.run import Case, Comparison, Run
+from gradmeter.bench.verdicts import scaling, verdicts
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
 
 SHOWN = 12  # comparisons whose memory is drawn; the others are in the table of all cases
 RATIOS = 50
@@ -34,31 +37,31 @@ Y = {
 
 
 def title(where: Case | Comparison) -> str:
-    """A workload and a size, for people."""
+    """The title of a workload and a size."""
     return where_text(where.workload, where.size)
 
 
 def name(row: Row) -> str:
-    """A variant within its comparison."""
+    """A variant's name, which marks the baseline of a comparison."""
     return row.case.variant + (" (baseline)" if row.is_baseline and row.compared else "")
 
 
 def largest(run: Run) -> Figure | None:
-    """The largest effect: on memory, or where there is none, on time."""
-    found = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
-    row = max((row for row in found if row.exact), key=lambda row: row.effect, default=None)
+    """The figure of the largest effect on memory, or where there is none, on time."""
+    candidates = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
+    row = max((row for row in candidates if row.exact), key=lambda row: row.effect, default=None)
     if row is not None and row.effect > 0:
         return _memory(
             f"The largest effect: {title(row.case)}",
             sentences.sentence(row),
             [Row(row.baseline, row.baseline, None), row],
         )
-    timed = [row for row in found if row.time and row.time.word in ("faster", "slower")]
+    timed = [row for row in candidates if row.time and row.time.word in ("faster", "slower")]
     row = max(timed, key=_distance, default=None)
     if row is None:
         return None
-    said = sentences.time_sentence(row, run.options)
-    return _ratios(run, [row], f"The largest effect: {title(row.case)}", said)
+    fact = time_sentence(row, run.options)
+    return _ratios(run, [row], f"The largest effect: {title(row.case)}", fact)
 
 
 def memory(run: Run) -> list[Figure]:
@@ -75,12 +78,12 @@ def memory(run: Run) -> list[Figure]:
 
 
 def _calls(run: Run) -> Figure | None:
-    """The calls of ordinary tests, those with the largest peaks."""
-    found = [case for case in verdicts.calls(run) if case.figures]
-    found.sort(key=lambda case: -(case.memory.peak if case.memory else 0))
+    """The exact bytes of the tests' calls, the largest peaks first; None without any."""
+    calls = [case for case in verdicts.calls(run) if case.figures]
+    calls.sort(key=lambda case: -(case.memory.peak if case.memory else 0))
     rows: list[tuple[Value, ...]] = [
         (case.title, part, case.figures[part], None)
-        for case in found
+        for case in calls
         if case.figures
         for part in ("peak", "held", "cycle")
     ]
@@ -92,20 +95,20 @@ def _calls(run: Run) -> Figure | None:
         Column("value", "bytes", exact),
         Column("expected", "predicted bytes", exact),
     )
-    first = found[0]
-    few = f"The {SHOWN} largest peaks of {len(found)} are drawn. " if len(found) > SHOWN else ""
+    first = calls[0]
+    few = f"The {SHOWN} largest peaks of {len(calls)} are drawn. " if len(calls) > SHOWN else ""
     most = bytes_text(first.memory.peak if first.memory else 0)
     table = Table("Exact bytes of the calls of ordinary tests", columns, rows)
     heading = "The calls of ordinary tests"
-    said = f"{few}The largest peak is {most}, in {first.title}."
-    return Figure("calls", heading, said, table, {"unit": 1e3}, 3 * SHOWN)
+    fact = f"{few}The largest peak is {most}, in {first.title}."
+    return Figure("calls", heading, fact, table, {"unit": 1e3}, 3 * SHOWN)
 
 
 def _memory_fact(rows: list[Row]) -> str:
-    said = [sentences.sentence(row) for row in rows if not row.is_baseline]
+    facts = [sentences.sentence(row) for row in rows if not row.is_baseline]
     peaks = [row.case.memory.peak for row in rows if row.case.memory]
     unit = rows[0].case.array_bytes
-    return said[0] if said else f"The peak is {arrays_text(max(peaks), unit)} arrays."
+    return facts[0] if facts else f"The peak is {arrays_text(max(peaks), unit)} arrays."
 
 
 def _memory(heading: str, fact: str, rows: list[Row]) -> Figure:
@@ -115,8 +118,8 @@ def _memory(heading: str, fact: str, rows: list[Row]) -> Figure:
         figures, predicted = row.case.figures, row.case.predicted
         for part in ("peak", "held", "cycle") if figures else ():
             assert figures is not None
-            hoped = getattr(predicted, "dropped" if part == "cycle" else part, None)
-            cells.append((name(row), part, figures[part], figures[part] / unit, hoped))
+            expected = getattr(predicted, "dropped" if part == "cycle" else part, None)
+            cells.append((name(row), part, figures[part], figures[part] / unit, expected))
     columns = (
         NAME,
         Column("part", "figure"),
@@ -134,9 +137,9 @@ def times(run: Run) -> Figure | None:
     if not rows:
         return None
     words = Counter(_word(row) for row in rows)
-    said = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    counts = ", ".join(f"{count} {word}" for word, count in words.most_common())
     rows.sort(key=lambda row: (not (row.time and row.time.sure), -_distance(row)))
-    compared = f"Of {len(rows)} comparison{'s' * (len(rows) != 1)} of time: {said}."
+    compared = f"Of {len(rows)} comparison{'s' * (len(rows) != 1)} of time: {counts}."
     return _ratios(run, rows, "Time beside the baseline's", compared)
 
 
@@ -232,14 +235,14 @@ def growth(run: Run) -> list[Figure]:
 def _growth(group: list[scaling.Series], what: str) -> Figure | None:
     along, where = group[0].along, group[0].name
     rows: list[tuple[Value, ...]] = []
-    said = []
+    slopes = []
     for series in group[:VARIANTS]:
         points = series.milliseconds if what == "time" else series.peaks
         slope = scaling.slope(points)
         if slope is None:
             continue
-        slope = round(slope, 2) + 0.0  # which is never -0.0
-        said.append(f"{series.variant} {slope:.2f}")
+        slope = round(slope, 2) + 0.0  # -0.0 becomes 0.0
+        slopes.append(f"{series.variant} {slope:.2f}")
         rows += [(series.variant, x, y, slope) for x, y in points if y > 0]
     if not rows:
         return None
@@ -253,7 +256,7 @@ def _growth(group: list[scaling.Series], what: str) -> Figure | None:
     return Figure(
         f"{what} by {along}",
         f"{what.capitalize()} against {along}: {where}",
-        f"The {what} grows as {along} to the power of: {', '.join(said)}"
+        f"The {what} grows as {along} to the power of: {', '.join(slopes)}"
         + (" (a line through two points only)." if two else "."),
         Table(f"{what.capitalize()} against {along}, {where}", columns, rows),
     )
@@ -283,14 +286,14 @@ def views(run: Run) -> Figure | None:
         Column("value", "bytes", exact),
         Column("expected", "predicted", exact),
     )
-    seen = cases[0].residency
-    assert seen is not None
+    residency = cases[0].residency
+    assert residency is not None
     fact = (
-        f"{title(cases[0])} {cases[0].variant} takes {bytes_text(seen.bytes)} of physical memory "
-        f"for {bytes_text(cases[0].memory.peak if cases[0].memory else 0)} of arrays"
+        f"{title(cases[0])} {cases[0].variant} takes {bytes_text(residency.bytes)} of physical "
+        f"memory for {bytes_text(cases[0].memory.peak if cases[0].memory else 0)} of arrays"
     )
-    if seen.sampled is not None and seen.bytes > 0:
-        missed = max(0.0, 1 - seen.sampled / seen.bytes)
+    if residency.sampled is not None and residency.bytes > 0:
+        missed = max(0.0, 1 - residency.sampled / residency.bytes)
         fact += f"; sampling from outside missed {missed:.0%} of it"
     drawn = [row[:2] for row in rows]
     most = next((i for i, _ in enumerate(rows) if len(set(drawn[: i + 1])) > VIEWS), None)
@@ -300,7 +303,7 @@ def views(run: Run) -> Figure | None:
 
 
 def everything(run: Run) -> Table:
-    """Every case with its figures."""
+    """The table of every case with its figures."""
     rows = []
     for case in run.cases:
         figures = case.figures or {}

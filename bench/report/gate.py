@@ -1,32 +1,32 @@
-"""A gate's outcome on one screen: what, where, before, after, and what to do next."""
+"""Render the gates' outcome for one screen: what failed, where, by how much, and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import gates
-from bench.against import Outcome, holders
-from bench.gates import Breach, Gate
-from bench.report.text import markdown, plain
-from bench.results import Case, Run
-from bench.verdicts import Change
-from bench.wording import apart, more_arrays
+from gradmeter.bench.numbers import apart, more_arrays
+from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts.gates import Breach, Gate
+from gradmeter.bench.verdicts.regressions import Outcome, holders
+from gradmeter.bench.verdicts.verdicts import Change
 
 MOST = 6  # of a kind; the others are counted
 
 
-def breaches(found: Sequence[Breach], run: Run) -> list[str]:
-    """Lines for the gates that failed, the worst first, with what the run knows of them."""
+def breaches(failed: Sequence[Breach], run: Run) -> list[str]:
+    """Lines on the gates that failed, the worst first, with what holds their bytes."""
     lines = []
-    for breach in found[:MOST]:
+    for breach in failed[:MOST]:
         lines.append(plain(f"gate failed: {breach.gate}: {breach.where}"))
         lines.append(plain(f"    {breach.what}"))
-        known = holders(run, breach)
-        if known:
-            lines.append(plain(f"    {known}"))
-    if len(found) > MOST:
-        lines.append(f"and {len(found) - MOST} more failed")
+        holder = holders(run, breach)
+        if holder:
+            lines.append(plain(f"    {holder}"))
+    if len(failed) > MOST:
+        lines.append(f"and {len(failed) - MOST} more failed")
     return lines
 
 
@@ -39,75 +39,79 @@ def lines(
     """The whole screen, the worst first; the last line is the verdict.
 
     Args:
-        path: the run's, for the commands that are named.
+        path: the run file's, for the commands that the lines name.
     """
-    found = breaches(outcome.breaches, run)
+    screen = breaches(outcome.breaches, run)
     for key, reason in outcome.unmeasured[:MOST]:
-        found.append(plain(f"not judged: {gates.title(key)}: {reason}"))
+        screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:
-        found.append(f"and {len(outcome.unmeasured) - MOST} more not judged")
-    found += [plain(f"note: {note}") for note in outcome.notes]
-    found += _some("new, not in the baseline", [gates.title(key) for key in outcome.new])
-    found += _some("in the baseline only", [gates.title(key) for key in outcome.vanished])
+        screen.append(f"and {len(outcome.unmeasured) - MOST} more not judged")
+    screen += [plain(f"note: {note}") for note in outcome.notes]
+    screen += _some_titles("new, not in the baseline", [gates.title(key) for key in outcome.new])
+    screen += _some_titles("in the baseline only", [gates.title(key) for key in outcome.vanished])
     allowed = {breach.key for breach in outcome.breaches}
-    found += _changed(
+    screen += _changed(
         "more, within the gates", [p for p in outcome.larger if p[0].key not in allowed]
     )
-    found += _changed("good news, less than before", outcome.smaller)
+    screen += _changed("good news, less than before", outcome.smaller)
     if (
         outcome.file is not None
         and outcome.known
         and not outcome.problem
         and (outcome.smaller or (outcome.new and not outcome.vanished))
     ):
-        found.append(f"take it over: gradmeter baseline {path} --out {outcome.file}")
+        screen.append(f"take it over: gradmeter baseline {path} --out {outcome.file}")
     if outcome.file is not None and not outcome.known:
-        found.append(
+        screen.append(
             f"there is no baseline {outcome.file} yet, so nothing is compared; make one and "
             f"commit it: gradmeter baseline {path} --out {outcome.file}"
         )
-    return [*found, verdict(outcome, criteria)]
+    return [*screen, verdict(outcome, criteria)]
 
 
 def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
-    """The outcome in a line."""
-    asked = " ".join(gate.text for gate in criteria)
+    """The outcome in one line."""
+    criteria_text = " ".join(gate.text for gate in criteria)
     cases = _count(outcome.compared, "case") + " compared"
     if outcome.breaches:
-        return f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {asked}; {cases}"
+        return (
+            f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {criteria_text}; {cases}"
+        )
     if outcome.problem:
         return f"NOT JUDGED: {outcome.problem}; {cases}"
     if outcome.unmeasured:
         lost = _count(len(outcome.unmeasured), "case")
         return f"NOT JUDGED: {lost} without exact figures; {cases}"
-    return f"passed: {asked}; {cases}"
+    return f"passed: {criteria_text}; {cases}"
 
 
 def _count(number: int, what: str, plural: str = "s") -> str:
     return f"{number} {what}{plural * (number != 1)}"
 
 
-def _some(what: str, titles: Sequence[str]) -> list[str]:
+def _some_titles(what: str, titles: Sequence[str]) -> list[str]:
     if not titles:
         return []
     more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
     return [plain(f"{what}: {'; '.join(titles[:3])}{more}")]
 
 
-def _changed(what: str, found: Sequence[tuple[Case, list[Change]]]) -> list[str]:
-    shown = [plain(f"{what}: {case.title}: {changes_text(case, cs)}") for case, cs in found[:MOST]]
-    more = [f"and {len(found) - MOST} more cases"] if len(found) > MOST else []
+def _changed(what: str, changed: Sequence[tuple[Case, list[Change]]]) -> list[str]:
+    shown = [
+        plain(f"{what}: {case.title}: {changes_text(case, cs)}") for case, cs in changed[:MOST]
+    ]
+    more = [f"and {len(changed) - MOST} more cases"] if len(changed) > MOST else []
     return shown + more
 
 
-def changes_text(case: Case, found: Sequence[Change]) -> str:
-    """What changed in a case, before and after."""
-    said = []
-    for change in found:
+def changes_text(case: Case, changes: Sequence[Change]) -> str:
+    """The changed figures of a case, before and after, in one line."""
+    parts = []
+    for change in changes:
         old, new = apart(change.before, change.after)
         more = more_arrays(change.difference, case.array_bytes)
-        said.append(f"{change.figure} {old} -> {new}{more}")
-    return ", ".join(said)
+        parts.append(f"{change.figure} {old} -> {new}{more}")
+    return ", ".join(parts)
 
 
 def as_markdown(title: str, screen: Sequence[str]) -> str:

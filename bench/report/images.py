@@ -1,4 +1,4 @@
-"""The charts as images: for Markdown, and for a notebook."""
+"""Render charts as images, for Markdown and for notebooks."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from pathlib import Path
 
 import vl_convert
 
-from bench import files
-from bench.report import charts, figures, timeline_charts, timelines, vega
-from bench.report.markdown import Image
-from bench.report.tables import Figure
-from bench.report.text import plain
-from bench.results import Run, Timeline
+from gradmeter.bench.report import charts, figures, timeline_charts, timelines, vega
+from gradmeter.bench.report.markdown import Image
+from gradmeter.bench.report.tables import Figure
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results import files
+from gradmeter.bench.results.readings import Timeline
+from gradmeter.bench.results.run import Run
 
 TELLING = ("largest", "time", "timeline")  # what a short report shows
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes"))
 
 
 def write(run: Run, folder: Path) -> list[Image]:
-    """Write every chart that a page shows at its top and once of each kind, as SVG and PNG.
+    """Write the chosen figures of a run, each as SVG and as PNG.
 
     Returns:
-        Those that a short report shows.
+        The images that a short report shows.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: a file cannot be written.
     """
-    telling = []
+    report_images = []
     for name, figure in chosen(run).items():
         drawn = svg(figure)
         files.write(folder / f"{name}.svg", drawn.encode())
         files.write(folder / f"{name}.png", vl_convert.svg_to_png(drawn, scale=1.5))
         if name in TELLING:
-            telling.append(Image(f"{name}.svg", figure.title, figure.fact))
-    return telling
+            report_images.append(Image(f"{name}.svg", figure.title, figure.fact))
+    return report_images
 
 
 def chosen(run: Run) -> dict[str, Figure]:
-    """The figures worth an image, by name."""
-    found: dict[str, Figure | None] = {
+    """The figures that are written as images, by name."""
+    by_name: dict[str, Figure | None] = {
         "largest": figures.largest(run),
         "time": figures.times(run),
         "views": figures.views(run),
@@ -51,12 +52,12 @@ def chosen(run: Run) -> dict[str, Figure]:
         # The baseline comes first, then the largest effect.
         pair = panels[0].pairs[:2][-1]
         where = f"on {panels[0].title}"
-        found["timeline"] = replace(pair.stack, title=f"What is alive when: {pair.name} {where}")
-        found["lives"] = replace(pair.lives, title=f"When each array lives: {pair.name} {where}")
+        by_name["timeline"] = replace(pair.stack, title=f"What is alive when: {pair.name} {where}")
+        by_name["lives"] = replace(pair.lives, title=f"When each array lives: {pair.name} {where}")
         if len(panels[0].pairs) > 1:
-            found["timeline-baseline"] = panels[0].pairs[0].stack
-    found |= {f"growth-{i}": figure for i, figure in enumerate(figures.growth(run), 1)}
-    return {name: figure for name, figure in found.items() if figure is not None}
+            by_name["timeline-baseline"] = panels[0].pairs[0].stack
+    by_name |= {f"growth-{i}": figure for i, figure in enumerate(figures.growth(run), 1)}
+    return {name: figure for name, figure in by_name.items() if figure is not None}
 
 
 def svg(figure: Figure, unit: str = "arrays") -> str:
@@ -68,7 +69,7 @@ def svg(figure: Figure, unit: str = "arrays") -> str:
 
 
 def timeline_html(timeline: Timeline) -> str:
-    """A timeline for a notebook: two charts without scripts, each with its words."""
+    """Render a timeline for a notebook: two charts without scripts, each with its fact."""
     scale, unit = next((s, u) for s, u in UNITS if s <= max(1, *timeline.peaks))
     pair = timelines.side_by_side([("", timeline)], 1)[0]
     pair.stack.signals["unit"] = scale

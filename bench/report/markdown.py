@@ -1,4 +1,4 @@
-"""A run as Markdown, for a job summary or a pull-request comment: short first, details folded."""
+"""Render a run as Markdown for a job summary or a comment: short first, details folded."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bench import sentences, verdicts
-from bench.report import ordinary, prose
-from bench.report.text import markdown as _text
-from bench.results import ORDINARY, Case, Comparison, Options, Run
-from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, seconds_text
+from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
+from gradmeter.bench.report import ordinary, prose, sentences
+from gradmeter.bench.report.text import markdown as _text
+from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
+from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
 
 TOP = 8
 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture beside the report: where it is, what it is called, and what it shows."""
+    """An image beside the report: its path, its title, and the fact that it shows."""
 
     path: str
     title: str
@@ -27,7 +28,7 @@ class Image:
 
 
 def render(run: Run, images: Sequence[Image] = ()) -> str:
-    """Return the report; ``images`` are those that were written beside it."""
+    """Return the report; ``images`` are those written beside it."""
     parts = [f"# {prose.heading(run)}", _summary(run), *map(_image, images)]
     failed = [case for case in run.cases if case.failure and not case.ordinary]
     if failed:
@@ -41,8 +42,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
     candidates.sort(key=lambda row: (not row.exact, -row.effect))
     if candidates:
-        said = [f"- {_text(sentences.sentence(row))}" for row in candidates[:TOP]]
-        parts.append("## The largest effects on memory\n\n" + "\n".join(said))
+        effects = [f"- {_text(sentences.sentence(row))}" for row in candidates[:TOP]]
+        parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times for case in run.cases):
         noise = sentences.noise_text(run)
         parts.append(noise[0].upper() + noise[1:])
@@ -85,17 +86,17 @@ def _table(rows: list[Row], options: Options) -> str:
         "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
         "| --- " + "| ---: " * (11 + 2 * heap) + "|",
     ]
-    said = []
+    remarks = []
     for row in rows:
         lines.append("| " + " | ".join(_cells(row, heap)) + " |")
         if not row.is_baseline:
-            said.append(f"- {_text(sentences.sentence(row))}")
+            remarks.append(f"- {_text(sentences.sentence(row))}")
             if row.time is not None and row.time.sure:
-                said.append(f"- {_text(sentences.time_sentence(row, options))}")
+                remarks.append(f"- {_text(time_sentence(row, options))}")
     slow = list(filter(None, map(sentences.first_run_text, rows)))
     if slow:
-        said.append(f"- first run, warm-up and compilation: {_text('; '.join(slow))}")
-    return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")
+        remarks.append(f"- first run, warm-up and compilation: {_text('; '.join(slow))}")
+    return "\n".join(lines) + ("\n\n" + "\n".join(remarks) if remarks else "")
 
 
 def _cells(row: Row, heap: bool) -> list[str]:
@@ -125,26 +126,26 @@ def _three_views(run: Run) -> str:
     lines = [
         "`exact` is array data to the byte. `resident` is physical memory at its peak, "
         "`sampled` what memory_profiler saw of it from outside. `on` is the exact peak of "
-        "a loop with the collector at work: informative, it depends on when it runs.",
+        "a loop with the collector on; it depends on when the collector runs.",
         "",
         "| case | exact | resident | sampled | missed by sampling | samples | on |",
         "| --- " + "| ---: " * 6 + "|",
     ]
     for case in run.cases:
-        seen = case.residency
-        if case.memory is None or seen is None:
+        residency = case.residency
+        if case.memory is None or residency is None:
             continue
         missed = "-"
-        if seen.sampled is not None and seen.bytes > 0:
-            missed = f"{max(0.0, 1 - seen.sampled / seen.bytes):.0%}"
-        label = "" if seen.method == "reset peak" else f" ({_text(seen.method)})"
+        if residency.sampled is not None and residency.bytes > 0:
+            missed = f"{max(0.0, 1 - residency.sampled / residency.bytes):.0%}"
+        label = "" if residency.method == "reset peak" else f" ({_text(residency.method)})"
         cells = [
             _name(case),
             bytes_text(case.memory.peak),
-            bytes_text(seen.bytes) + label,
-            "-" if seen.sampled is None else bytes_text(seen.sampled),
+            bytes_text(residency.bytes) + label,
+            "-" if residency.sampled is None else bytes_text(residency.sampled),
             missed,
-            f"{seen.samples}",
+            f"{residency.samples}",
             "-" if case.collected_peak is None else bytes_text(case.collected_peak),
         ]
         lines.append("| " + " | ".join(cells) + " |")

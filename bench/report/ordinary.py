@@ -1,4 +1,4 @@
-"""Ordinary tests in the reports: a row for each, by file."""
+"""Render the calls of tests: one row per call, grouped by file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from bench import sentences, verdicts
-from bench.report.text import markdown, plain
-from bench.results import Case, Run
-from bench.wording import bytes_text
+from gradmeter.bench.numbers import bytes_text
+from gradmeter.bench.report import sentences
+from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.verdicts import verdicts
 
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
@@ -22,20 +23,20 @@ LEGEND = (
 
 
 def by_file(run: Run) -> Iterator[tuple[str, list[tuple[str, Case]]]]:
-    """Each file with its tests, by the rest of their names; variants are those of two runs."""
+    """Group the calls by test file, each named by its test and, in a comparison, its variant."""
     files: dict[str, list[tuple[str, Case]]] = {}
     for case in verdicts.calls(run):
-        file, _, name = case.workload.partition("::")
+        file, separator, name = case.workload.partition("::")
         name = f"{name or file} {case.variant}".rstrip()
-        files.setdefault(file if _ else "", []).append((name, case))
+        files.setdefault(file if separator else "", []).append((name, case))
     yield from files.items()
 
 
 def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
-    """Print the tests in tables of at most 80 columns, and what else has to be said of them.
+    """Print the calls in tables of at most 80 columns, with their remarks.
 
     Args:
-        budgets: what became of each test's budget, by its node id.
+        budgets: the outcome of each test's budget, by node id.
     """
     for file, tests in by_file(run):
         table = Table(
@@ -56,22 +57,24 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
         console.print(table)
         for name, case in tests:
             for remark in sentences.remarks(case):
-                said = markup.escape(f"{plain(name)}: {plain(remark)}")
-                console.print(f"  [yellow]{said}[/]", highlight=False)
+                line = markup.escape(f"{plain(name)}: {plain(remark)}")
+                console.print(f"  [yellow]{line}[/]", highlight=False)
         console.print()
 
 
 def table(run: Run) -> str:
-    """The tests as a Markdown table, with what else has to be said of them."""
+    """The calls as a Markdown table, with their remarks."""
     lines = [
         "| test | peak | held | cycle | objects |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    said = []
+    remarks = []
     for case in verdicts.calls(run):
         lines.append("| " + " | ".join([markdown(case.title), *_cells(case)]) + " |")
-        said += [f"- {markdown(f'{case.title}: {remark}')}" for remark in sentences.remarks(case)]
-    return "\n".join(lines) + ("\n\n" + "\n".join(said) if said else "")
+        remarks += [
+            f"- {markdown(f'{case.title}: {remark}')}" for remark in sentences.remarks(case)
+        ]
+    return "\n".join(lines) + ("\n\n" + "\n".join(remarks) if remarks else "")
 
 
 def _cells(case: Case) -> list[str]:

@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: words, charts, and the tables behind them."""
+"""Render a run as one self-contained HTML page: sentences, charts, and their tables."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from bench import sentences, verdicts
-from bench.report import charts, figures, prose, timelines, vega
-from bench.report.tables import Column, Figure, Value
-from bench.report.text import plain
-from bench.report.timeline_charts import OF_CATEGORY
-from bench.results import Run
-from bench.wording import percent
+from gradmeter.bench.numbers import percent
+from gradmeter.bench.report import charts, figures, prose, sentences, timelines, vega
+from gradmeter.bench.report.tables import Column, Figure, Value
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.report.timeline_charts import OF_CATEGORY
+from gradmeter.bench.results.run import Run
+from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts.time_words import time_sentence
 
 TOP = 6  # sentences of a kind, at the top
 
@@ -43,17 +44,17 @@ def render(run: Run) -> str:
 
 
 def _content(run: Run) -> dict[str, Any]:
-    """What the page shows, by the name it has in the template."""
-    panels, others = timelines.panels(run)
+    """The values of the page, by their names in the template."""
+    panels, undrawn = timelines.panels(run)
     memory = figures.memory(run)
     largest = figures.largest(run)
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "heading": prose.heading(run),
         "compared": prose.compared(run),
         "summary": prose.summary(run),
         "untrusted": prose.untrusted(run),
         "largest": largest,
-        "said": _said(run, largest),
+        "said": _verdict_sentences(run, largest),
         "times": figures.times(run),
         "rounds": list(figures.rounds(run)),
         "noise": _sentence(sentences.noise_text(run)),
@@ -63,7 +64,7 @@ def _content(run: Run) -> dict[str, Any]:
         + len(verdicts.lone(run))
         + bool(verdicts.calls(run)),
         "panels": panels,
-        "others": others,
+        "others": undrawn,
         "untraced": sum(1 for c in run.cases if c.memory and not c.timeline and not c.ordinary),
         "growth": figures.growth(run),
         "views": figures.views(run),
@@ -78,32 +79,34 @@ def _content(run: Run) -> dict[str, Any]:
     }
     sections = {
         "short": ("In short", True),
-        "time": ("Time", found["times"] or found["rounds"]),
+        "time": ("Time", content["times"] or content["rounds"]),
         "memory": ("Memory", memory),
         "timelines": ("What is alive when", panels),
-        "growth": ("Growth", found["growth"]),
-        "views": ("Three views", found["views"]),
+        "growth": ("Growth", content["growth"]),
+        "views": ("Three views", content["views"]),
         "cases": ("Every case", True),
         "environment": ("Environment", True),
     }
-    found["sections"] = [(id_, name) for id_, (name, there) in sections.items() if there]
-    return found
+    content["sections"] = [(id_, name) for id_, (name, present) in sections.items() if present]
+    return content
 
 
-def _said(run: Run, largest: Figure | None) -> dict[str, list[str]]:
-    """The verdicts in words, the largest effects first; what a figure has said is left out."""
+def _verdict_sentences(run: Run, largest: Figure | None) -> dict[str, list[str]]:
+    """The verdicts as sentences, the largest effects first, without the largest figure's fact."""
     rows = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
     memory = sorted(rows, key=lambda row: (not row.exact, -row.effect))
-    # At another size the same effect, counted in arrays, is no news.
+    # The same effect in arrays at another size is the same finding.
     news = {(r.case.workload, r.case.variant, r.effect): r for r in reversed(memory) if r.effect}
     memory = [row for row in memory if row in news.values()]
     timed = [row for row in rows if row.time is not None]
     timed.sort(key=lambda row: row.time is None or (not row.time.sure, -abs(row.time.ratio - 1)))
     surprised = [f"{c.title}: {s}" for c in run.cases for s in sentences.surprises(c)]
-    told = [sentences.sentence(row) for row in memory]
+    memory_sentences = [sentences.sentence(row) for row in memory]
     return {
-        "Memory": _first([line for line in told if not largest or line != largest.fact]),
-        "Time": _first([sentences.time_sentence(row, run.options) for row in timed]),
+        "Memory": _first(
+            [line for line in memory_sentences if not largest or line != largest.fact]
+        ),
+        "Time": _first([time_sentence(row, run.options) for row in timed]),
         "Not as predicted": _first(surprised),
     }
 
@@ -126,11 +129,11 @@ def _template() -> Template:
 
 
 def _source(name: str) -> str:
-    return (files("bench.report") / name).read_text(encoding="utf-8")
+    return (files("gradmeter.bench.report") / name).read_text(encoding="utf-8")
 
 
 def _cell(column: Column, value: Value, first: bool) -> Markup:
-    """One cell: what it reads as, and where that is not the number itself, the number."""
+    """Render one cell; the raw number is an attribute where the text differs from it."""
     if column.text is None:
         text = f"<bdi>{escape(plain(str(value)))}</bdi>"
         return Markup(f'<th scope="row">{text}</th>' if first else f'<td class="text">{text}</td>')
@@ -145,7 +148,7 @@ ROW = {"memory": 20, "calls": 20, "phases": 20, "views": 20, "ratios": 36, "roun
 
 
 def _height(figure: Figure) -> int:
-    """About how many pixels a chart will take, so that the page does not jump when it is drawn."""
+    """Estimate a chart's height in pixels, so that the page does not jump when it is drawn."""
     rows = min(len(figure.table.rows), figure.most or len(figure.table.rows))
     if figure.kind == "many lives":
         return 45 + 5 * rows

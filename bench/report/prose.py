@@ -1,25 +1,25 @@
-"""What every long report says of a run besides its tables: plain text, nothing escaped."""
+"""The texts of the long reports besides their tables: plain and unescaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench import sentences, verdicts
-from bench.report import ordinary
-from bench.results import Run
-from bench.wording import bytes_text, percent
+from gradmeter.bench.numbers import bytes_text, percent
+from gradmeter.bench.report import ordinary, sentences
+from gradmeter.bench.results.run import Run
+from gradmeter.bench.verdicts import verdicts
 
 MOST = 6  # names in a list
 
 
 def heading(run: Run) -> str:
-    """What the report is about."""
+    """The title of the report."""
     calls = run.cases and all(case.ordinary for case in run.cases)
     return "What the calls of a suite cost" if calls else "What the engine costs"
 
 
 def summary(run: Run) -> list[str]:
-    """What was measured, and how far it is as predicted."""
+    """Count the cases that were measured, as predicted, and deterministic, in sentences."""
     measured = [case for case in run.cases if case.memory or case.times]
     predicted = [case for case in measured if case.predicted and case.memory]
     equal = [case for case in predicted if not sentences.surprises(case)]
@@ -38,7 +38,7 @@ def summary(run: Run) -> list[str]:
 
 
 def compared(run: Run) -> str:
-    """Which variants were compared, and on what."""
+    """Name the variants that were compared, and their workloads and sizes, in a sentence."""
     baselines = _each(comparison.baseline for comparison in run.comparisons)
     candidates = _each(v for comparison in run.comparisons for v in comparison.candidates)
     if not candidates:
@@ -61,22 +61,22 @@ def _listed(names: list[str]) -> str:
 
 
 def grounds(run: Run) -> list[str]:
-    """Which engines and interpreters the variants ran on, where those are not one and the same."""
-    found: dict[str, list[str]] = {}
+    """The engine versions by interpreter; empty for one interpreter and no versions."""
+    by_ground: dict[str, list[str]] = {}
     for variant, ground in run.grounds.items():
         name = variant.partition(":")[0].partition("@")[0]
         where = (
             f"Python {ground.python}, NumPy {ground.numpy or 'none'}, "
             f"{ground.threads} thread{'s' * (ground.threads != 1)}"
         )
-        found.setdefault(where, []).append(f"{name} {ground.engine}".rstrip())
-    if len(found) < 2 and not any(ground.engine for ground in run.grounds.values()):
+        by_ground.setdefault(where, []).append(f"{name} {ground.engine}".rstrip())
+    if len(by_ground) < 2 and not any(ground.engine for ground in run.grounds.values()):
         return []
-    return [f"{', '.join(_each(names))}: {where}" for where, names in found.items()]
+    return [f"{', '.join(_each(names))}: {where}" for where, names in by_ground.items()]
 
 
 def untrusted(run: Run) -> list[str]:
-    """Which meters must not be believed, in a sentence; empty where all may."""
+    """A sentence on the meters that failed their self-test; empty where all passed."""
     bad = [test.name for test in run.self_tests if not test.passed]
     if not bad:
         return []
@@ -85,7 +85,7 @@ def untrusted(run: Run) -> list[str]:
 
 
 def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
-    """What the words of the tables mean: some words, and their meaning."""
+    """The legend of the tables: each entry holds some column names and their meaning."""
     options = run.options
     heap = (
         ("heap peak", "heap held"),
@@ -133,7 +133,7 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
 
 
 def environment(run: Run) -> list[str]:
-    """Where and how the run was made, and what its meters said of what is known."""
+    """The environment, the options and the self-tests of a run, one line each."""
     e = run.environment
     dirty = {True: ", with changes in engine/ or bench/", False: "", None: ""}[e.dirty]
     lines = [

@@ -1,4 +1,4 @@
-"""What the page shows, before anything is drawn: tables, and the charts that are drawn of them.
+"""Tables, and figures: the charts that are drawn from them, as values.
 
 A chart has no data of its own: it is drawn from the rows of the table behind it.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.report.text import plain
+from gradmeter.bench.report.text import plain
 
 Value = str | int | float | None
 
@@ -21,7 +21,7 @@ class Column:
     Attributes:
         field: its name for charts.
         title: its name for people.
-        text: what a number reads as; None where the column is of text.
+        text: formats a number; None where the column is of text.
     """
 
     field: str
@@ -38,7 +38,7 @@ class Table:
     rows: Sequence[tuple[Value, ...]]
 
     def records(self, most: int | None = None) -> list[dict[str, Value]]:
-        """The first rows as a chart has them: names as they may be shown."""
+        """The first rows as records for a chart, with texts that are safe to show."""
         names = [column.field for column in self.columns]
         return [
             {n: plain(v) if isinstance(v, str) else v for n, v in zip(names, row, strict=True)}
@@ -48,15 +48,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with what it says in words and the table behind it.
+    """A chart, the fact that it shows, and the table behind it.
 
     Attributes:
-        kind: which of the charts of bench.report.charts.
-        title: what is drawn.
-        fact: what there is to see, in a sentence: for who does not see it, too.
-        signals: what the chart has to know besides its rows.
+        kind: which of the charts of gradmeter.bench.report.charts.
+        title: the title of the chart.
+        fact: what the chart shows, in a sentence that also serves screen readers.
+        signals: values that the chart needs besides its rows.
         narrow: other signals where there is little room, as on a phone.
-        most: only so many rows are drawn; None for all of them.
+        most: the number of rows that are drawn; None for all of them.
     """
 
     kind: str
@@ -69,10 +69,10 @@ class Figure:
 
 
 def exact(count: int) -> str:
-    """Bytes to the byte."""
+    """Format bytes, unrounded."""
     return f"{count:,}"
 
 
 def number(value: float) -> str:
-    """A number as it is."""
+    """Format a number, unrounded."""
     return f"{value:,}"

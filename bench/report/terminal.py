@@ -1,4 +1,4 @@
-"""A run as tables in a terminal of 80 columns."""
+"""Print a run as tables in a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from bench import sentences, verdicts
-from bench.report import ordinary, prose
-from bench.report.text import plain
-from bench.results import Case, Run
-from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text, percent, where_text
+from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
+from gradmeter.bench.report import ordinary, prose, sentences
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
 
 
 def escape(text: str) -> str:
-    """Show text as it is."""
+    """Escape a text so that the console prints it as it is."""
     return markup.escape(plain(text))
 
 
 def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -> None:
-    """Print every comparison, the largest effect on memory first, then what went wrong.
+    """Print every comparison, the largest effect on memory first, then failures and notes.
 
     Args:
-        budgets: what became of the budgets of ordinary tests, by name.
+        budgets: the outcome of each test's budget, by node id.
     """
     for test in run.self_tests:
         if not test.passed:
@@ -37,7 +38,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
             if not row.is_baseline:
                 console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
                 if row.time is not None and row.time.sure:
-                    words = sentences.time_sentence(row, run.options)
+                    words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)
         console.print()
     lone = verdicts.lone(run)
@@ -123,7 +124,7 @@ def _ratio(row: Row) -> str:
     text = sentences.ratio_text(row).replace(" ", "\n")
     if row.time is None:
         return text
-    # Where an interval is not to be had, nobody has looked for a verdict.
+    # Too few sets for an interval have no verdict.
     return f"{text}\n{row.time.word if row.time.sure else 'no verdict'}"
 
 

@@ -1,4 +1,4 @@
-"""Names and messages as they may be shown: whatever is in them, they stay text on one line."""
+"""Make names and messages safe to show: whatever they hold, they stay text on one line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]<>&#|~!"}
 
 
 def plain(text: str) -> str:
-    """Replace what would end a line, steer a terminal or turn the direction of reading."""
+    """Replace what would end a line, control a terminal or turn the direction of reading."""
     return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _UNSAFE else c for c in text)
 
 
 def markdown(text: str) -> str:
-    """Replace also what Markdown or HTML would take for something else than text."""
+    """Replace also the characters that Markdown or HTML would interpret."""
     return plain(text).translate(_MARKDOWN)

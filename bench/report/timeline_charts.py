@@ -6,16 +6,16 @@ from typing import Any, Final
 
 import altair as alt
 
-from bench import explain
-from bench.moments import CATEGORIES
-from bench.report.vega import colour, layers, scale, table, words
+from gradmeter.bench.report.vega import colour, layers, scale, table, words
+from gradmeter.bench.timelines import explain
+from gradmeter.bench.timelines.drawing import CATEGORIES
 
 OF_CATEGORY: Final = dict(
     zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
 )
 
 
-def _moments(*, title: str | None) -> alt.X:
+def _operations_axis(*, title: str | None) -> alt.X:
     return alt.X(
         "begin:Q",
         title=title,
@@ -54,7 +54,7 @@ def stack(unit: str = "arrays", *, legend: bool = False) -> alt.LayerChart:
         )
         .mark_rect()
         .encode(
-            x=_moments(title=None),
+            x=_operations_axis(title=None),
             x2="end:Q",
             y=y,
             y2="to:Q",
@@ -85,7 +85,7 @@ def stack(unit: str = "arrays", *, legend: bool = False) -> alt.LayerChart:
 
 
 def lives(*, step: int) -> alt.LayerChart:
-    """When each array lives, and in the colour of saved arrays while a graph holds it.
+    """The lifetime of each array, in the colour of saved arrays while a graph holds it.
 
     Columns: name, category, bytes, begin, end, held_from, held_to. Signals: last.
     """
@@ -112,8 +112,8 @@ def lives(*, step: int) -> alt.LayerChart:
         alt.Tooltip("begin:Q"),
         alt.Tooltip("end:Q"),
     ]
-    drawn = rows.mark_rect(height=band).encode(
-        x=_moments(title="operations"),
+    lifetimes = rows.mark_rect(height=band).encode(
+        x=_operations_axis(title="operations"),
         x2="end:Q",
         y=y,
         color=alt.Color("category:N", scale=scale(OF_CATEGORY), legend=None),
@@ -124,4 +124,4 @@ def lives(*, step: int) -> alt.LayerChart:
         .mark_rect(color=colour(OF_CATEGORY[explain.SAVED]), height=band)
         .encode(x="held_from:Q", x2="held_to:Q", y=y, tooltip=tooltip)
     )
-    return layers(drawn, held, height=alt.Step(step), last=1)
+    return layers(lifetimes, held, height=alt.Step(step), last=1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import explain, verdicts
-from bench.moments import CATEGORIES, Drawing, drawing
-from bench.report.figures import name, title
-from bench.report.tables import Column, Figure, Table, Value, exact, number
-from bench.results import Run, Timeline
-from bench.verdicts import Row
-from bench.wording import arrays_text, bytes_text
+from gradmeter.bench.numbers import arrays_text, bytes_text
+from gradmeter.bench.report.figures import name, title
+from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact, number
+from gradmeter.bench.results.readings import Timeline
+from gradmeter.bench.results.run import Run
+from gradmeter.bench.timelines import explain
+from gradmeter.bench.timelines.drawing import CATEGORIES, Drawing, drawing
+from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts.verdicts import Row
 
 SHOWN = 4  # comparisons with timelines: they are much of a page
 VARIANTS = 4  # side by side
@@ -21,7 +23,7 @@ DRAWN = 120  # arrays
 
 @dataclass(frozen=True)
 class Pair:
-    """The two charts of one variant's timeline, which share an axis, and what would lower it."""
+    """The two charts of one timeline, which share an axis, and advice that would lower its peak."""
 
     name: str
     stack: Figure
@@ -39,22 +41,22 @@ class Panel:
 
 
 def panels(run: Run) -> tuple[list[Panel], list[str]]:
-    """The largest effects on memory, each workload once, and the titles of the others.
+    """The panels of the largest effects, one per workload, and the titles of those not drawn.
 
-    At another size a timeline looks the same: it is drawn in arrays.
+    One size of a workload is enough: in arrays, its timeline looks the same at any other.
     """
     groups = [rows for _, rows in verdicts.ordered(run)]
     groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
     traced = [[row for row in rows if row.case.timeline] for rows in groups]
     drawn: dict[str, list[Row]] = {}
-    others = []
+    undrawn = []
     for rows in filter(None, traced):
         case = rows[0].case
         if case.workload in drawn or len(drawn) == SHOWN:
-            others.append(title(case))
+            undrawn.append(title(case))
         else:
             drawn[case.workload] = rows
-    return [_panel(rows) for rows in drawn.values()], others
+    return [_panel(rows) for rows in drawn.values()], undrawn
 
 
 def _panel(rows: list[Row]) -> Panel:
@@ -66,32 +68,34 @@ def _panel(rows: list[Row]) -> Panel:
 
 
 def side_by_side(timelines: Sequence[tuple[str, Timeline]], unit: int) -> list[Pair]:
-    """The figures of some timelines by name; ``unit`` is the bytes of what they count in."""
+    """The figures of named timelines on the same scales; ``unit`` is the bytes of one array."""
     drawings = [(label, drawing(timeline), timeline) for label, timeline in timelines]
     most = max(max(timeline.peaks) for _, timeline in timelines)
-    last = max(len(found.moments) for _, found, _ in drawings)
+    last = max(len(drawn.moments) for _, drawn, _ in drawings)
     scales: dict[str, float] = {"last": max(last, 1), "most": max(most, 1), "unit": unit}
     return [
         Pair(
             label,
-            _stack(label, found, scales),
-            _lives(label, found, timeline, scales),
+            _stack(label, drawn, scales),
+            _lives(label, drawn, timeline, scales),
             explain.advice(timeline),
         )
-        for label, found, timeline in drawings
+        for label, drawn, timeline in drawings
     ]
 
 
-def _stack(label: str, found: Drawing, scales: dict[str, float]) -> Figure:
-    peak, unit = found.peak, int(scales["unit"])
+def _stack(label: str, drawn: Drawing, scales: dict[str, float]) -> Figure:
+    peak, unit = drawn.peak, int(scales["unit"])
     if peak is None:
         fact = "Nothing was alive."
     else:
         amount = bytes_text(peak.peak)
         if unit > 1:
             amount = f"{arrays_text(peak.peak, unit)} arrays ({amount})"
-        made = {c: b for c, b in peak.parts.items() if b}
-        parts = ", ".join(f"{c} {bytes_text(b)}" for c, b in sorted(made.items(), key=_by_bytes))
+        by_category = {c: b for c, b in peak.parts.items() if b}
+        parts = ", ".join(
+            f"{c} {bytes_text(b)}" for c, b in sorted(by_category.items(), key=_by_bytes)
+        )
         where = peak.title if not peak.phase else f"in {peak.title}"
         fact = f"Peak {amount} {where}: {parts}."
     columns = (
@@ -101,7 +105,7 @@ def _stack(label: str, found: Drawing, scales: dict[str, float]) -> Figure:
         *(Column(category, category, exact) for category in CATEGORIES),
     )
     rows: list[tuple[Value, ...]] = [
-        (m.title, m.phase, m.peak, *(m.parts[c] for c in CATEGORIES)) for m in found.moments
+        (m.title, m.phase, m.peak, *(m.parts[c] for c in CATEGORIES)) for m in drawn.moments
     ]
     table = Table(f"Bytes alive in each operation, {label}", columns, rows)
     return Figure("stack", label, fact, table, scales)
@@ -111,7 +115,7 @@ def _by_bytes(part: tuple[str, int]) -> int:
     return -part[1]
 
 
-def _lives(label: str, found: Drawing, timeline: Timeline, scales: dict[str, float]) -> Figure:
+def _lives(label: str, drawn: Drawing, timeline: Timeline, scales: dict[str, float]) -> Figure:
     rows: list[tuple[Value, ...]] = [
         (
             span.life.name,
@@ -121,7 +125,7 @@ def _lives(label: str, found: Drawing, timeline: Timeline, scales: dict[str, flo
             span.end,
             *(span.held or (None, None)),
         )
-        for span in found.spans
+        for span in drawn.spans
     ]
     columns = (
         Column("name", "array"),
@@ -132,10 +136,10 @@ def _lives(label: str, found: Drawing, timeline: Timeline, scales: dict[str, flo
         Column("held_from", "held for backward from", number),
         Column("held_to", "to before", number),
     )
-    kept = [span.life for span in found.spans if span.life.died is None]
+    alive = [span.life for span in drawn.spans if span.life.died is None]
     fact = (
-        f"{len(rows)} arrays; {len(kept)} of them, {bytes_text(sum(life.bytes for life in kept))}, "
-        "are alive at the end."
+        f"{len(rows)} arrays; {len(alive)} of them, "
+        f"{bytes_text(sum(life.bytes for life in alive))}, are alive at the end."
     )
     before = explain.born_before(timeline)
     if before:

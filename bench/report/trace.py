@@ -1,4 +1,4 @@
-"""A timeline in a terminal of 80 columns."""
+"""Print a timeline in a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from bench import explain
-from bench.difference import difference
-from bench.report.terminal import escape
-from bench.results import ArrayLife, Timeline
-from bench.wording import bytes_text
+from gradmeter.bench.numbers import bytes_text
+from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.results.readings import ArrayLife, Timeline
+from gradmeter.bench.timelines import explain
+from gradmeter.bench.timelines.difference import difference
 
 ROWS = 12
 LEAST_ROWS = 3
@@ -23,13 +23,13 @@ def show(name: str, timeline: Timeline, console: Console) -> None:
     most, interval = explain.peak(timeline)
     count = len(timeline.operations)
     where = explain.when(timeline, interval)
-    say = _sayer(console)
-    # A path is not broken in two: somebody may want to copy it.
+    print_line = _line_printer(console)
+    # No line break within a path, so that it can be copied.
     title = f"[bold]{escape(name)}[/]: {count} operation{'s' * (count != 1)}"
     console.print(title, highlight=False, soft_wrap=True)
     operation = explain.inside(timeline, interval)
     position = f" ({timeline.operations.index(operation) + 1} of {count})" if operation else ""
-    say(f"peak {bytes_text(most)} ({most:,} B) {escape(where)}{position}")
+    print_line(f"peak {bytes_text(most)} ({most:,} B) {escape(where)}{position}")
     parts = explain.alive_at(timeline, interval)
     shown = [
         part
@@ -40,25 +40,25 @@ def show(name: str, timeline: Timeline, console: Console) -> None:
         console.print(_alive(timeline, shown))
     rest = parts[len(shown) :]
     if rest:
-        say(f"and {len(rest)} more, {bytes_text(sum(part.bytes for part in rest))}")
+        print_line(f"and {len(rest)} more, {bytes_text(sum(part.bytes for part in rest))}")
     before = explain.born_before(timeline)
     if sum(life.bytes for life in before) > explain.WORTH * most:
         size = bytes_text(sum(life.bytes for life in before))
-        say(
+        print_line(
             f"born before, and not counted: {len(before)} array{'s' * (len(before) != 1)}, {size}: "
             f"{escape(_names(before))}"
         )
     raised = [explain.title(o) for o in timeline.operations if o.raised]
     if raised:
         more = f" and {len(raised) - 4} more" if len(raised) > 4 else ""
-        say(f"[red]did not end[/]: {escape(', '.join(raised[:4]))}{more}")
+        print_line(f"[red]did not end[/]: {escape(', '.join(raised[:4]))}{more}")
     advice = explain.advice(timeline)
     if advice:
-        say("what would lower it:")
+        print_line("what would lower it:")
         for sentence in advice:
             console.print(Padding(escape(sentence), (0, 0, 0, 2), expand=False), highlight=False)
     end = timeline.levels[-1]
-    say(f"at the end {bytes_text(end)} ({end:,} B) are alive")
+    print_line(f"at the end {bytes_text(end)} ({end:,} B) are alive")
 
 
 def show_operations(timeline: Timeline, console: Console) -> None:
@@ -79,49 +79,51 @@ def show_operations(timeline: Timeline, console: Console) -> None:
 def show_difference(
     names: tuple[str, str], timelines: tuple[Timeline, Timeline], console: Console
 ) -> None:
-    """Print where two timelines part, which arrays only one has, and both peaks."""
+    """Print the first operation that differs, the arrays that only one has, and both peaks."""
     a, b = timelines
-    say = _sayer(console)
-    found = difference(a, b)
+    print_line = _line_printer(console)
+    differences = difference(a, b)
     for letter, name, timeline in zip("AB", names, timelines, strict=True):
         most, interval = explain.peak(timeline)
         where = escape(explain.when(timeline, interval))
-        say(f"{letter} [bold]{escape(name)}[/]")
-        say(f"  peak {bytes_text(most)} ({most:,} B) {where}")
-        say(f"  at the end {bytes_text(timeline.levels[-1])}")
-    if found.first is None:
-        say("every operation is the same in both, to the byte")
+        print_line(f"{letter} [bold]{escape(name)}[/]")
+        print_line(f"  peak {bytes_text(most)} ({most:,} B) {where}")
+        print_line(f"  at the end {bytes_text(timeline.levels[-1])}")
+    if differences.first is None:
+        print_line("every operation is the same in both, to the byte")
     else:
-        say(f"they part at operation {found.first + 1}:")
+        print_line(f"the first difference is at operation {differences.first + 1}:")
         table = _table()
         table.add_column("")
         table.add_column("operation", overflow="fold")
         for name in ("before", "peak", "after"):
             table.add_column(name, justify="right", no_wrap=True)
         for letter, timeline in zip("AB", timelines, strict=True):
-            if found.first < len(timeline.operations):
-                o = timeline.operations[found.first]
+            if differences.first < len(timeline.operations):
+                o = timeline.operations[differences.first]
                 figures = [f"{figure:,}" for figure in (o.before, o.peak, o.after)]
                 table.add_row(letter, escape(explain.title(o)), *figures)
             else:
                 table.add_row(letter, "has ended", "", "", "")
         console.print(table)
-    for letter, timeline, lives in (("A", a, found.only_a), ("B", b, found.only_b)):
+    for letter, timeline, lives in (("A", a, differences.only_a), ("B", b, differences.only_b)):
         if lives:
-            say(f"only {letter} has {len(lives)} array{'s' * (len(lives) != 1)}:")
+            print_line(f"only {letter} has {len(lives)} array{'s' * (len(lives) != 1)}:")
             for life in _largest(lives):
-                say(
+                print_line(
                     f"  {escape(life.name)}, {bytes_text(life.bytes)}, born "
                     f"{escape(explain.birth(timeline, life))}, "
                     f"{escape(explain.death(timeline, life))}"
                 )
-            _more(lives, say)
-    if found.moved:
-        say(f"{len(found.moved)} of the arrays that both have die elsewhere:")
-        for ours, theirs in sorted(found.moved, key=lambda pair: -pair[0].bytes)[:ROWS]:
-            say(f"  {escape(ours.name)}, {bytes_text(ours.bytes)}:")
-            say(f"    A {escape(explain.death(a, ours))}; B {escape(explain.death(b, theirs))}")
-        _more([ours for ours, _ in found.moved], say)
+            _print_rest(lives, print_line)
+    if differences.moved:
+        print_line(f"{len(differences.moved)} of the arrays that both have die elsewhere:")
+        for ours, theirs in sorted(differences.moved, key=lambda pair: -pair[0].bytes)[:ROWS]:
+            print_line(f"  {escape(ours.name)}, {bytes_text(ours.bytes)}:")
+            print_line(
+                f"    A {escape(explain.death(a, ours))}; B {escape(explain.death(b, theirs))}"
+            )
+        _print_rest([ours for ours, _ in differences.moved], print_line)
 
 
 def _alive(timeline: Timeline, parts: list[explain.Alive]) -> Table:
@@ -136,13 +138,13 @@ def _alive(timeline: Timeline, parts: list[explain.Alive]) -> Table:
     return table
 
 
-def _sayer(console: Console) -> Callable[[str], None]:
+def _line_printer(console: Console) -> Callable[[str], None]:
     return lambda text: console.print(text, highlight=False)
 
 
-def _more(lives: list[ArrayLife], say: Callable[[str], None]) -> None:
+def _print_rest(lives: list[ArrayLife], print_line: Callable[[str], None]) -> None:
     if len(lives) > ROWS:
-        say(f"  and {len(lives) - ROWS} more")
+        print_line(f"  and {len(lives) - ROWS} more")
 
 
 def _table() -> Table:

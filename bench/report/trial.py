@@ -1,4 +1,4 @@
-"""The trials of the verdicts as they go on, and what they come to."""
+"""Run the trials of the verdicts and print their false alarms and detections."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.meters import selftest
-from bench.progress import Teller
-from bench.report.text import plain
-from bench.results import Options, SelfTest
-from bench.trials import AGAIN, SLOWED, Tally, alternate, upper_bound
-from bench.variants import Variant
-from bench.wording import percent
+from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.meters import selftest
+from gradmeter.bench.numbers import percent
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results.readings import SelfTest
+from gradmeter.bench.results.run import Options
+from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.runs.trials import AGAIN, SLOWED, Tally, alternate, upper_bound
 
 
 def show(
     console: Console,
-    variant: Variant,
-    cases: Sequence[tuple[str, int]],
+    groups: Sequence[Group],
     slower: float,
     count: int,
     options: Options,
 ) -> bool:
-    """Try and print; return whether something was wrong beyond chance."""
+    """Run the trials and print them; return whether more failed than chance explains."""
     tests = [SelfTest(**test) for test in selftest.run()]
     for test in tests:
         outcome = "passed" if test.passed else f"FAILED {test.problem}"
@@ -34,15 +34,16 @@ def show(
             markup=False,
         )
     tallies: dict[str, Tally] = {}
-    with Teller(Console(stderr=True, emoji=False)) as tell:
-        for found in alternate(variant, cases, slower, count, options, tell):
-            tallies = found
+    with Teller(Console(stderr=True, emoji=False)) as progress:
+        for latest in alternate(groups, slower, count, options, progress):
+            tallies = latest
+    name = plain(str(groups[0].variants[0]))
     false = tallies[AGAIN].words["faster"] + tallies[AGAIN].words["slower"]
     right = tallies[SLOWED].words["slower"]
     console.print(_table(tallies, slower))
     mean = (tallies[AGAIN].mean_seconds + tallies[SLOWED].mean_seconds) / 2
     console.print(
-        f"false alarms: {false} of {count} comparisons of {plain(str(variant))} with itself "
+        f"false alarms: {false} of {count} comparisons of {name} with itself "
         f"(with 95% confidence below {percent(upper_bound(false, count))} of all)\n"
         f"detections: {right} of {count} comparisons with itself slowed by {percent(slower)}\n"
         f"seconds per comparison: {mean:.1f}",

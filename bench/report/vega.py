@@ -1,4 +1,4 @@
-"""Charts as Vega: their colours and letters, the library, and images of them."""
+"""Charts as Vega: colours and fonts, compilation, the script library, and SVG images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import altair as alt
 import vl_convert
 
-from bench.report.cache import kept
+from gradmeter.bench.report.cache import cached_text
 
 # Okabe and Ito's colours, which the colour-blind can tell apart: Color Universal Design, 2008.
 # Their yellow is left out (too light on paper), their black changes with the page.
@@ -24,10 +24,10 @@ COLOURS: Final = {
     "purple": "#cc79a7",
     "grey": "#8c8c8c",
 }
-# What a page has in light; in an image these stand for good.
+# The colours of the light theme, which images always have.
 INK: Final = {"ink": "#1a1a1a", "quiet": "#5c5c5c", "line": "#d9d9d9", "paper": "#ffffff"}
 
-MADE_BY: Final = metadata.version("vl-convert-python")
+CONVERTER: Final = metadata.version("vl-convert-python")
 VERSION: Final = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 WIDTH = 720  # pixels of an image
 
@@ -38,30 +38,30 @@ def colour(name: str) -> str:
 
 
 def scale(named: dict[str, str]) -> alt.Scale:
-    """What is drawn in which of the page's colours."""
+    """A scale from values to the page's colours, by name."""
     return alt.Scale(domain=list(named), range=[colour(c) for c in named.values()])
 
 
 def table() -> alt.Chart:
-    """A chart of the rows that it will be given."""
+    """A chart of the rows of the data set named "table"."""
     return alt.Chart(alt.NamedData(name="table"))
 
 
 def words(**options: Any) -> dict[str, Any]:
-    """How text beside a mark is drawn."""
+    """The options of text beside a mark."""
     return {"align": "left", "baseline": "middle", "color": colour("ink"), **options}
 
 
 def layers(*charts: alt.Chart, height: int | alt.Step, **signals: float) -> alt.LayerChart:
-    """Charts on top of each other, as wide as there is room, with signals and their defaults."""
-    found = cast(alt.LayerChart, alt.layer(*charts))
+    """Charts on top of each other, as wide as their container, with signals and defaults."""
+    chart = cast(alt.LayerChart, alt.layer(*charts))
     params = [alt.param(name=name, value=value) for name, value in signals.items()]
-    return found.add_params(*params).properties(width="container", height=height)
+    return chart.add_params(*params).properties(width="container", height=height)
 
 
-def described(chart: alt.LayerChart) -> dict[str, Any]:
-    """A chart as Vega-Lite, in the page's colours and letters."""
-    found: dict[str, Any] = chart.configure(
+def vega_lite(chart: alt.LayerChart) -> dict[str, Any]:
+    """A chart as Vega-Lite, in the page's colours and fonts."""
+    specification: dict[str, Any] = chart.configure(
         background="transparent",
         font="system-ui, sans-serif",
         padding={"left": 0, "right": 8, "top": 4, "bottom": 4},
@@ -80,27 +80,27 @@ def described(chart: alt.LayerChart) -> dict[str, Any]:
         legend=alt.LegendConfig(labelColor=colour("ink"), labelFontSize=12),
         text=alt.MarkConfig(fontSize=12),
     ).to_dict()
-    return found
+    return specification
 
 
 @cache
 def compiled(make: Callable[[], alt.LayerChart]) -> dict[str, Any]:
     """A chart as Vega, which a browser draws."""
-    text = json.dumps(described(make()))
-    found: dict[str, Any] = json.loads(
-        kept(
-            f"chart {MADE_BY} {VERSION} {text}",
+    text = json.dumps(vega_lite(make()))
+    specification: dict[str, Any] = json.loads(
+        cached_text(
+            f"chart {CONVERTER} {VERSION} {text}",
             lambda: json.dumps(vl_convert.vegalite_to_vega(text, vl_version=VERSION)),
         )
     )
-    return found
+    return specification
 
 
 @cache
 def library() -> str:
-    """Vega and what embeds it, as a script for a page that reaches no network."""
-    return kept(
-        f"library {MADE_BY}",
+    """Vega and vega-embed as one script, for a page that loads nothing."""
+    return cached_text(
+        f"library {CONVERTER}",
         lambda: vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
     )
 
@@ -111,16 +111,16 @@ def svg(
     signals: Mapping[str, float],
 ) -> str:
     """A chart of these rows as an image, in light colours."""
-    found = described(chart)
-    found["data"] = {"name": "table", "values": list(records)}
-    found["width"] = WIDTH
-    found["config"] |= {"background": INK["paper"], "padding": 12}
-    for layer in found["layer"]:
+    specification = vega_lite(chart)
+    specification["data"] = {"name": "table", "values": list(records)}
+    specification["width"] = WIDTH
+    specification["config"] |= {"background": INK["paper"], "padding": 12}
+    for layer in specification["layer"]:
         if layer.get("data", {}).get("name") == "table":
             del layer["data"]
-    for param in found.get("params", []):
+    for param in specification.get("params", []):
         param["value"] = signals.get(param["name"], param["value"])
-    text = json.dumps(found)
+    text = json.dumps(specification)
     for name, value in {**COLOURS, **INK}.items():
         text = text.replace(colour(name), value)
     return vl_convert.vegalite_to_svg(text, vl_version=VERSION)

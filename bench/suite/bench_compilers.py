@@ -1,8 +1,8 @@
 """Where does a compiled program stand beside those of other compilers, on one core and two?"""
 
-from bench import engines
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES
+from gradmeter import Measure, Question, cases
+from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.suite import SIZES
 
 WANTED = (
     "engine",
@@ -14,7 +14,7 @@ WANTED = (
     "jax",
     "jax:threads=2",
 )
-VARIANTS = [v for v in WANTED if engines.of_variant(v).version is not None]
+VARIANTS = [v for v in WANTED if parse(v).engine.version is not None]
 
 
 @cases(["goldstein_price", "squares-30"], (*SIZES, 10_000_000), VARIANTS)

@@ -1,7 +1,7 @@
 """What does recording the graph, and going back through it, cost?"""
 
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES, WORKLOADS
+from gradmeter import Measure, Question, cases
+from gradmeter.bench.suite import SIZES, WORKLOADS
 
 
 @cases(WORKLOADS, SIZES, ["engine", "engine:enable_backprop=off"])

@@ -1,8 +1,8 @@
 """Where does the engine stand beside those of others that are installed?"""
 
-from bench import engines
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES
+from gradmeter import Measure, Question, cases
+from gradmeter.bench import engines
+from gradmeter.bench.suite import SIZES
 
 
 @cases(["goldstein_price", "training_step"], SIZES, engines.installed())

@@ -1,7 +1,7 @@
 """What does recording once and compiling save, and what do checkpoints, beside define-by-run?"""
 
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES
+from gradmeter import Measure, Question, cases
+from gradmeter.bench.suite import SIZES
 
 
 @cases(

@@ -1,7 +1,7 @@
 """What do strong references from an operation to its outputs cost, beside weak ones?"""
 
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES, WORKLOADS
+from gradmeter import Measure, Question, cases
+from gradmeter.bench.suite import SIZES, WORKLOADS
 
 
 @cases(WORKLOADS, SIZES, ["engine", "engine:output_references=strong"])

@@ -1,7 +1,7 @@
 """What does keeping the gradients of intermediate variables cost?"""
 
-from bench.plugin import Measure, Question, cases
-from bench.suite import SIZES, WORKLOADS
+from gradmeter import Measure, Question, cases
+from gradmeter.bench.suite import SIZES, WORKLOADS
 
 
 @cases(WORKLOADS, SIZES, ["engine", "engine:retain_grad=on"])

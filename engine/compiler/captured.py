@@ -1,8 +1,8 @@
-"""What a function reads from outside: the globals, closures and attributes that its code names.
+"""Captures: the globals, closures and attributes that a function reads from outside.
 
-A program is recorded once and bakes in what it met. What can be seen to be read from
-outside is therefore part of the key under which the program is kept. The code of installed
-packages is not looked into, but for that of the function's own.
+A program is recorded once and bakes in the values that it read. The captures are therefore
+part of the key under which the program is kept. Of installed packages, only the function's
+own is searched for them.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.keys import (
+from ..variable import Variable
+from .keys import (
     BY_VALUE,
     RECORDED,
     Names,
     attributes,
-    is_pythons,
+    is_special_name,
     may_change,
     package_of,
     parts,
     value_key,
 )
-from engine.variable import Variable
 
 Read = Callable[[], Any]
 MISSING = object()
-PACKAGES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
-PYTHONS = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
-# What reads attributes that the code does not name.
-ANY_NAME = frozenset({"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"})
-# What the engine reads of a user's Function, and functools of what it wraps.
-ALWAYS = frozenset({"forward", "backward", "__wrapped__"})
-# Of the methods that Python calls, those that a computation does not need.
-NOT_CALLED = frozenset(
+SITE_PACKAGES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
+STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+# Names of what reads attributes that the code does not name.
+DYNAMIC_READS = frozenset({"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"})
+# What the engine reads of a user's Function, and functools of a wrapped function.
+ALWAYS_READ = frozenset({"forward", "backward", "__wrapped__"})
+# Special methods that a computation does not need.
+UNRELATED_METHODS = frozenset(
     {"__delattr__", "__dict__", "__doc__", "__hash__", "__reduce__", "__repr__", "__setattr__"}
 )
 
@@ -56,8 +56,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """What a function may read from outside.
+class Captures:
+    """The variables and attributes that a function may read from outside.
 
     Attributes:
         places: its variables from outside, and those of the functions that it can reach.
@@ -65,72 +65,74 @@ class Outside:
     """
 
     places: tuple[Place, ...] = ()
-    names: Names = ALWAYS
+    names: Names = ALWAYS_READ
 
     def key(self) -> Any:
-        """What stands for what is in these places now."""
+        """Return the key of the present values of these places."""
         seen: dict[int, Any] = {}
         return tuple([(p.name, value_key(p.read(), self.names, seen)) for p in self.places])
 
 
-def outside(function: Any, arguments: Iterable[Any]) -> Outside:
-    """What a function, called with these arguments, may read from outside."""
+def find_captures(function: Any, arguments: Iterable[Any]) -> Captures:
+    """Return what a function, called with these arguments, may read from outside."""
     roots = [function, *arguments]
-    names: Names = ALWAYS
+    names: Names = ALWAYS_READ
     while True:
-        places, found = _walk(roots, names)
-        more = None if names is None or found & ANY_NAME else found
-        if more == names:
-            return Outside(tuple(places), names)
-        names = more
+        places, attribute_names = _walk(roots, names)
+        next_names = None if names is None or attribute_names & DYNAMIC_READS else attribute_names
+        if next_names == names:
+            return Captures(tuple(places), names)
+        names = next_names
 
 
 def _walk(roots: list[Any], names: Names) -> tuple[list[Place], frozenset[str]]:
-    """The places of the functions that can be reached by these names, and the names in them."""
-    found = set(names or ())
+    """Return the places of all functions within reach by these names, and the names in them."""
+    attribute_names = set(names or ())
     places: dict[Any, Place] = {}
     if not isinstance(roots[0], types.FunctionType):
-        places["itself"] = Place("itself", partial(_itself, roots[0]))
+        places["itself"] = Place("itself", partial(_constant, roots[0]))
     seen: dict[int, Any] = {}
-    todo = list(roots)
-    while todo:
-        thing = todo.pop()
-        if isinstance(thing, (*BY_VALUE, np.ndarray, Variable)) or id(thing) in seen:
+    stack = list(roots)
+    while stack:
+        obj = stack.pop()
+        if isinstance(obj, (*BY_VALUE, np.ndarray, Variable)) or id(obj) in seen:
             continue
-        seen[id(thing)] = thing
-        if isinstance(thing, types.FunctionType):
-            if _is_followed(thing, package_of(roots[0])):
-                found.update(_names(thing.__code__))
-                for identity, place in _of(thing):
+        seen[id(obj)] = obj
+        if isinstance(obj, types.FunctionType):
+            if _is_followed(obj, package_of(roots[0])):
+                attribute_names.update(_attribute_names(obj.__code__))
+                for identity, place in _places_of(obj):
                     places[place.name, identity] = place
-                    todo.append(place.read())
-        elif isinstance(thing, type):
-            members = [item for c in thing.__mro__ for item in vars(c).items()]
-            todo += [m for name, m in members if is_pythons(name) and name not in NOT_CALLED]
-        elif not isinstance(thing, types.ModuleType):
-            todo.append(type(thing))
-        todo += thing if isinstance(thing, set | frozenset) else parts(thing) or ()
-        # Of the function itself, if it is an object, all: its code may be unknown.
-        known = None if thing is roots[0] else names
-        todo += [value for _, value in attributes(thing, known)]
-    return [*places.values()], frozenset(found)
+                    stack.append(place.read())
+        elif isinstance(obj, type):
+            members = [item for c in obj.__mro__ for item in vars(c).items()]
+            stack += [
+                m for name, m in members if is_special_name(name) and name not in UNRELATED_METHODS
+            ]
+        elif not isinstance(obj, types.ModuleType):
+            stack.append(type(obj))
+        stack += obj if isinstance(obj, set | frozenset) else parts(obj) or ()
+        # All attributes of the function itself if it is an object: its code may be unknown.
+        visible_names = None if obj is roots[0] else names
+        stack += [value for _, value in attributes(obj, visible_names)]
+    return [*places.values()], frozenset(attribute_names)
 
 
 def _is_followed(f: types.FunctionType, own: str) -> bool:
     package, file = package_of(f), f.__code__.co_filename
     if package in RECORDED:
         return False
-    if file.startswith(PACKAGES):
+    if file.startswith(SITE_PACKAGES):
         return package == own
-    return not file.startswith((*PYTHONS, "<frozen"))
+    return not file.startswith((*STANDARD_LIBRARY, "<frozen"))
 
 
-def _of(f: types.FunctionType) -> Iterator[tuple[int, Place]]:
-    """The places that a function reads, each with the id of what it is a part of."""
+def _places_of(f: types.FunctionType) -> Iterator[tuple[int, Place]]:
+    """Yield the places that a function reads, each with the id of its container."""
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-        yield id(cell), Place(name, partial(_contents, cell))
+        yield id(cell), Place(name, partial(_cell_contents, cell))
     space = f.__globals__
-    for operation, name in dict.fromkeys(_outer(f.__code__)):
+    for operation, name in dict.fromkeys(_outer_reads(f.__code__)):
         if operation == "LOAD_GLOBAL":
             yield id(space), Place(name, partial(space.get, name, MISSING))
             continue
@@ -138,56 +140,56 @@ def _of(f: types.FunctionType) -> Iterator[tuple[int, Place]]:
             if module in sys.modules:
                 yield id(sys.modules), Place(module, partial(sys.modules.get, module))
     for i, default in enumerate(f.__defaults__ or ()):
-        yield id(f), Place(f"default {i}", partial(_itself, default))
+        yield id(f), Place(f"default {i}", partial(_constant, default))
     for name, default in (f.__kwdefaults__ or {}).items():
-        yield id(f), Place(name, partial(_itself, default))
+        yield id(f), Place(name, partial(_constant, default))
 
 
-def _itself(value: Any) -> Any:
+def _constant(value: Any) -> Any:
     return value
 
 
-def _contents(cell: Any) -> Any:
+def _cell_contents(cell: Any) -> Any:
     try:
         return cell.cell_contents
     except ValueError:
         return MISSING
 
 
-def _outer(code: types.CodeType) -> Iterator[tuple[str, str]]:
-    """The globals that code reads and the modules that it imports."""
+def _outer_reads(code: types.CodeType) -> Iterator[tuple[str, str]]:
+    """Yield the globals that code reads and the modules that it imports."""
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "IMPORT_NAME"):
             yield instruction.opname, instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _outer(constant)
+            yield from _outer_reads(constant)
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    yield from (name for name in code.co_names if name == "__dict__" or not is_pythons(name))
+def _attribute_names(code: types.CodeType) -> Iterator[str]:
+    yield from (name for name in code.co_names if name == "__dict__" or not is_special_name(name))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+            yield from _attribute_names(constant)
 
 
-def changed(before: Any, after: Any) -> str:
-    """The first place, of two keys of them, of which the state is another."""
+def first_change(before: Any, after: Any) -> str:
+    """Return the name of the first place whose state differs between two keys."""
     pairs = zip(before, after, strict=True)
-    return next(str(name) for (name, was), (_, now) in pairs if was != now)
+    return next(str(name) for (name, old_state), (_, new_state) in pairs if old_state != new_state)
 
 
-def arrays_among(found: Iterable[Place]) -> Iterator[tuple[str, Any]]:
-    """The Variables and writable arrays in these places: their values may change unseen."""
-    for place in found:
+def captured_arrays(places: Iterable[Place]) -> Iterator[tuple[str, Any]]:
+    """Yield the Variables and writable arrays in these places: no key notices their changes."""
+    for place in places:
         value = place.read()
         if isinstance(value, Variable) or (isinstance(value, np.ndarray) and may_change(value)):
             yield place.name, value
 
 
-def random_states(found: Iterable[Place]) -> list[Any]:
-    """The states of NumPy's and Python's generators, and of those in these places."""
-    generators = [place.read() for place in found]
+def random_states(places: Iterable[Place]) -> list[Any]:
+    """Return the states of NumPy's and Python's generators, and of those in these places."""
+    generators = [place.read() for place in places]
     return [
         repr(np.random.get_state()),
         random.getstate(),

@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.captured import Outside, arrays_among, outside, random_states
-from engine.compiler.execution import Workspace, execute
-from engine.compiler.kernels import require_numba
-from engine.compiler.keys import value_key
-from engine.compiler.layout import Layout
-from engine.compiler.plan import Plan, new_outputs, output_layouts, plan
-from engine.compiler.program import Array
-from engine.compiler.tracing import PASS_IT, Traced, trace, unflatten
-from engine.config import current
-from engine.errors import DataError, GraphError, RecordingError, ShapeError
-from engine.stand_in import StandIn
-from engine.variable import Variable, check_data
+from ..config import current
+from ..errors import DataError, GraphError, RecordingError, ShapeError
+from ..stand_in import StandIn
+from ..variable import Variable, check_data
+from .captured import Captures, captured_arrays, find_captures, random_states
+from .execution import Workspace, execute
+from .kernels import require_numba
+from .keys import value_key
+from .layout import Layout
+from .plan import Plan, new_outputs, output_layouts, plan
+from .program import Array
+from .tracing import PASS_AS_ARGUMENT, Traced, trace, unflatten
 
-MOST_PROGRAMS = 128  # kept by one callable; the oldest goes
+MAX_PROGRAMS = 128  # kept by one callable; the oldest is dropped first
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class _CompiledProgram:
     traced: Traced
     plan: Plan
 
@@ -40,8 +40,8 @@ class Compiled:
         self._function = function
         self._threads = threads
         self._gradients = gradients
-        self._outside = Outside()
-        self._programs: dict[Any, _Compiled] = {}
+        self._captures = Captures()
+        self._programs: dict[Any, _CompiledProgram] = {}
         self._lock = threading.RLock()
 
     def __call__(
@@ -52,9 +52,9 @@ class Compiled:
         Args:
             args, kwargs: Variables are differentiated; ndarrays are constants, whose values
                 may differ from call to call; anything else is part of the key.
-            out: a pair as this method returns, whose arrays are written and returned: of
-                the right shapes and dtypes, C-contiguous, and overlapping with nothing.
-            workspace: what `workspace` returned for arguments like these.
+            out: a pair like the one returned, whose arrays are written and returned: of
+                the right shapes and dtypes, C-contiguous, and overlapping nothing.
+            workspace: the result of `workspace` for arguments like these.
 
         Returns:
             The value in the structure that the function returned, of new ndarrays; and a
@@ -64,34 +64,38 @@ class Compiled:
         Raises:
             RecordingError: something in the function cannot be recorded.
             CompilerError: Numba is not installed.
-            DataError, ShapeError: an argument or ``out`` is not what it must be.
+            DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
         arguments, keywords = (*args, *kwargs.values()), tuple(kwargs)
-        found = self._find(arguments, keywords)
+        program = self._program_for(arguments, keywords)
         inputs = [x.data if isinstance(x, Variable) else x for x in arguments if _is_array(x)]
         outputs = (
-            new_outputs(found.plan, self._threads) if out is None else _given(found, out, inputs)
+            new_outputs(program.plan, self._threads)
+            if out is None
+            else _out_arrays(program, out, inputs)
         )
         if workspace is None:
-            execute(found.plan, inputs, outputs, Workspace(found.plan, self._threads))
+            execute(program.plan, inputs, outputs, Workspace(program.plan, self._threads))
         else:
-            self._enter(workspace, found.plan)
+            self._claim(workspace, program.plan)
             try:
-                execute(found.plan, inputs, outputs, workspace)
+                execute(program.plan, inputs, outputs, workspace)
             finally:
                 workspace.busy = False
-        gradients = [None if i is None else outputs[i] for i in found.traced.gradients]
-        return unflatten(found.traced.structure, outputs), tuple(gradients)
+        gradients = [None if i is None else outputs[i] for i in program.traced.gradients]
+        return unflatten(program.traced.structure, outputs), tuple(gradients)
 
     def workspace(self, *args: Any, **kwargs: Any) -> Workspace:
-        """The memory that calls with arguments like these need, to be used again and again."""
-        return Workspace(self._find((*args, *kwargs.values()), tuple(kwargs)).plan, self._threads)
+        """Return reusable memory for calls with arguments like these."""
+        return Workspace(
+            self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan, self._threads
+        )
 
     def plan(self, *args: Any, **kwargs: Any) -> str:
-        """The steps for arguments like these, and every buffer's bytes, birth and death.
+        """Return the steps for arguments like these, and every buffer's bytes, birth and death.
 
-        Without arguments, those of what was recorded last.
+        Without arguments, those of the program recorded last.
 
         Raises:
             DataError: nothing is recorded yet.
@@ -100,10 +104,10 @@ class Compiled:
             if not self._programs:
                 raise DataError("compiled.plan(): nothing is recorded yet; give it arguments")
             return str(next(reversed(self._programs.values())).plan)
-        return str(self._find((*args, *kwargs.values()), tuple(kwargs)).plan)
+        return str(self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan)
 
     def clear(self) -> None:
-        """Forget what was recorded."""
+        """Drop all recorded programs."""
         with self._lock:
             self._programs.clear()
 
@@ -116,7 +120,9 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def _find(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _Compiled:
+    def _program_for(
+        self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
+    ) -> _CompiledProgram:
         for i, x in enumerate(arguments):
             if _is_array(x):
                 data = x.data if isinstance(x, Variable) else x
@@ -128,29 +134,31 @@ class Compiled:
                 check_data(data, f"compiled, argument {i}")
                 if type(data) not in (np.ndarray, np.memmap):
                     raise DataError(
-                        f"compiled, argument {i}: a {type(data).__name__} computes in ways of "
-                        "its own; use a plain ndarray (np.asarray)"
+                        f"compiled, argument {i}: a {type(data).__name__} may change NumPy's "
+                        "arithmetic; use a plain ndarray (np.asarray)"
                     )
             elif isinstance(x, list | dict | set):
                 raise DataError(
-                    f"compiled, argument {i}: a {type(x).__name__} may change unseen; give its "
-                    "Variables, arrays and numbers as arguments (f(*parameters))"
+                    f"compiled, argument {i}: a {type(x).__name__} may change between calls; give "
+                    "its Variables, arrays and numbers as arguments (f(*parameters))"
                 )
         key = self._key(arguments, keywords)
-        found = self._programs.get(key)
-        if found is None:
+        program = self._programs.get(key)
+        if program is None:
             with self._lock:
-                # It may reach other functions and names now than when it was looked at.
-                self._outside = outside(self._function, [x for x in arguments if not _is_array(x)])
+                # The function may reach other functions and names than at the last recording.
+                self._captures = find_captures(
+                    self._function, [x for x in arguments if not _is_array(x)]
+                )
                 key = self._key(arguments, keywords)
-                found = self._programs.get(key)
-                if found is None:
-                    found = self._record(arguments, keywords)
-                    # The first call may have filled what later ones read, a cache of its own.
-                    self._programs[self._key(arguments, keywords)] = found
-                    while len(self._programs) > MOST_PROGRAMS:
+                program = self._programs.get(key)
+                if program is None:
+                    program = self._record(arguments, keywords)
+                    # Recording may have filled a cache that the function reads: another key.
+                    self._programs[self._key(arguments, keywords)] = program
+                    while len(self._programs) > MAX_PROGRAMS:
                         del self._programs[next(iter(self._programs))]
-        return found
+        return program
 
     def _key(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> Any:
         return (
@@ -159,35 +167,35 @@ class Compiled:
             *[
                 (isinstance(x, Variable), Layout.of(x.data if isinstance(x, Variable) else x))
                 if _is_array(x)
-                else value_key(x, self._outside.names)
+                else value_key(x, self._captures.names)
                 for x in arguments
             ],
-            self._outside.key(),
+            self._captures.key(),
         )
 
-    def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _Compiled:
+    def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _CompiledProgram:
         require_numba()
-        for name, value in arrays_among(self._outside.places):
+        for name, value in captured_arrays(self._captures.places):
             raise RecordingError(
                 f"the compiled function reads {name!r}, a {type(value).__name__} from outside, "
-                f"which may change without its knowledge; {PASS_IT}"
+                f"which may change between calls; {PASS_AS_ARGUMENT}"
             )
-        others = [x for x in arguments if not _is_array(x)]
+        constants = [x for x in arguments if not _is_array(x)]
 
         def state() -> Any:
-            values = [value_key(x, self._outside.names) for x in others]
-            return (*self._outside.key(), ("an argument", values))
+            values = [value_key(x, self._captures.names) for x in constants]
+            return (*self._captures.key(), ("an argument", values))
 
-        states = functools.partial(random_states, self._outside.places)
+        states = functools.partial(random_states, self._captures.places)
         traced = trace(self._function, arguments, keywords, self._gradients, states, state)
         layouts = [
             Layout.of(x.data if isinstance(x, Variable) else x) for x in arguments if _is_array(x)
         ]
-        return _Compiled(traced, plan(traced.program, layouts))
+        return _CompiledProgram(traced, plan(traced.program, layouts))
 
-    def _enter(self, workspace: Workspace, needed: Plan) -> None:
+    def _claim(self, workspace: Workspace, needed_plan: Plan) -> None:
         with self._lock:
-            if workspace.plan is not needed:
+            if workspace.plan is not needed_plan:
                 raise ShapeError(
                     "compiled: this workspace was made for other arguments; make one with "
                     "compiled.workspace() of arguments of these shapes, dtypes and strides"
@@ -206,20 +214,20 @@ def compile(  # noqa: A001
 
     The first call with new dtypes, shapes, strides, Python values or settings records the
     NumPy arithmetic of the function's forward and of the engine's backward through it; the
-    recorded program is simplified, split into fused loops, and these are compiled by Numba.
+    recorded program is simplified and split into fused loops, which Numba compiles.
 
-    The function is called with recording arrays, twice, and only then: it must do the same
-    each time. The numbers, strings and containers that it reads from outside are part of
-    the key: globals, closures, and attributes that its code names, of whatever object,
-    class or module; also what the functions read that it can reach, but for the code of
-    other installed packages. Arrays and Variables from outside are refused, unless they are
-    read-only, and so are random numbers and what a call would change each time. What is
-    read in other ways (files, the clock, single elements of arrays of over 64 KiB) is read
-    once. While it is recorded, ``isinstance(x.data, np.ndarray)`` is false.
+    The function is called twice per recording, with recording arrays, and never otherwise:
+    it must do the same each time. The numbers, strings and containers that it reads from
+    outside are part of the key: globals, closures, and attributes that its code names, of
+    any object, class or module, and those that the functions within its reach read (not
+    those of other installed packages). Refused are Variables from outside, arrays from
+    outside that are not read-only, random numbers, and state that each call changes. What
+    is read in other ways (files, the clock, single elements of arrays of over 64 KiB) is
+    read once. While recording, ``isinstance(x.data, np.ndarray)`` is false.
 
     Elementwise results are NumPy's to the bit (of a nan, its sign and payload may differ);
-    a sum over all of an array is added up in another order, as accurately. No floating-point
-    warnings are given. The result is C-contiguous and shares memory with nothing.
+    a sum over all of an array is added up in another order, equally accurately. There are
+    no floating-point warnings. The result is C-contiguous and shares memory with nothing.
 
     Args:
         function: takes Variables, ndarrays and Python values, and returns Variables, or
@@ -232,7 +240,7 @@ def compile(  # noqa: A001
         DataError: ``function`` cannot be called, or ``threads`` is not a positive integer.
     """
     if not callable(function):
-        raise DataError(f"compile: a function is compiled, not {type(function).__name__}")
+        raise DataError(f"compile: the argument must be a function, not {type(function).__name__}")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise DataError(f"compile: threads is a positive integer, not {threads!r}")
     return Compiled(function, threads, gradients)
@@ -242,16 +250,15 @@ def _is_array(x: Any) -> bool:
     return isinstance(x, Variable | np.ndarray)
 
 
-def _given(found: _Compiled, out: Any, inputs: list[Array]) -> list[Array]:
-    """The arrays of ``out`` in the order of the outputs.
+def _out_arrays(program: _CompiledProgram, out: Any, inputs: list[Array]) -> list[Array]:
+    """Return the arrays of ``out`` in the order of the outputs.
 
     Raises:
-        DataError: the structure is another, or something is not an ndarray that can be
-            written.
-        ShapeError: an array has another shape, dtype or order, or overlaps with another.
+        DataError: ``out`` has the wrong structure, or is not of writable ndarrays.
+        ShapeError: an array has the wrong shape, dtype or order, or overlaps another one.
     """
-    traced = found.traced
-    layouts = output_layouts(found.plan)
+    traced = program.traced
+    layouts = output_layouts(program.plan)
     arrays: list[Any] = [None] * len(layouts)
     try:
         value, gradients = out
@@ -286,5 +293,5 @@ def _collect(structure: Any, value: Any, arrays: list[Any]) -> None:
         for key, part in structure.items():
             _collect(part, value[key], arrays)
     else:
-        for part, given in zip(structure, value, strict=True):
-            _collect(part, given, arrays)
+        for part, element in zip(structure, value, strict=True):
+            _collect(part, element, arrays)

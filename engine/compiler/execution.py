@@ -1,4 +1,4 @@
-"""Executing a plan: its workspace, its steps in order, and its threads."""
+"""Execute a plan: its workspace, its steps in order, and its threads."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.loops import LoopPlan
-from engine.compiler.plan import Plan
-from engine.compiler.planning import ALIGNMENT
-from engine.compiler.program import Array, Program, apply_view, numpy_function
-from engine.compiler.running import Run, finish_sums, run_loop
+from .loops import LoopPlan
+from .plan import Plan
+from .planning import ALIGNMENT
+from .program import Array, Program, apply_view, numpy_function
+from .running import Run, finish_sums, run_loop
 
-WORTH_A_THREAD = 1 << 15  # elements
+MIN_THREADED_ELEMENTS = 1 << 15  # elements
 PIECES_PER_THREAD = 4
-NOTHING = np.empty(0, np.uint8)
+EMPTY = np.empty(0, np.uint8)
 
 
 class Workspace:
     """The memory that a compiled program works in, besides its arguments and results.
 
-    Given to call after call, it makes calls that allocate no array data. One call at a time.
+    Calls that reuse one allocate no array data; one call at a time can use it.
 
     Attributes:
         nbytes: the bytes that it holds.
@@ -50,28 +50,28 @@ class Workspace:
             self.arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
         if plan.scratch_addresses:
             for table, scratch in zip(self.tables, self.scratch, strict=True):
-                begins = scratch.ctypes.data
+                address = scratch.ctypes.data
                 for word, offset in plan.scratch_addresses:
-                    table[word] = begins + offset
+                    table[word] = address + offset
 
 
 def _aligned(size: int) -> Array:
     if not size:
-        return NOTHING
-    whole = np.empty(size + ALIGNMENT, np.uint8)
-    start = -whole.ctypes.data % ALIGNMENT
-    return whole[start : start + size]
+        return EMPTY
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
 
 
 def execute(
     plan: Plan, inputs: Sequence[Array], outputs: Sequence[Array], workspace: Workspace
 ) -> None:
-    """Run a plan: read the inputs, write the outputs; these overlap with nothing."""
+    """Run a plan: read the inputs and write the outputs, which overlap nothing."""
     program = plan.program
     arrays = workspace.arrays.copy()
     for number, index in plan.owners.items():
         arrays[number] = outputs[index]
-    for number, node in plan.given:
+    for number, node in plan.ready:
         if node.kind == "view":
             arrays[number] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])
         elif node.kind == "input":
@@ -85,15 +85,15 @@ def execute(
     with np.errstate(all="ignore"):
         for step, words in zip(plan.steps, plan.addresses, strict=True):
             if isinstance(step, LoopPlan):
-                _run(program, step, words, runs)
+                _execute_loop(program, step, words, runs)
             else:
-                _whole(program, step.node, arrays)
+                _execute_whole(program, step.node, arrays)
         for index, number in enumerate(program.outputs):
             if plan.owners.get(number) != index:
                 np.copyto(outputs[index], arrays[number])
 
 
-def _run(
+def _execute_loop(
     program: Program, loop: LoopPlan, words: Sequence[tuple[int, int]], runs: list[Run]
 ) -> None:
     for word, number in words:
@@ -103,20 +103,20 @@ def _run(
     n = loop.lengths[0]
     size = math.prod(loop.lengths)
     if size:
-        threads = len(runs) if size >= WORTH_A_THREAD else 1
+        threads = len(runs) if size >= MIN_THREADED_ELEMENTS else 1
         if loop.block is None:
             step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
         else:
             step = loop.block
         ranges = [range(start, min(start + step, n)) for start in range(0, n, step)]
-        others = [
+        futures = [
             _pool(len(runs)).submit(_in_thread, program, loop, runs[k], ranges[k::threads])
             for k in range(1, threads)
         ]
         try:
             run_loop(program, loop, runs[0], ranges[::threads])
         finally:
-            errors = [other.exception() for other in others]
+            errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:
                 raise error
@@ -124,7 +124,7 @@ def _run(
 
 
 def _in_thread(program: Program, loop: LoopPlan, run: Run, ranges: list[range]) -> None:
-    with np.errstate(all="ignore"):  # which belongs to a thread's own context
+    with np.errstate(all="ignore"):  # errstate belongs to a thread's own context
         run_loop(program, loop, run, ranges)
 
 
@@ -137,7 +137,7 @@ if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def _whole(program: Program, number: int, arrays: list[Any]) -> None:
+def _execute_whole(program: Program, number: int, arrays: list[Any]) -> None:
     node = program.nodes[number]
     operands = [arrays[n] for n in node.arguments]
     if node.kind == "matmul":

@@ -1,9 +1,9 @@
 """Fusion: a program split into loops, each over all elements of one shape, and the rest.
 
-An operation belongs to a stage: the number of times that something had to be finished
-before it could begin (a sum, a matrix product, a loop over another shape). All elementwise
-operations of one shape and stage make one loop, and so does the sum of everything that the
-loop computes.
+An operation belongs to a stage: the number of steps (sums, matrix products, loops over
+another shape) that must finish, one after the other, before it can begin. All elementwise
+operations of one shape and stage make one loop, which also computes the sums over all axes
+of its results.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from engine.compiler.program import Program, Shape
-
-GIVEN = frozenset({"input", "constant", "array"})
+from .program import Program, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +37,37 @@ class Whole:
 
 
 def steps(program: Program) -> tuple[Loop | Whole, ...]:
-    """The loops and whole-array operations, in an order in which they can run."""
-    stage: list[int] = []  # in which it is computed
-    ready: list[int] = []  # from which on others may read it
+    """Split a program into loops and whole-array operations, in an order that can run."""
+    node_stages: list[int] = []  # of each node: the stage that computes it
+    ready_stages: list[int] = []  # of each node: the first stage that can read it
     groups: dict[tuple[int, Shape], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     wholes: dict[int, list[int]] = defaultdict(list)
     for number, node in enumerate(program.nodes):
-        before = max((ready[n] for n in node.arguments), default=0)
-        here = after = before
+        inputs_ready = max((ready_stages[n] for n in node.arguments), default=0)
+        node_stage = ready_stage = inputs_ready
         if node.kind == "elementwise":
-            here = max(
-                stage[n] if in_loop(program, n, node.shape) else ready[n] for n in node.arguments
+            node_stage = max(
+                node_stages[n] if in_loop(program, n, node.shape) else ready_stages[n]
+                for n in node.arguments
             )
-            groups[here, node.shape][0].append(number)
-            after = here + 1
-        elif node.kind == "reduce" and sums_a_loop(program, number):
-            (summed,) = node.arguments
-            here = stage[summed]
-            groups[here, program.nodes[summed].shape][1].append(number)
-            after = here + 1
+            groups[node_stage, node.shape][0].append(number)
+            ready_stage = node_stage + 1
+        elif node.kind == "reduce" and is_full_sum(program, number):
+            (operand,) = node.arguments
+            node_stage = node_stages[operand]
+            groups[node_stage, program.nodes[operand].shape][1].append(number)
+            ready_stage = node_stage + 1
         elif node.kind in ("reduce", "matmul"):
-            wholes[here].append(number)
-            after = here + 1
-        stage.append(here)
-        ready.append(after)
+            wholes[node_stage].append(number)
+            ready_stage = node_stage + 1
+        node_stages.append(node_stage)
+        ready_stages.append(ready_stage)
     ordered: list[Loop | Whole] = []
-    for now in sorted({*wholes, *(s for s, _ in groups)}):
-        for (when, shape), (nodes, sums) in groups.items():
-            if when == now:
+    for stage in sorted({*wholes, *(s for s, _ in groups)}):
+        for (group_stage, shape), (nodes, sums) in groups.items():
+            if group_stage == stage:
                 ordered.append(Loop(shape, tuple(nodes), tuple(sums)))
-        ordered += [Whole(number) for number in wholes[now]]
+        ordered += [Whole(number) for number in wholes[stage]]
     return tuple(ordered)
 
 
@@ -78,15 +77,15 @@ def in_loop(program: Program, number: int, shape: Shape) -> bool:
     return node.kind == "elementwise" and node.shape == shape
 
 
-def sums_a_loop(program: Program, number: int) -> bool:
-    """Whether a reduction is the sum of everything that an elementwise operation computes."""
+def is_full_sum(program: Program, number: int) -> bool:
+    """Whether a reduction is a sum over all axes of an elementwise operation."""
     node = program.nodes[number]
-    (summed,) = node.arguments
-    of = program.nodes[summed]
+    (argument,) = node.arguments
+    operand = program.nodes[argument]
     return (
         node.operation == "add"
-        and of.kind == "elementwise"
-        and len(of.shape) > 0
-        and node.dtype.itemsize <= 8  # the place of a partial sum
-        and node.detail == tuple(range(len(of.shape)))
+        and operand.kind == "elementwise"
+        and len(operand.shape) > 0
+        and node.dtype.itemsize <= 8  # the size of a partial sum
+        and node.detail == tuple(range(len(operand.shape)))
     )

@@ -1,8 +1,8 @@
 """Kernels: the text of a fused loop, compiled by Numba.
 
-Arrays are read and written through small intrinsics that give LLVM what it cannot find out
-by itself: that no array that is written overlaps another one. It then vectorizes without
-run-time checks. Nothing is reassociated or contracted: every operation rounds as NumPy's.
+Arrays are read and written through small intrinsics that tell LLVM what it cannot derive:
+that no written array overlaps another one. It then vectorizes without run-time checks.
+Nothing is reassociated or contracted: every operation rounds as NumPy's.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.source import FLOATS, SCOPES
-from engine.errors import CompilerError
+from ..errors import CompilerError
+from .source import FLOATS, SCOPES
 
 Kernel = Callable[[int, int, int], None]
 
-_compiled: dict[str, Kernel] = {}
-_one_at_a_time = threading.Lock()  # Numba's compiler is not made for several threads
+_kernels: dict[str, Kernel] = {}
+_compile_lock = threading.Lock()  # Numba's compiler is not thread-safe
 
 
-def compiled(text: str) -> Kernel:
-    """The kernel of a text, compiled at its first use in the process.
+def compile_kernel(text: str) -> Kernel:
+    """Return the kernel of a text, compiled at its first use in the process.
 
     Raises:
         CompilerError: Numba is not installed.
     """
-    kernel = _compiled.get(text)
+    kernel = _kernels.get(text)
     if kernel is None:
-        with _one_at_a_time:
-            kernel = _compiled.get(text)
+        with _compile_lock:
+            kernel = _kernels.get(text)
             if kernel is None:
-                kernel = _compiled[text] = _compile(text)
+                kernel = _kernels[text] = _compile(text)
     return kernel
 
 
@@ -51,7 +51,7 @@ def _compile(text: str) -> Kernel:
 
 
 def require_numba() -> Any:
-    """Numba, imported at its first use.
+    """Return Numba, imported at its first use.
 
     Raises:
         CompilerError: it is not installed.
@@ -67,7 +67,7 @@ def require_numba() -> Any:
 
 @cache
 def _intrinsic(name: str) -> Any:
-    """The intrinsic function of this name: how a kernel reads, writes and selects."""
+    """Return the intrinsic of this name, by which a kernel reads, writes or selects."""
     numba = require_numba()
     from llvmlite import ir
     from numba.extending import intrinsic
@@ -93,16 +93,16 @@ def _intrinsic(name: str) -> Any:
 
         return intrinsic(select)
 
-    what, *rest = name.split("_")
+    action, *rest = name.split("_")
     dtype = rest[0] if rest else "int64"
     kind = getattr(numba, "boolean" if dtype == "bool" else dtype)
 
-    if what in ("word", "number"):
+    if action in ("word", "number"):
 
         def read(context: Any, table: Any, k: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                held = "int64" if what == "word" else "float64"
-                value = builder.load(pointer(builder, held, *args), align=8)
+                stored_type = "int64" if action == "word" else "float64"
+                value = builder.load(pointer(builder, stored_type, *args), align=8)
                 if dtype == "float32":
                     value = builder.fptrunc(value, ir.FloatType())
                 return (
@@ -115,7 +115,7 @@ def _intrinsic(name: str) -> Any:
 
         return intrinsic(read)
 
-    if what == "load":
+    if action == "load":
 
         def load(context: Any, address: Any, index: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -133,14 +133,14 @@ def _intrinsic(name: str) -> Any:
 
     def store(context: Any, address: Any, index: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            *place, value = args
+            *location, value = args
             if dtype == "bool":
                 value = builder.zext(value, ir.IntType(8))
-            stored = builder.store(value, pointer(builder, dtype, *place), align=1)
+            instruction = builder.store(value, pointer(builder, dtype, *location), align=1)
             if scope < SCOPES:
-                stored.set_metadata("alias.scope", scopes(builder, [scope]))
-                others = [k for k in range(SCOPES) if k != scope]
-                stored.set_metadata("noalias", scopes(builder, others))
+                instruction.set_metadata("alias.scope", scopes(builder, [scope]))
+                other_scopes = [k for k in range(SCOPES) if k != scope]
+                instruction.set_metadata("noalias", scopes(builder, other_scopes))
             return context.get_dummy_value()
 
         return numba.void(int64, int64, kind), generate

@@ -1,4 +1,4 @@
-"""What stands for a value in a key: its state, as far as code with known names can read it."""
+"""Keys of values: the state that code can read through the attributes that it names."""
 
 from __future__ import annotations
 
@@ -18,77 +18,83 @@ from typing import Any
 
 import numpy as np
 
-from engine.variable import Variable
+from ..variable import Variable
 
 Names = frozenset[str] | None
 """The attributes that some code names; None where it may read any."""
 
-RECORDED = ("engine", "numpy")  # packages whose arithmetic is seen as it runs
+ENGINE = __name__.removesuffix(".compiler.keys")
+RECORDED = (ENGINE, "numpy")  # packages whose arithmetic is recorded as it runs
 BY_VALUE = (bool, int, float, complex, str, bytes, type(None), np.generic)
-MOST_BYTES = 2**16  # of an array that stands in a key by its values
-QUICK = (FunctionType, BuiltinFunctionType, ModuleType, type)  # these contain nothing
-_NONE: dict[str, Any] = {}
+MAX_VALUE_BYTES = 2**16  # of an array whose values are part of a key
+WITHOUT_CONTENTS = (
+    FunctionType,
+    BuiltinFunctionType,
+    ModuleType,
+    type,
+)  # other values are not part of these
+_NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Same:
-    """A thing that is equal to itself alone; it keeps the thing alive."""
+class Identity:
+    """An object compared by identity, and kept alive."""
 
-    thing: Any
+    obj: Any
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.thing is other.thing
+        return isinstance(other, Identity) and self.obj is other.obj
 
     def __hash__(self) -> int:
-        return id(self.thing)
+        return id(self.obj)
 
 
 def value_key(value: Any, names: Names, seen: dict[int, Any] | None = None) -> Any:
-    """What stands for a value in a key.
+    """Return the key of a value.
 
     Numbers and strings by type and bits; containers by what is in them; small arrays by
-    identity and bytes; anything else by identity and by those attributes that are named.
+    identity and bytes; anything else by identity and by the named attributes.
 
     Args:
         value: of any type. Nothing of it is called; properties are not computed.
         names: the attributes that count.
-        seen: what the key contains already, by id.
+        seen: the values that the key contains already, by id.
     """
     kind = type(value)
     if issubclass(kind, BY_VALUE):
         return kind, repr(value)
     if kind is FunctionType and not value.__dict__:
-        return Same(value)
+        return Identity(value)
     seen = {} if seen is None else seen
     if id(value) in seen:
         return "again", seen[id(value)][0]
     seen[id(value)] = len(seen), value
-    if kind not in QUICK:
-        key = _of_contents(value, names, seen)
+    if kind not in WITHOUT_CONTENTS:
+        key = _contents_key(value, names, seen)
         if key is not None:
             return key
-    found = attributes(value, names)
-    return (Same(value), *[(name, value_key(v, names, seen)) for name, v in found])
+    members = attributes(value, names)
+    return (Identity(value), *[(name, value_key(v, names, seen)) for name, v in members])
 
 
-def _of_contents(value: Any, names: Names, seen: dict[int, Any]) -> Any:
+def _contents_key(value: Any, names: Names, seen: dict[int, Any]) -> Any:
     if isinstance(value, Set):
         return type(value), frozenset([value_key(v, names, seen) for v in value])
-    inside = parts(value)
-    if inside is not None:
-        return (type(value), *[value_key(v, names, seen) for v in inside])
+    elements = parts(value)
+    if elements is not None:
+        return (type(value), *[value_key(v, names, seen) for v in elements])
     if isinstance(value, np.ndarray):
-        few = value.nbytes <= MOST_BYTES and may_change(value)
-        return Same(value), value.shape, value.tobytes() if few else b""
+        by_value = value.nbytes <= MAX_VALUE_BYTES and may_change(value)
+        return Identity(value), value.shape, value.tobytes() if by_value else b""
     if isinstance(value, bytearray | array):
-        return Same(value), bytes(value)
+        return Identity(value), bytes(value)
     if isinstance(value, Variable):
-        return Same(value), value_key(value.data, names, seen)
+        return Identity(value), value_key(value.data, names, seen)
     return None
 
 
 def parts(value: Any) -> Iterable[Any] | None:
-    """What a container, a method or a partial consists of; None for other things."""
+    """Return the parts of a container, a method or a partial; None for other values."""
     if isinstance(value, tuple | list | deque):
         return value
     if isinstance(value, Mapping):
@@ -102,50 +108,55 @@ def parts(value: Any) -> Iterable[Any] | None:
     return (value.fget,) if isinstance(value, property) else None
 
 
-def attributes(thing: Any, names: Names) -> Iterator[tuple[str, Any]]:
-    """The named attributes of an object and of its class, as they are stored."""
-    if isinstance(thing, ModuleType) and (names is None or package_of(thing) in RECORDED):
+def attributes(obj: Any, names: Names) -> Iterator[tuple[str, Any]]:
+    """Yield the named attributes of an object and of its class, as they are stored."""
+    if isinstance(obj, ModuleType) and (names is None or package_of(obj) in RECORDED):
         return
-    own = _NONE
-    if not isinstance(thing, type):
+    instance_dict = _NO_ATTRIBUTES
+    if not isinstance(obj, type):
         try:
-            own = object.__getattribute__(thing, "__dict__")
+            instance_dict = object.__getattribute__(obj, "__dict__")
         except AttributeError:
-            own = _NONE
-    for space in (own, *[vars(c) for c in _classes(thing)]):
-        for name in tuple(space) if names is None else names:
-            if name not in space or (names is None and is_pythons(name)):
+            instance_dict = _NO_ATTRIBUTES
+    for namespace in (instance_dict, *[vars(c) for c in _classes(obj)]):
+        for name in tuple(namespace) if names is None else names:
+            if name not in namespace or (names is None and is_special_name(name)):
                 continue
-            value = space[name]
-            if isinstance(value, MemberDescriptorType) and not isinstance(thing, type):
+            value = namespace[name]
+            if isinstance(value, MemberDescriptorType) and not isinstance(obj, type):
                 try:
-                    value = value.__get__(thing)
+                    value = value.__get__(obj)
                 except AttributeError:  # a slot that is empty
                     continue
             yield name, value
 
 
-def package_of(thing: Any) -> str:
-    """The outermost package of a module, or of that in which a function or class is defined."""
-    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "")
+def package_of(obj: Any) -> str:
+    """Return the outermost package of a module, or of a function's or class's module.
+
+    The engine is a package of its own, whatever it lies in.
+    """
+    name = obj.__name__ if isinstance(obj, ModuleType) else getattr(obj, "__module__", "")
+    if f"{name}.".startswith(f"{ENGINE}."):
+        return ENGINE
     return str(name or "").partition(".")[0]
 
 
-def is_pythons(name: str) -> bool:
-    """Whether a name has a meaning for Python itself."""
+def is_special_name(name: str) -> bool:
+    """Whether Python itself gives a name its meaning."""
     return name.startswith("__") and name != "__wrapped__"
 
 
-def _classes(thing: Any) -> Iterable[type]:
-    """The classes in which an attribute of a thing is looked up, without Python's own."""
-    if isinstance(thing, ModuleType):
+def _classes(obj: Any) -> Iterable[type]:
+    """Return the classes in which an attribute is looked up, without the built-in ones."""
+    if isinstance(obj, ModuleType):
         return ()
-    mro = (thing if isinstance(thing, type) else type(thing)).__mro__
+    mro = (obj if isinstance(obj, type) else type(obj)).__mro__
     return [c for c in mro if c.__module__ != "builtins"]
 
 
 def may_change(array: Any) -> bool:
-    """Whether somebody can write into an array or what it is a view of."""
+    """Whether an array, or an array that it is a view of, can be written into."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:
             return True

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.program import Array, Node, Program, Shape, apply_view
+from .program import Array, Node, Program, Shape, apply_view
 
 Strides = tuple[int, ...]
 
@@ -23,17 +23,17 @@ class Layout:
 
     @staticmethod
     def of(array: Array) -> Layout:
-        """The layout of an array."""
+        """Return the layout of an array."""
         return Layout(array.shape, array.dtype, array.strides)
 
     def template(self) -> Array:
-        """An array of this layout whose elements must not be touched: it has no memory."""
-        one = np.zeros(1, self.dtype)
-        return np.lib.stride_tricks.as_strided(one, self.shape, self.strides)
+        """Return an array of this layout without memory: its elements must not be used."""
+        element = np.zeros(1, self.dtype)
+        return np.lib.stride_tricks.as_strided(element, self.shape, self.strides)
 
 
 def contiguous(shape: Shape, dtype: np.dtype[Any]) -> Layout:
-    """The layout of a new array."""
+    """Return the layout of a new array."""
     steps: list[int] = []
     step = dtype.itemsize
     for n in reversed(shape):
@@ -42,14 +42,14 @@ def contiguous(shape: Shape, dtype: np.dtype[Any]) -> Layout:
     return Layout(shape, dtype, tuple(reversed(steps)))
 
 
-def laid_out(program: Program, inputs: Sequence[Layout]) -> tuple[Program, tuple[Layout, ...]]:
-    """The program with every reshape made possible without a copy, and each node's layout.
+def lay_out(program: Program, inputs: Sequence[Layout]) -> tuple[Program, tuple[Layout, ...]]:
+    """Return the program with every reshape a view, and each node's layout.
 
-    What is reshaped and does not lie contiguously is copied first, by a "copy" node.
+    An array that is reshaped and not contiguous is copied first, by a "copy" node.
     """
     nodes: list[Node] = []
     templates: list[Array] = []
-    new: list[int] = []
+    new_numbers: list[int] = []
 
     def append(node: Node, template: Array) -> int:
         nodes.append(node)
@@ -57,13 +57,23 @@ def laid_out(program: Program, inputs: Sequence[Layout]) -> tuple[Program, tuple
         return len(nodes) - 1
 
     for node in program.nodes:
-        arguments = tuple([new[n] for n in node.arguments])
+        arguments = tuple([new_numbers[n] for n in node.arguments])
         if node.kind == "view" and node.operation == "reshape":
-            (looked,) = arguments
-            if not templates[looked].flags.c_contiguous:
-                of = nodes[looked]
-                copy = Node("elementwise", "copy", arguments, of.shape, of.dtype, None, node.place)
-                arguments = (append(copy, contiguous(of.shape, of.dtype).template()),)
+            (source,) = arguments
+            if not templates[source].flags.c_contiguous:
+                source_node = nodes[source]
+                copy = Node(
+                    "elementwise",
+                    "copy",
+                    arguments,
+                    source_node.shape,
+                    source_node.dtype,
+                    None,
+                    node.place,
+                )
+                arguments = (
+                    append(copy, contiguous(source_node.shape, source_node.dtype).template()),
+                )
         if node.kind == "view":
             template = apply_view(node.operation, node.detail, templates[arguments[0]])
         elif node.kind == "input":
@@ -72,19 +82,19 @@ def laid_out(program: Program, inputs: Sequence[Layout]) -> tuple[Program, tuple
             template = Layout.of(program.arrays[node.index]).template()
         else:
             template = contiguous(node.shape, node.dtype).template()
-        new.append(append(replace(node, arguments=arguments), template))
-    outputs = tuple([new[n] for n in program.outputs])
+        new_numbers.append(append(replace(node, arguments=arguments), template))
+    outputs = tuple([new_numbers[n] for n in program.outputs])
     return Program(tuple(nodes), program.arrays, outputs), tuple(map(Layout.of, templates))
 
 
-def coalesced(
+def coalesce(
     shape: Shape, operands: Sequence[Layout]
 ) -> tuple[tuple[int, ...], tuple[Strides, ...]]:
-    """A loop's axes, as few as its operands allow, and their strides along these.
+    """Return a loop's axes, as few as its operands allow, and the operands' strides.
 
     Args:
         shape: of the loop; the operands broadcast to it.
-        operands: the arrays that it reads; what it writes is contiguous.
+        operands: the arrays that it reads; the arrays that it writes are contiguous.
     """
     strides = [
         (0,) * (len(shape) - len(o.shape))
@@ -97,15 +107,16 @@ def coalesced(
     for i in axes:
         n = shape[i]
         if lengths and all(
-            mine[-1] == n * theirs[i] for mine, theirs in zip(steps, strides, strict=True)
+            loop_steps[-1] == n * operand_strides[i]
+            for loop_steps, operand_strides in zip(steps, strides, strict=True)
         ):
             lengths[-1] *= n
-            for mine, theirs in zip(steps, strides, strict=True):
-                mine[-1] = theirs[i]
+            for loop_steps, operand_strides in zip(steps, strides, strict=True):
+                loop_steps[-1] = operand_strides[i]
             continue
         lengths.append(n)
-        for mine, theirs in zip(steps, strides, strict=True):
-            mine.append(theirs[i])
+        for loop_steps, operand_strides in zip(steps, strides, strict=True):
+            loop_steps.append(operand_strides[i])
     if not lengths:
         return (1,), tuple((0,) for _ in operands)
     return tuple(lengths), tuple(map(tuple, steps))

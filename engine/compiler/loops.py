@@ -1,7 +1,7 @@
-"""Planning a loop: parts over blocks of its outermost axis, kernels and NumPy's functions.
+"""Plan a loop: its parts (kernels and NumPy functions) over blocks of the outermost axis.
 
-Operations that kernels have no exact equal of (exp, log, tanh, powers, integers ...) are
-NumPy's own, applied to a block at a time, so that their operands and results stay in the
+Operations that kernels cannot compute exactly as NumPy (exp, log, tanh, powers, integers
+...) are NumPy's own, applied to a block at a time, so that their operands and results stay in the
 processor's cache and agree with eager execution to the bit.
 """
 
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.fusion import Loop
-from engine.compiler.kernels import Kernel, compiled
-from engine.compiler.layout import Layout, Strides, coalesced, contiguous
-from engine.compiler.planning import Lifetime, offsets
-from engine.compiler.program import Node, Program
-from engine.compiler.source import FLOATS, Operand, expression, source
+from .fusion import Loop
+from .kernels import Kernel, compile_kernel
+from .layout import Layout, Strides, coalesce, contiguous
+from .planning import Lifetime, offsets
+from .program import Node, Program
+from .source import FLOATS, Operand, expression, source
 
 SCRATCH_BYTES = 1 << 18  # about half of a core's second-level cache
-LEAST_BLOCK, GREATEST_BLOCK = 256, 1 << 14  # elements
-LONGEST_KERNEL = 300  # operations
+MIN_BLOCK, MAX_BLOCK = 256, 1 << 14  # elements
+MAX_KERNEL_OPERATIONS = 300  # operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KernelPart:
     Attributes:
         text: its source.
         table: its first word in the table of all loops.
-        words: what stands there: a number, or the node whose address belongs there.
+        words: its words there: numbers, and the `Address` of a node.
     """
 
     text: str
@@ -57,7 +57,7 @@ class NumpyPart:
 
 @dataclass(frozen=True, slots=True)
 class SumPart:
-    """The sum of a block, into its place among the partial sums."""
+    """The sum of a block, stored among the partial sums."""
 
     node: int
     summed: int
@@ -78,8 +78,8 @@ class LoopPlan:
         stored: the operations whose results are arrays.
         scratch: offset of each block in the scratch memory, by node.
         scratch_bytes: of all of them, per thread.
-        block: how many of the outermost axis are one block; None for no blocks.
-        parts: what is done with each block.
+        block: the length of a block along the outermost axis; None for no blocks.
+        parts: what computes each block.
         partials: how many partial sums each sum has.
     """
 
@@ -119,10 +119,12 @@ def plan_loop(
     first_word: int,
     first_partial: int,
 ) -> tuple[LoopPlan, int]:
-    """Plan a loop; its tables begin at a word, its partial sums (of 8 bytes) at a place.
+    """Plan a loop.
 
     Args:
         stored: the nodes of the whole program that are arrays.
+        first_word: where its tables begin.
+        first_partial: where its partial sums (of 8 bytes) begin.
 
     Returns:
         The plan, and the number of words of its tables.
@@ -137,43 +139,44 @@ def plan_loop(
             if n not in inside and nodes[n].kind != "constant"
         }
     )
-    mine = [contiguous(loop.shape, np.dtype(np.uint8))]
-    lengths, steps = coalesced(loop.shape, [*mine, *[layouts[n] for n in read]])
+    written = [contiguous(loop.shape, np.dtype(np.uint8))]
+    lengths, steps = coalesce(loop.shape, [*written, *[layouts[n] for n in read]])
     strides = dict(zip(read, steps[1:], strict=True))
 
-    part_of = _parts(program, loop)
+    part_of = _assign_parts(program, loop)
     last = max(part_of.values(), default=0)
-    # Which results must be seen outside of their part, and until which part.
-    dies: dict[int, int] = {}
+    # The results that are read outside of their part, and the last part that reads each.
+    last_parts: dict[int, int] = {}
     for number in loop.nodes:
         is_kernel = _is_kernel(program, number)
         for n in nodes[number].arguments:
             if n in inside and (part_of[n] != part_of[number] or not is_kernel):
-                dies[n] = max(dies.get(n, 0), part_of[number])
+                last_parts[n] = max(last_parts.get(n, 0), part_of[number])
         if not is_kernel:
-            dies.setdefault(number, part_of[number])
+            last_parts.setdefault(number, part_of[number])
     for number in loop.sums:
-        dies[nodes[number].arguments[0]] = last + 1
-    visible = {n for n in loop.nodes if n in dies or n in stored}
+        last_parts[nodes[number].arguments[0]] = last + 1
+    visible = {n for n in loop.nodes if n in last_parts or n in stored}
     blocks = sorted(n for n in visible if n not in stored)
 
     row = int(np.prod(lengths[1:], dtype=np.int64))
     width = sum(nodes[n].dtype.itemsize for n in blocks) or 8
     block: int | None = None
     if blocks or loop.sums or any(not _is_kernel(program, n) for n in loop.nodes):
-        elements = min(max(SCRATCH_BYTES // width, LEAST_BLOCK), GREATEST_BLOCK)
+        elements = min(max(SCRATCH_BYTES // width, MIN_BLOCK), MAX_BLOCK)
         block = max(elements // max(row, 1), 1)
         block = min(block, max(lengths[0], 1))
-    lives = [
-        Lifetime((block or 0) * row * nodes[n].dtype.itemsize, part_of[n], dies[n]) for n in blocks
+    lifetimes = [
+        Lifetime((block or 0) * row * nodes[n].dtype.itemsize, part_of[n], last_parts[n])
+        for n in blocks
     ]
-    places, scratch_bytes = offsets(lives)
+    places, scratch_bytes = offsets(lifetimes)
     scratch = dict(zip(blocks, places, strict=True))
 
     parts: list[Part] = []
     word = first_word
-    for now in range(last + 1):
-        members = [n for n in loop.nodes if part_of[n] == now]
+    for index in range(last + 1):
+        members = [n for n in loop.nodes if part_of[n] == index]
         kernel_nodes = [n for n in members if _is_kernel(program, n)]
         if kernel_nodes:
             part = _kernel_part(
@@ -205,23 +208,23 @@ def _is_kernel(program: Program, number: int) -> bool:
     return expression(node, [program.nodes[n] for n in node.arguments]) is not None
 
 
-def _parts(program: Program, loop: Loop) -> dict[int, int]:
-    """In which part of the loop each operation is computed: kernels first in each part."""
+def _assign_parts(program: Program, loop: Loop) -> dict[int, int]:
+    """Return the part of the loop that computes each operation: in each, kernels first."""
     part: dict[int, int] = {}
     is_kernel: dict[int, bool] = {}
     sizes: dict[int, int] = {}
     for number in loop.nodes:
         is_kernel[number] = _is_kernel(program, number)
-        here = 0
+        index = 0
         for n in program.nodes[number].arguments:
             if n in part:
                 # A part runs its kernel, then NumPy's functions one after the other.
-                here = max(here, part[n] + (is_kernel[number] and not is_kernel[n]))
+                index = max(index, part[n] + (is_kernel[number] and not is_kernel[n]))
         if is_kernel[number]:
-            while sizes.get(here, 0) >= LONGEST_KERNEL:
-                here += 1
-            sizes[here] = sizes.get(here, 0) + 1
-        part[number] = here
+            while sizes.get(index, 0) >= MAX_KERNEL_OPERATIONS:
+                index += 1
+            sizes[index] = sizes.get(index, 0) + 1
+        part[number] = index
     return part
 
 
@@ -237,10 +240,10 @@ def _kernel_part(
 ) -> KernelPart:
     nodes = program.nodes
     rank = len(lengths)
-    of_this = set(members)
-    taken = list(dict.fromkeys(n for number in members for n in nodes[number].arguments))
-    constants = [n for n in taken if nodes[n].kind == "constant"]
-    read = [n for n in taken if n not in of_this and nodes[n].kind != "constant"]
+    own_nodes = set(members)
+    arguments = list(dict.fromkeys(n for number in members for n in nodes[number].arguments))
+    constants = [n for n in arguments if nodes[n].kind == "constant"]
+    read = [n for n in arguments if n not in own_nodes and nodes[n].kind != "constant"]
     written = [n for n in members if n in visible]
 
     def steps(n: int) -> Strides:
@@ -252,7 +255,7 @@ def _kernel_part(
         return Operand(n, nodes[n].dtype.name, kind, n in inside and n not in stored)
 
     reads, writes = [operand(n) for n in read], [operand(n) for n in written]
-    body = [(n, _text(nodes, n)) for n in members]
+    body = [(n, _expression_text(nodes, n)) for n in members]
     typed = [(n, nodes[n].dtype.name) for n in constants]
     text = source(rank, reads, writes, typed, body)
     words: list[Any] = list(lengths[1:])
@@ -261,10 +264,10 @@ def _kernel_part(
         words += steps(o.node)[: rank - 1 if o.inner != "step" else rank]
     for n in constants:
         words.append(int(np.float64(nodes[n].number).view(np.int64)))
-    return KernelPart(text, compiled(text), first_word, tuple(words))
+    return KernelPart(text, compile_kernel(text), first_word, tuple(words))
 
 
-def _text(nodes: Sequence[Node], number: int) -> str:
+def _expression_text(nodes: Sequence[Node], number: int) -> str:
     node = nodes[number]
     text = expression(node, [nodes[n] for n in node.arguments])
     assert text is not None

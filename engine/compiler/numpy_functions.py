@@ -1,4 +1,4 @@
-"""NumPy's functions on recorded arrays: those that can be recorded, and how."""
+"""The NumPy functions that can be recorded, and their implementations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.recorded_array import RecordedArray, whole
-from engine.compiler.recorder import Recorder, dtype_of
-from engine.compiler.refusing import refuse
+from .recorded_array import RecordedArray, shape_tuple
+from .recorder import Recorder, dtype_of
+from .refusing import refuse
 
-Recorded = Any  # a RecordedArray: what NumPy makes of one is not typed as one
+Recorded = Any  # a RecordedArray; NumPy's results of one are not typed as such
 _MISSING: Any = np._NoValue
 
 
@@ -49,10 +49,10 @@ def _mean(recorder: Recorder, a: Any, axis: Any = None, *, keepdims: Any = False
     return _stand_in(recorder, total / (a.size // total.size)) if total.size else total
 
 
-def _where(recorder: Recorder, condition: Any, *both: Any) -> Recorded:
-    if len(both) != 2:
+def _where(recorder: Recorder, condition: Any, *choices: Any) -> Recorded:
+    if len(choices) != 2:
         refuse("np.where of a condition alone", "its shape depends on values; give x and y")
-    return recorder.where(condition, *both)
+    return recorder.where(condition, *choices)
 
 
 def _full_like(
@@ -62,7 +62,9 @@ def _full_like(
     if isinstance(fill_value, RecordedArray | np.ndarray):
         number = recorder.builder.cast(recorder.node_of(fill_value), dtype)
         return recorder.new(recorder.builder.broadcast(number, np.shape(a)))
-    return recorder.constant(fill_value, np.shape(a) if shape is None else whole(shape), dtype)
+    return recorder.constant(
+        fill_value, np.shape(a) if shape is None else shape_tuple(shape), dtype
+    )
 
 
 def _like(value: int) -> Callable[..., Recorded]:
@@ -73,22 +75,22 @@ def _like(value: int) -> Callable[..., Recorded]:
 
 
 def _expand_dims(recorder: Recorder, a: Any, axis: Any) -> Recorded:
-    # Found by NumPy on an array that takes no memory.
+    # NumPy computes the shape, on an array that takes no memory.
     shape = np.expand_dims(np.broadcast_to(0, a.shape), axis).shape
     axes = axis if isinstance(axis, tuple) else (axis,)
-    new = {i % len(shape) for i in axes}
-    index = tuple(None if i in new else slice(None) for i in range(len(shape)))
+    new_axes = {i % len(shape) for i in axes}
+    index = tuple(None if i in new_axes else slice(None) for i in range(len(shape)))
     return _stand_in(recorder, a)[index]
 
 
 def _squeeze(recorder: Recorder, a: Any, axis: Any = None) -> Recorded:
     a = _stand_in(recorder, a)
-    np.squeeze(np.broadcast_to(0, a.shape), axis)  # which raises what NumPy raises
+    np.squeeze(np.broadcast_to(0, a.shape), axis)  # raises what NumPy raises
     if axis is None:
-        gone = {i for i, n in enumerate(a.shape) if n == 1}
+        removed_axes = {i for i, n in enumerate(a.shape) if n == 1}
     else:
-        gone = {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
-    return a[tuple(0 if i in gone else slice(None) for i in range(a.ndim))]
+        removed_axes = {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return a[tuple(0 if i in removed_axes else slice(None) for i in range(a.ndim))]
 
 
 def _swapaxes(recorder: Recorder, a: Any, axis1: int, axis2: int) -> Recorded:
@@ -98,8 +100,8 @@ def _swapaxes(recorder: Recorder, a: Any, axis1: int, axis2: int) -> Recorded:
 
 
 def _moveaxis(recorder: Recorder, a: Any, source: Any, destination: Any) -> Recorded:
-    names = np.moveaxis(np.empty((0,) * a.ndim), source, destination)
-    del names  # only to raise what NumPy raises
+    moved = np.moveaxis(np.empty((0,) * a.ndim), source, destination)
+    del moved  # only to raise what NumPy raises
     sources = [i % a.ndim for i in (source if isinstance(source, tuple | list) else [source])]
     ends = destination if isinstance(destination, tuple | list) else [destination]
     order = [i for i in range(a.ndim) if i not in sources]
@@ -114,7 +116,7 @@ def _transpose(recorder: Recorder, a: Any, axes: Any = None) -> Recorded:
 
 
 def _broadcast_to(recorder: Recorder, a: Any, shape: Any) -> Recorded:
-    return _stand_in(recorder, a)._view("broadcast", whole(shape))
+    return _stand_in(recorder, a)._view("broadcast", shape_tuple(shape))
 
 
 def _reshape(recorder: Recorder, a: Any, shape: Any) -> Recorded:

@@ -1,4 +1,4 @@
-"""A plan: a program's steps, where its intermediate arrays lie, and how it is run."""
+"""Plan: a program's steps, and the places of its intermediate arrays."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.compiler.fusion import Whole, steps
-from engine.compiler.layout import Layout, contiguous, laid_out
-from engine.compiler.loops import Address, KernelPart, LoopPlan, NumpyPart, plan_loop
-from engine.compiler.planning import Lifetime, offsets
-from engine.compiler.program import Array, Node, Program
+from .fusion import Whole, steps
+from .layout import Layout, contiguous, lay_out
+from .loops import Address, KernelPart, LoopPlan, NumpyPart, plan_loop
+from .planning import Lifetime, offsets
+from .program import Array, Node, Program
 
-HUGE = 2 * 2**20  # bytes of a huge page
+HUGE_PAGE_BYTES = 2 * 2**20  # bytes of a huge page
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +21,21 @@ class Plan:
     """How a program runs on arguments of given layouts.
 
     Attributes:
-        program: with copies where arrays are reshaped that do not lie contiguously.
-        given: the nodes that are known before the first step: inputs, baked arrays and views.
+        program: with copies of the arrays that are reshaped and not contiguous.
+        ready: the nodes that are computed before the first step: inputs, baked arrays and views.
         constants: the nodes that must be an array although they hold one number.
         steps: loops and whole-array operations, in order.
         owners: by node, the output that holds its value as it is computed.
         lifetimes, places: of each array in the arena, by node.
         arena_bytes, scratch_bytes, partials: the sizes of a workspace; scratch memory and
             the table are per thread.
-        table: what the kernels find in theirs, without addresses.
+        table: the words that the kernels read, without addresses.
         addresses: for each step, the words of the table that hold an array's address.
         scratch_addresses: the words that hold an address in the scratch memory.
     """
 
     program: Program
-    given: tuple[tuple[int, Node], ...]
+    ready: tuple[tuple[int, Node], ...]
     constants: tuple[int, ...]
     steps: tuple[LoopPlan | Whole, ...]
     owners: dict[int, int]
@@ -49,20 +49,20 @@ class Plan:
     scratch_addresses: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        """The steps, and each buffer's bytes, place, and the first and last step with it."""
+        """List the steps, and each buffer's bytes, place, first and last step."""
         nodes = self.program.nodes
-        lines = [f"{_counted(len(self.steps), 'step')}, arena of {self.arena_bytes:,} bytes"]
+        lines = [f"{_count_text(len(self.steps), 'step')}, arena of {self.arena_bytes:,} bytes"]
         for i, step in enumerate(self.steps):
             if isinstance(step, Whole):
                 node = nodes[step.node]
                 lines.append(f"step {i}: {node.operation} -> {node.dtype} {node.shape}")
                 continue
             loop = step.loop
-            numpys = [nodes[p.node].operation for p in step.parts if isinstance(p, NumpyPart)]
+            numpy_names = [nodes[p.node].operation for p in step.parts if isinstance(p, NumpyPart)]
             lines.append(
-                f"step {i}: a loop over {loop.shape}: {_counted(len(loop.nodes), 'operation')}"
-                + (f", NumPy's {', '.join(numpys)}" if numpys else "")
-                + (f", {_counted(len(loop.sums), 'sum')}" if loop.sums else "")
+                f"step {i}: a loop over {loop.shape}: {_count_text(len(loop.nodes), 'operation')}"
+                + (f", NumPy's {', '.join(numpy_names)}" if numpy_names else "")
+                + (f", {_count_text(len(loop.sums), 'sum')}" if loop.sums else "")
                 + (f"; scratch of {step.scratch_bytes:,} bytes" if step.scratch_bytes else "")
             )
         if self.lifetimes:
@@ -79,13 +79,13 @@ class Plan:
         return "\n".join(lines)
 
 
-def _counted(number: int, noun: str) -> str:
+def _count_text(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
-    """Plan a program for arguments of these layouts; compile what is not compiled yet."""
-    program, layouts = laid_out(program, inputs)
+    """Plan a program for arguments of these layouts; compile its new kernels."""
+    program, layouts = lay_out(program, inputs)
     nodes = program.nodes
     ordered = steps(program)
     step_of: dict[int, int] = {}
@@ -101,9 +101,9 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
     deaths: dict[int, int] = {n: i for n, i in step_of.items() if nodes[n].kind != "elementwise"}
     for number, node in enumerate(nodes):
         for n in node.arguments if node.kind != "view" else ():
-            here, made = step_of[number], base(n)
-            if made in step_of and (step_of[made] != here):
-                deaths[made] = max(deaths.get(made, 0), here)
+            reader_step, source = step_of[number], base(n)
+            if source in step_of and (step_of[source] != reader_step):
+                deaths[source] = max(deaths.get(source, 0), reader_step)
     for number in program.outputs:
         if base(number) in step_of:
             deaths[base(number)] = len(ordered)
@@ -117,34 +117,40 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         if n not in owners
     }
     starts, arena_bytes = offsets(list(lifetimes.values()))
-    planned: list[LoopPlan | Whole] = []
+    planned_steps: list[LoopPlan | Whole] = []
     words = partials = scratch_bytes = 0
     addresses: list[tuple[tuple[int, int], ...]] = []
-    in_scratch: list[tuple[int, int]] = []
+    scratch_addresses: list[tuple[int, int]] = []
     for step in ordered:
         addresses.append(())
         if isinstance(step, Whole):
-            planned.append(step)
+            planned_steps.append(step)
             continue
-        looped, more = plan_loop(program, step, layouts, frozenset(deaths), words, partials)
-        words += more
-        partials += looped.partials * len(step.sums)
-        addresses[-1] = tuple((w, n) for w, n in looped.addresses if n not in looped.scratch)
-        in_scratch += [(w, looped.scratch[n]) for w, n in looped.addresses if n in looped.scratch]
-        scratch_bytes = max(scratch_bytes, looped.scratch_bytes)
-        planned.append(looped)
+        loop_plan, word_count = plan_loop(
+            program, step, layouts, frozenset(deaths), words, partials
+        )
+        words += word_count
+        partials += loop_plan.partials * len(step.sums)
+        addresses[-1] = tuple((w, n) for w, n in loop_plan.addresses if n not in loop_plan.scratch)
+        scratch_addresses += [
+            (w, loop_plan.scratch[n]) for w, n in loop_plan.addresses if n in loop_plan.scratch
+        ]
+        scratch_bytes = max(scratch_bytes, loop_plan.scratch_bytes)
+        planned_steps.append(loop_plan)
     table = np.zeros(words, np.int64)
-    for loop in planned:
+    for loop in planned_steps:
         for part in loop.parts if isinstance(loop, LoopPlan) else ():
             if isinstance(part, KernelPart):
-                known = [0 if isinstance(word, Address) else word for word in part.words]
-                table[part.table : part.table + len(known)] = known
-    whole = [n for step in ordered if isinstance(step, Whole) for n in nodes[step.node].arguments]
+                values = [0 if isinstance(word, Address) else word for word in part.words]
+                table[part.table : part.table + len(values)] = values
+    operands = [
+        n for step in ordered if isinstance(step, Whole) for n in nodes[step.node].arguments
+    ]
     return Plan(
         program,
         tuple((i, n) for i, n in enumerate(nodes) if n.kind in ("input", "array", "view")),
-        tuple({n for n in (*whole, *program.outputs) if nodes[n].kind == "constant"}),
-        tuple(planned),
+        tuple({n for n in (*operands, *program.outputs) if nodes[n].kind == "constant"}),
+        tuple(planned_steps),
         owners,
         lifetimes,
         dict(zip(lifetimes, starts, strict=True)),
@@ -153,26 +159,26 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         partials,
         table,
         tuple(addresses),
-        tuple(in_scratch),
+        tuple(scratch_addresses),
     )
 
 
 def new_outputs(plan: Plan, threads: int) -> list[Array]:
-    """Arrays for the results.
+    """Allocate the arrays for the results.
 
-    For one thread, one array after the other is touched once in each huge page: a loop that
-    writes several at once would have the system clear their pages in turn, which takes longer.
-    Several threads clear faster than this one would.
+    For one thread, one array after the other is written once in each huge page: a loop that
+    writes several at once would make the system clear their pages in turn, which takes
+    longer. Several threads clear the pages faster than this one would.
     """
     nodes = plan.program.nodes
     outputs = [np.empty(nodes[n].shape, nodes[n].dtype) for n in plan.program.outputs]
     for array in outputs:
-        if threads == 1 and array.nbytes > HUGE:
-            array.reshape(-1)[:: HUGE // array.itemsize] = 0
+        if threads == 1 and array.nbytes > HUGE_PAGE_BYTES:
+            array.reshape(-1)[:: HUGE_PAGE_BYTES // array.itemsize] = 0
     return outputs
 
 
 def output_layouts(plan: Plan) -> list[Layout]:
-    """What the arrays for the results are."""
+    """Return the layouts of the arrays for the results."""
     nodes = plan.program.nodes
     return [contiguous(nodes[n].shape, nodes[n].dtype) for n in plan.program.outputs]

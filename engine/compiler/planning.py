@@ -1,8 +1,8 @@
-"""Planning memory: where in one arena each buffer lies, given when it lives.
+"""Memory planning: the place of each buffer in one arena, from its lifetime.
 
-A greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
-Inference" (2020): the largest buffer first, each at the lowest offset at which nothing that
-lives at the same time lies.
+Greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
+buffer that lives at the same time.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ class Lifetime:
     death: int
 
     def meets(self, other: Lifetime) -> bool:
-        """Whether some step needs both."""
+        """Whether some step needs both buffers."""
         return self.birth <= other.death and other.birth <= self.death
 
 
 def offsets(lifetimes: Sequence[Lifetime]) -> tuple[tuple[int, ...], int]:
-    """Where each buffer begins, and the bytes of the arena that holds them all.
+    """Return where each buffer begins, and the bytes of the arena that holds them all.
 
     Buffers that live at the same time do not overlap; every offset is aligned.
     """
     placed: list[int] = []
     starts = [0] * len(lifetimes)
     for i in sorted(range(len(lifetimes)), key=lambda i: -lifetimes[i].bytes):
-        taken = sorted(
+        occupied_ranges = sorted(
             (starts[j], starts[j] + lifetimes[j].bytes)
             for j in placed
             if lifetimes[j].meets(lifetimes[i])
         )
         start = 0
-        for low, high in taken:
+        for low, high in occupied_ranges:
             if start + lifetimes[i].bytes <= low:
                 break
             start = max(start, -(-high // ALIGNMENT) * ALIGNMENT)

@@ -1,6 +1,6 @@
-"""The recorded program: straight-line code over arrays, as data, and what simplifies it.
+"""The recorded program: straight-line array code as data, and the builder that simplifies it.
 
-Simplification happens as nodes are added, so that what is recorded is already free of
+Simplification happens as nodes are added, so that the program never holds
 common subexpressions; every rule is exact in IEEE arithmetic (signed zeros and infinities
 included; of a nan, its payload is not kept). Nodes that no output needs are dropped at the
 end.
@@ -35,7 +35,7 @@ class Node:
         shape, dtype: of the value.
         detail: what the operation needs besides: an input's or array's number, a constant's
             bytes, a reduction's axes, a view's parameter.
-        place: the user's file and line, for people; two nodes that differ in it are equal.
+        place: the user's file and line, for display; nodes that differ only in it are equal.
     """
 
     kind: Kind
@@ -53,7 +53,7 @@ class Node:
 
     @property
     def index(self) -> int:
-        """Which input or baked array it is."""
+        """The number of the input or baked array."""
         assert isinstance(self.detail, int)
         return self.detail
 
@@ -66,7 +66,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Nodes in an order in which each comes after its arguments, and which are the results.
+    """Nodes, each after its arguments, and the numbers of the results.
 
     Attributes:
         nodes: the nodes.
@@ -78,8 +78,8 @@ class Program:
     arrays: tuple[Array, ...]
     outputs: tuple[int, ...]
 
-    def same_as(self, other: Program) -> bool:
-        """Whether both compute the same, down to every baked bit."""
+    def equals(self, other: Program) -> bool:
+        """Whether two programs are the same, to the last bit of their baked arrays."""
         return (
             self.nodes == other.nodes
             and self.outputs == other.outputs
@@ -91,37 +91,37 @@ class Program:
 
 
 class Builder:
-    """A program under construction: each method adds a node, or finds that it is there.
+    """A program under construction: each method returns the number of a new or equal node.
 
     Args:
-        place: says where in the user's code the next node comes from.
+        place: returns the user's file and line that the next node comes from.
     """
 
     def __init__(self, place: Callable[[], str] = str) -> None:
         self.nodes: list[Node] = []
         self.arrays: list[Array] = []
-        self._known: dict[Node, int] = {}
+        self._numbers: dict[Node, int] = {}
         self._place = place
 
     def add(self, node: Node) -> int:
-        """The number of this node, which is new or was there."""
-        number = self._known.get(node)
+        """Return the number of this node, which is added unless an equal one exists."""
+        number = self._numbers.get(node)
         if number is None:
-            number = self._known[node] = len(self.nodes)
+            number = self._numbers[node] = len(self.nodes)
             self.nodes.append(replace(node, place=self._place()))
         return number
 
     def input(self, index: int, shape: Shape, dtype: np.dtype[Any]) -> int:
-        """Argument number ``index``."""
+        """Add argument number ``index``."""
         return self.add(Node("input", "input", (), shape, dtype, index))
 
     def constant(self, value: Any, shape: Shape, dtype: np.dtype[Any]) -> int:
-        """One number in every place."""
+        """Add an array that is one number in every place."""
         data = np.asarray(value).astype(dtype).tobytes()
         return self.add(Node("constant", "constant", (), shape, dtype, data))
 
     def array(self, array: Array) -> int:
-        """A baked array; one that holds a single number everywhere becomes that number."""
+        """Add a baked array; one that is a single number everywhere becomes a constant."""
         if array.size and all(
             step == 0 or n == 1 for step, n in zip(array.strides, array.shape, strict=True)
         ):
@@ -133,7 +133,7 @@ class Builder:
         return self.add(Node("array", "array", (), array.shape, array.dtype, detail))
 
     def cast(self, number: int, dtype: np.dtype[Any]) -> int:
-        """The value in another dtype."""
+        """Convert a node to another dtype."""
         node = self.nodes[number]
         if node.dtype == dtype:
             return number
@@ -145,7 +145,7 @@ class Builder:
     def elementwise(
         self, operation: str, arguments: Sequence[int], shape: Shape, dtype: np.dtype[Any]
     ) -> int:
-        """An operation on broadcast arguments of the dtypes that it computes in."""
+        """Add an operation on broadcast arguments of the dtypes that it computes in."""
         nodes = [self.nodes[n] for n in arguments]
         if all(node.kind == "constant" for node in nodes):
             with np.errstate(all="ignore"):
@@ -159,26 +159,26 @@ class Builder:
             # Signs move outwards, to where an addition becomes a subtraction.
             signs = [self.nodes[n].operation == "negative" for n in numbers]
             if any(signs):
-                bare = [
+                positives = [
                     self.nodes[n].arguments[0] if sign else n
                     for n, sign in zip(numbers, signs, strict=True)
                 ]
-                number = self.elementwise(operation, bare, shape, dtype)
+                number = self.elementwise(operation, positives, shape, dtype)
                 return (
                     number if all(signs) else self.elementwise("negative", [number], shape, dtype)
                 )
-        simple = self._simplified(operation, numbers, dtype)
-        if isinstance(simple, int):
-            return self.broadcast(simple, shape)
-        operation, numbers = simple
+        simplified = self._simplify(operation, numbers, dtype)
+        if isinstance(simplified, int):
+            return self.broadcast(simplified, shape)
+        operation, numbers = simplified
         if operation in COMMUTATIVE:
             numbers.sort()
         return self.add(Node("elementwise", operation, tuple(numbers), shape, dtype))
 
-    def _simplified(
+    def _simplify(
         self, operation: str, numbers: list[int], dtype: np.dtype[Any]
     ) -> int | tuple[str, list[int]]:
-        """The argument that the operation returns as it is, or an operation as good."""
+        """Return the argument that equals the result, or else the simplest equal operation."""
         if operation == "positive":
             return numbers[0]
         if operation == "where" and self.nodes[numbers[0]].kind == "constant":
@@ -189,13 +189,13 @@ class Builder:
             return self.nodes[numbers[0]].arguments[0]
         if operation == "multiply":
             left, right = numbers
-            for one, other in ((left, right), (right, left)):
-                if self._is(one, 1):
+            for factor, other in ((left, right), (right, left)):
+                if self._is(factor, 1):
                     return other
-                if self._is(one, 2) and dtype.kind == "f":
+                if self._is(factor, 2) and dtype.kind == "f":
                     return "add", [other, other]
-                if self._is(one, -1) and dtype.kind == "f":
-                    return self._simplified_negative(other)
+                if self._is(factor, -1) and dtype.kind == "f":
+                    return self._simplify_negative(other)
         if operation == "divide" and self._is(numbers[1], 1):
             return numbers[0]
         if operation in ("add", "subtract") and dtype.kind == "f":
@@ -207,7 +207,7 @@ class Builder:
                 return "subtract", [right, self.nodes[left].arguments[0]]
         return operation, numbers
 
-    def _simplified_negative(self, number: int) -> int | tuple[str, list[int]]:
+    def _simplify_negative(self, number: int) -> int | tuple[str, list[int]]:
         node = self.nodes[number]
         return node.arguments[0] if node.operation == "negative" else ("negative", [number])
 
@@ -218,21 +218,21 @@ class Builder:
     def reduce(
         self, operation: str, number: int, axes: tuple[int, ...], dtype: np.dtype[Any]
     ) -> int:
-        """A ufunc's reduction over some axes (non-negative, sorted), which disappear."""
+        """Add a ufunc's reduction over some axes (non-negative, sorted), which are removed."""
         shape = self.nodes[number].shape
-        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-        return self.add(Node("reduce", operation, (number,), kept, dtype, axes))
+        reduced_shape = tuple(n for i, n in enumerate(shape) if i not in axes)
+        return self.add(Node("reduce", operation, (number,), reduced_shape, dtype, axes))
 
     def matmul(self, left: int, right: int, shape: Shape, dtype: np.dtype[Any]) -> int:
-        """A matrix product as NumPy has it."""
+        """Add a matrix product, as np.matmul computes it."""
         return self.add(Node("matmul", "matmul", (left, right), shape, dtype))
 
     def view(self, operation: str, number: int, detail: Any) -> int:
-        """Another way to look at a node: see `apply_view`."""
+        """Add a view of a node; see `apply_view`."""
         node = self.nodes[number]
-        # A look at an array that takes no memory: only the shape is wanted.
-        like = np.broadcast_to(np.zeros((), node.dtype), node.shape)
-        shape = apply_view(operation, detail, like).shape
+        # An array that takes no memory: only the shape is needed.
+        template = np.broadcast_to(np.zeros((), node.dtype), node.shape)
+        shape = apply_view(operation, detail, template).shape
         if shape == node.shape and operation in ("reshape", "broadcast"):
             return number
         if node.kind == "constant":
@@ -240,16 +240,16 @@ class Builder:
         return self.add(Node("view", operation, (number,), shape, node.dtype, _hashable(detail)))
 
     def broadcast(self, number: int, shape: Shape) -> int:
-        """The node broadcast to a shape."""
+        """Broadcast a node to a shape."""
         return self.view("broadcast", number, shape)
 
     def finish(self, outputs: Sequence[int]) -> Program:
-        """The program of what the outputs need, numbered anew."""
+        """Return the program of the nodes that the outputs need, renumbered."""
         needed = set(outputs)
         for number in range(len(self.nodes) - 1, -1, -1):
             if number in needed:
                 needed.update(self.nodes[number].arguments)
-        new: dict[int, int] = {}
+        new_numbers: dict[int, int] = {}
         nodes: list[Node] = []
         arrays: list[Array] = []
         for number in sorted(needed):
@@ -257,13 +257,13 @@ class Builder:
             if node.kind == "array":
                 arrays.append(self.arrays[node.index])
                 node = replace(node, detail=len(arrays) - 1)
-            new[number] = len(nodes)
-            nodes.append(replace(node, arguments=tuple([new[n] for n in node.arguments])))
-        return Program(tuple(nodes), tuple(arrays), tuple([new[n] for n in outputs]))
+            new_numbers[number] = len(nodes)
+            nodes.append(replace(node, arguments=tuple([new_numbers[n] for n in node.arguments])))
+        return Program(tuple(nodes), tuple(arrays), tuple([new_numbers[n] for n in outputs]))
 
 
 def numpy_function(operation: str) -> Callable[..., Any]:
-    """What computes an elementwise operation in NumPy."""
+    """Return the NumPy function that computes an elementwise operation."""
     if operation == "where":
         return np.where
     if operation == "copy":
@@ -273,7 +273,7 @@ def numpy_function(operation: str) -> Callable[..., Any]:
 
 
 def apply_view(operation: str, detail: Any, array: Array) -> Array:
-    """Look at an array as a view node does."""
+    """Return the view of an array that a view node describes."""
     if operation == "reshape":
         return array.reshape(detail)
     if operation == "transpose":

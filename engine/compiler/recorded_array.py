@@ -4,86 +4,110 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-import engine
-from engine.compiler.program import Shape
-from engine.compiler.refusing import HOW_WITHOUT_VALUES, refuse
-from engine.compiler.ufuncs import is_numpys, what_a_power_calls
-from engine.stand_in import StandIn
-
-if TYPE_CHECKING:
-    from engine.compiler.recorder import Recorder
+from ..stand_in import StandIn
+from ..variable import Variable
+from .program import Builder, Shape
+from .refusing import VALUES_UNKNOWN, refuse
+from .ufuncs import is_numpy_ufunc, power_ufunc
 
 REDUCTIONS = ("add", "maximum", "minimum")
+
+
+class Recording(Protocol):
+    """The recording as a recorded array uses it; see recorder.Recorder."""
+
+    builder: Builder
+    thread: int | None
+    functions: Mapping[Any, Callable[..., Any]]
+    methods: Mapping[str, Callable[..., Any]]
+
+    def new(self, number: int) -> RecordedArray: ...
+    def result(self, number: int) -> RecordedArray: ...
+    def node_of(self, x: Any) -> int: ...
+    def matmul(self, left: Any, right: Any) -> RecordedArray: ...
+    def elementwise(
+        self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None = None
+    ) -> RecordedArray: ...
+    def reduce(
+        self, name: str, x: Any, axis: Any, keepdims: bool, dtype: np.dtype[Any] | None
+    ) -> RecordedArray: ...
 
 
 class RecordedArray(NDArrayOperatorsMixin, StandIn):
     """An array of a shape and dtype whose values are not known while the program is recorded.
 
-    It follows NumPy's meaning of memory: an operation in place is seen by everybody who
-    holds the array, and by its views.
+    Its memory behaves as NumPy's: an operation in place changes the array under all of its
+    references, and its views.
     """
 
     __slots__ = (
         "_base",
+        "_base_node",
         "_detail",
         "_is_input",
         "_is_scalar",
-        "_look",
         "_node",
+        "_operation",
         "_recorder",
-        "_seen",
     )
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, recorder: Recorder, node: int) -> None:
+    def __init__(self, recorder: Recording, node: int) -> None:
         self._recorder = recorder
-        self._node = node  # of a view: cached for the base's node `_seen`
+        self._node = node  # of a view: valid for the base's node `_base_node`
         self._base: RecordedArray | None = None
-        self._look = ""
+        self._operation = ""
         self._detail: Any = None
-        self._seen = -1
+        self._base_node = -1
         self._is_input = False
         self._is_scalar = False  # a NumPy scalar, which an operation in place replaces
 
-    def _view(self, look: str, detail: Any) -> RecordedArray:
-        """A view of this array."""
-        here = self._node_for(self._recorder)
-        view = RecordedArray(self._recorder, self._recorder.builder.view(look, here, detail))
-        view._base, view._look, view._detail, view._seen = self, look, detail, here
+    def _view(self, operation: str, detail: Any) -> RecordedArray:
+        """Return a view of this array."""
+        base_node = self._node_for(self._recorder)
+        view = RecordedArray(
+            self._recorder, self._recorder.builder.view(operation, base_node, detail)
+        )
+        view._base, view._operation, view._detail, view._base_node = (
+            self,
+            operation,
+            detail,
+            base_node,
+        )
         return view
 
-    def _node_for(self, recorder: Recorder) -> int:
-        """The node that holds this array's values now.
+    def _node_for(self, recorder: Recording) -> int:
+        """Return the node that holds this array's present values.
 
         Raises:
-            RecordingError: the recording is over, or another's.
+            RecordingError: the array's recording is over, or is another one.
         """
         if recorder is not self._recorder or recorder.thread != threading.get_ident():
             refuse(
                 "an array of another recording",
-                "an array that a compiled function is recorded with means nothing outside of "
-                "its recording: return it, and keep nothing of it elsewhere",
+                "an array of a recording cannot be used outside of that recording: return it from "
+                "the compiled function, and store it nowhere else",
             )
         if self._base is not None:
-            now = self._base._node_for(recorder)
-            if now != self._seen:
-                if self._look == "reshape":  # a view or a copy, as the memory happens to lie
+            base_node = self._base._node_for(recorder)
+            if base_node != self._base_node:
+                if self._operation == "reshape":  # a view or a copy, depending on the memory layout
                     refuse(
-                        "an array reshaped, then written in place, then read by its first name",
+                        "an array reshaped, then written in place, then read in its new shape",
                         "compute a new array instead of writing in place",
                     )
-                self._node = recorder.builder.view(self._look, now, self._detail)
-                self._seen = now
+                self._node = recorder.builder.view(self._operation, base_node, self._detail)
+                self._base_node = base_node
         return self._node
 
     def _write(self, node: int) -> None:
-        """What an operation in place does."""
+        """Replace this array's values, as an operation in place does."""
         if self._is_input:
             refuse(
                 "an operation in place on an argument's data",
@@ -91,8 +115,8 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
             )
         if self._base is not None:
             self._node_for(self._recorder)
-            whole = self._look == "index" and self._detail == (Ellipsis,)
-            if not whole:
+            is_whole = self._operation == "index" and self._detail == (Ellipsis,)
+            if not is_whole:
                 refuse(
                     "an operation in place on a view",
                     "compute a new array instead of writing through a view",
@@ -156,7 +180,7 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
         if len(out) != 1 or not (out[0] is None or isinstance(out[0], RecordedArray)):
             refuse(
                 f"np.{name} writing into an ndarray",
-                "an array that exists before cannot be written into; compute a new one",
+                "compute a new array instead",
             )
         if kwargs.pop("where", True) is not True:
             refuse(f"np.{name} with where=", "use np.where(condition, x, y)")
@@ -171,26 +195,24 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
             refuse(f"np.{name}.{method}", "use elementwise functions, np.sum and np.matmul")
         if kwargs:
             refuse(f"np.{name} with {', '.join(kwargs)}=", "leave it out; use astype for a dtype")
-        if any(isinstance(x, engine.Variable) for x in inputs):
+        if any(isinstance(x, Variable) for x in inputs):
             return NotImplemented
         if name == "matmul" and out[0] is None:
             return recorder.matmul(*inputs)
-        if ufunc.signature is not None or ufunc.nout != 1 or not is_numpys(ufunc):
-            refuse(f"np.{name}", "it is outside of what can be recorded; compute it beforehand")
+        if ufunc.signature is not None or ufunc.nout != 1 or not is_numpy_ufunc(ufunc):
+            refuse(f"np.{name}", "compute it outside of the compiled function")
         return recorder.elementwise(ufunc, inputs, out[0])
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from engine.compiler.numpy_functions import FUNCTIONS
-
-        recorded = FUNCTIONS.get(function)
+        implementation = self._recorder.functions.get(function)
         name = f"np.{getattr(function, '__name__', function)}"
-        if recorded is None:
-            refuse(name, "it is outside of what can be recorded; compute it beforehand")
+        if implementation is None:
+            refuse(name, "compute it outside of the compiled function")
         try:
-            inspect.signature(recorded).bind(self._recorder, *args, **kwargs)
+            inspect.signature(implementation).bind(self._recorder, *args, **kwargs)
         except TypeError as error:
             refuse(f"{name} with these arguments ({error})", "leave out what is not needed")
-        return recorded(self._recorder, *args, **kwargs)
+        return implementation(self._recorder, *args, **kwargs)
 
     def __pow__(self, exponent: Any) -> Any:
         return self._power(exponent, None)
@@ -199,9 +221,9 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
         return self._power(exponent, self)
 
     def _power(self, exponent: Any, out: RecordedArray | None) -> Any:
-        if isinstance(exponent, engine.Variable):
+        if isinstance(exponent, Variable):
             return NotImplemented
-        ufunc, *inputs = what_a_power_calls(self.dtype, exponent)
+        ufunc, *inputs = power_ufunc(self.dtype, exponent)
         return self._recorder.elementwise(ufunc, (self, *inputs), out)
 
     def __getitem__(self, index: Any) -> RecordedArray:
@@ -233,11 +255,11 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
         self._write(recorder.builder.broadcast(number, self.shape))
 
     def copy(self) -> RecordedArray:
-        """The same values in memory of their own."""
+        """Return the same values in memory of their own."""
         return self._recorder.new(self._node_for(self._recorder))
 
     def astype(self, dtype: Any, *, copy: bool = True) -> RecordedArray:
-        """The values in another dtype."""
+        """Return the values in another dtype."""
         dtype = np.dtype(dtype)
         if dtype == self.dtype and not copy:
             return self
@@ -248,42 +270,42 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
         )
 
     def plain(self) -> RecordedArray:
-        """The same array, or a 0-d array of a scalar."""
+        """Return the same array, or a 0-d array of a scalar."""
         return self.copy() if self._is_scalar else self
 
     def reshape(self, *shape: Any, **options: Any) -> RecordedArray:
-        """The same elements in another shape."""
+        """Return the same elements in another shape."""
         if options:
             refuse(f"reshape with {', '.join(options)}=", "leave it out")
-        return self._view("reshape", whole(shape[0] if len(shape) == 1 else shape))
+        return self._view("reshape", shape_tuple(shape[0] if len(shape) == 1 else shape))
 
     def ravel(self) -> RecordedArray:
-        """The same elements along one axis."""
+        """Return the same elements along one axis."""
         return self._view("reshape", (-1,))
 
     def flatten(self) -> RecordedArray:
-        """A copy along one axis."""
+        """Return a copy along one axis."""
         return self.ravel().copy()
 
     def transpose(self, *axes: Any) -> RecordedArray:
-        """The axes in another order; without arguments, reversed."""
+        """Return a view with the axes in another order; without arguments, reversed."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         order = order or tuple(range(self.ndim))[::-1]
         return self._view("transpose", tuple([i % max(self.ndim, 1) for i in order]))
 
     def __getattr__(self, name: str) -> Any:
-        from engine.compiler.numpy_functions import METHODS
-
-        if name in METHODS:
-            function = METHODS[name]
+        # During a copy the slots are not set yet.
+        methods = {} if name.startswith("_") else self._recorder.methods
+        if name in methods:
+            function = methods[name]
             return lambda *args, **kwargs: function(self._recorder, self, *args, **kwargs)
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return refuse(f"an array's {name}", HOW_WITHOUT_VALUES)
+        return refuse(f"an array's {name}", VALUES_UNKNOWN)
 
     def _needs_values(what: str) -> Callable[..., NoReturn]:  # type: ignore[misc]  # noqa: N805
         def refused(*_: Any, **__: Any) -> NoReturn:
-            refuse(what, HOW_WITHOUT_VALUES)
+            refuse(what, VALUES_UNKNOWN)
 
         return refused
 
@@ -301,6 +323,6 @@ class RecordedArray(NDArrayOperatorsMixin, StandIn):
     __reduce_ex__ = _needs_values("pickling an array")
 
 
-def whole(shape: Any) -> Shape:
-    """A shape as a tuple of Python integers."""
+def shape_tuple(shape: Any) -> Shape:
+    """Return a shape as a tuple of Python integers."""
     return (int(shape),) if isinstance(shape, int | np.integer) else tuple(map(int, shape))

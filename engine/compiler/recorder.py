@@ -1,61 +1,69 @@
-"""The recorder: what NumPy's operations on recorded arrays become in the program."""
+"""The recorder: NumPy's operations on recorded arrays, added to the program."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from engine.compiler.keys import may_change
-from engine.compiler.program import Builder, Program, Shape, numpy_function
-from engine.compiler.recorded_array import RecordedArray
-from engine.compiler.refusing import line_of_the_user, refuse
-from engine.stand_in import StandIn
+from ..stand_in import StandIn
+from .keys import may_change
+from .program import Builder, Program, Shape, numpy_function
+from .recorded_array import RecordedArray
+from .refusing import refuse, user_line
 
 
 class Recorder:
-    """One recording: the builder, the arrays that came from outside, and whether it is over.
+    """One recording: the builder, the arrays from outside, and the thread that records.
 
     Attributes:
+        functions: the implementations of NumPy's functions that can be recorded.
+        methods: the implementations of ndarray's methods, by name.
         builder: the program so far.
-        outside: the ndarrays that were met, by id; held, so that no id is used twice.
+        outside_arrays: the ndarrays from outside, each with the line that used it, by id; they
+            are kept alive, so that no id is used twice.
+        thread: the id of the thread that records; None once the recording is over.
     """
 
-    def __init__(self) -> None:
-        self.builder = Builder(line_of_the_user)
-        self.outside: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+    def __init__(
+        self, functions: Mapping[Any, Callable[..., Any]], methods: Mapping[str, Callable[..., Any]]
+    ) -> None:
+        self.functions, self.methods = functions, methods
+        self.builder = Builder(user_line)
+        self.outside_arrays: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
         self._baked: dict[int, tuple[int, np.ndarray[Any, Any]]] = {}
         self.thread: int | None = threading.get_ident()
 
     def input(self, index: int, shape: Shape, dtype: np.dtype[Any]) -> RecordedArray:
-        """The stand-in of an argument."""
+        """Return the stand-in of an argument."""
         array = self.new(self.builder.input(index, shape, dtype))
         array._is_input = True
         return array
 
     def constant(self, value: Any, shape: Shape, dtype: np.dtype[Any]) -> RecordedArray:
-        """A stand-in for one number everywhere."""
+        """Return a stand-in for an array of one number."""
         return self.new(self.builder.constant(value, shape, dtype))
 
     def new(self, number: int) -> RecordedArray:
-        """A stand-in for a new array that holds a node's value."""
+        """Return a stand-in for a new array that holds a node's value."""
         return RecordedArray(self, number)
 
     def result(self, number: int) -> RecordedArray:
-        """A stand-in for what a computation returns: a NumPy scalar where it is 0-d."""
+        """Return a stand-in for a computation's result: a NumPy scalar where it is 0-d."""
         array = RecordedArray(self, number)
         array._is_scalar = not array.shape
         return array
 
     def finish(self, outputs: list[Any]) -> Program:
-        """The program that computes these; the recording is over."""
+        """End the recording and return the program that computes these outputs."""
         program = self.builder.finish([self.node_of(x) for x in outputs])
         self.thread = None
         return program
 
     def node_of(self, x: Any) -> int:
-        """The node of an operand: a stand-in, an array or a NumPy number.
+        """Return the node of an operand: a stand-in, an array or a NumPy number.
 
         Raises:
             RecordingError: a stand-in of another recording.
@@ -70,32 +78,37 @@ class Recorder:
             x = np.array(x)
         if type(x) is not np.ndarray or x.dtype.kind not in "biuf":
             refuse(f"an operand of type {type(x).__name__}", "use ndarrays of numbers")
-        number, baked = self._baked.get(id(x), (-1, x))
-        # It may have been written into since it was met.
-        if number < 0 or (baked is not x and baked.tobytes() != x.tobytes()):
-            self.outside[id(x)] = (x, line_of_the_user())
-            baked = x.copy() if may_change(x) else x
-            number = self.builder.array(baked)
-            self._baked[id(x)] = (number, baked)
+        number, array = self._baked.get(id(x), (-1, x))
+        # The array may have been written into since its first use.
+        if number < 0 or (array is not x and array.tobytes() != x.tobytes()):
+            self.outside_arrays[id(x)] = (x, user_line())
+            array = x.copy() if may_change(x) else x
+            number = self.builder.array(array)
+            self._baked[id(x)] = (number, array)
         return number
 
     def elementwise(
         self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None = None
     ) -> RecordedArray:
-        """A ufunc's call on operands, of which Python numbers do not decide the dtype."""
+        """Record a ufunc on operands, of which Python numbers do not decide the dtype."""
         name = ufunc.__name__
         if out is not None and out._is_scalar:
             out = None  # `scalar += x` makes a new one
-        kinds = [type(x) if type(x) in (int, float) else dtype_of(x) for x in inputs]
-        *loops, result = ufunc.resolve_dtypes((*kinds, out.dtype if out is not None else None))
-        if not all(dtype.kind in "biuf" for dtype in (*loops, result)):
-            refuse(f"np.{name} of {', '.join(map(str, kinds))}", "use booleans, integers or floats")
+        operand_types = [type(x) if type(x) in (int, float) else dtype_of(x) for x in inputs]
+        *operand_dtypes, result = ufunc.resolve_dtypes(
+            (*operand_types, out.dtype if out is not None else None)
+        )
+        if not all(dtype.kind in "biuf" for dtype in (*operand_dtypes, result)):
+            refuse(
+                f"np.{name} of {', '.join(map(str, operand_types))}",
+                "use booleans, integers or floats",
+            )
         if name == "power" and result.kind in "iu" and type(inputs[1]) is not int:
             refuse("a power of integers", "its dtype depends on values; make one of them float")
         if name == "power" and result.kind in "iu" and inputs[1] < 0:
             raise ValueError("Integers to negative integer powers are not allowed.")
         numbers = []
-        for x, dtype in zip(inputs, loops, strict=True):
+        for x, dtype in zip(inputs, operand_dtypes, strict=True):
             if type(x) in (int, float):
                 with np.errstate(all="ignore"):
                     numbers.append(self.builder.constant(np.array(x, dtype), (), dtype))
@@ -117,7 +130,7 @@ class Recorder:
         return out
 
     def where(self, condition: Any, x: Any, y: Any) -> RecordedArray:
-        """``np.where`` of three operands."""
+        """Record ``np.where`` of three operands."""
         dtype = np.result_type(*[v if type(v) in (int, float) else dtype_of(v) for v in (x, y)])
         numbers = [self.as_bool(condition)]
         for value in (x, y):
@@ -129,7 +142,7 @@ class Recorder:
         return self.new(self.builder.elementwise("where", numbers, shape, dtype))
 
     def as_bool(self, condition: Any) -> int:
-        """The node of a condition, as booleans."""
+        """Return the node of a condition, as booleans."""
         if type(condition) in (int, float, bool):
             condition = np.bool_(condition)
         return self.builder.cast(self.node_of(condition), np.dtype(bool))
@@ -137,10 +150,10 @@ class Recorder:
     def reduce(
         self, name: str, x: Any, axis: Any, keepdims: bool, dtype: np.dtype[Any] | None
     ) -> RecordedArray:
-        """A reduction over an axis, several, or all (None)."""
+        """Record a reduction over an axis, several, or all (None)."""
         number = self.node_of(x)
         node = self.builder.nodes[number]
-        axes = normalized(axis, len(node.shape))
+        axes = normalize_axes(axis, len(node.shape))
         if name != "add" and any(node.shape[i] == 0 for i in axes):
             raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
         if dtype is None:
@@ -152,32 +165,34 @@ class Recorder:
             else number
         )
         if keepdims:
-            kept = tuple(1 if i in axes else n for i, n in enumerate(node.shape))
-            result = self.builder.view("reshape", result, kept)
+            reduced_shape = tuple(1 if i in axes else n for i, n in enumerate(node.shape))
+            result = self.builder.view("reshape", result, reduced_shape)
         return self.result(result)
 
     def matmul(self, left: Any, right: Any) -> RecordedArray:
-        """``np.matmul``."""
+        """Record ``np.matmul``."""
         numbers = [self.node_of(x) for x in (left, right)]
-        *loops, result = np.matmul.resolve_dtypes((dtype_of(left), dtype_of(right), None))
-        a, b = [self.builder.cast(n, dtype) for n, dtype in zip(numbers, loops, strict=True)]
+        *operand_dtypes, result = np.matmul.resolve_dtypes((dtype_of(left), dtype_of(right), None))
+        a, b = [
+            self.builder.cast(n, dtype) for n, dtype in zip(numbers, operand_dtypes, strict=True)
+        ]
         shape = matmul_shape(self.builder.nodes[a].shape, self.builder.nodes[b].shape)
         return self.result(self.builder.matmul(a, b, shape, result))
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
-    """The dtype of an operand."""
+    """Return the dtype of an operand."""
     return x.dtype if isinstance(x, StandIn | np.ndarray | np.generic) else np.asarray(x).dtype
 
 
-def normalized(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes as non-negative integers in order; all of them for None."""
+def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes as non-negative integers in order; all of them for None."""
     if axis is None:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     if any(not -ndim <= i < ndim for i in axes):
         if ndim == 0 and all(i in (0, -1) for i in axes):
-            return ()  # NumPy lets a 0-d array be reduced over its only place
+            return ()  # NumPy reduces a 0-d array over axis 0 and -1
         raise np.exceptions.AxisError(next(i for i in axes if not -ndim <= i < ndim), ndim)
     if len({i % ndim for i in axes}) != len(axes):
         raise ValueError("duplicate value in 'axis'")
@@ -185,10 +200,10 @@ def normalized(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def matmul_shape(a: Shape, b: Shape) -> Shape:
-    """The shape of a matrix product.
+    """Return the shape of a matrix product.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the shapes do not fit.
     """
     if not a or not b or a[-1] != (b[-2] if len(b) > 1 else b[0]):
         raise ValueError(f"matmul: shapes {a} and {b} do not fit")

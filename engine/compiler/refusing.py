@@ -1,4 +1,4 @@
-"""What cannot be recorded is refused: what it was, in which line of the user's, and what to do."""
+"""Refusals: RecordingErrors that name the code, the user's line and the alternative."""
 
 from __future__ import annotations
 
@@ -10,32 +10,29 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-import engine
-from engine.errors import RecordingError
+from ..errors import RecordingError
 
-NOT_THE_USERS = tuple(
-    str(Path(module.__file__ or "").parent) + "/" for module in (engine, np) if module.__file__
-)
+INTERNAL_FOLDERS = (f"{Path(__file__).parent.parent}/", f"{Path(np.__file__).parent}/")
 SWEEP = (str(Path(__file__).with_name("tracing.py")), "_gradients")
-HOW_WITHOUT_VALUES = (
+VALUES_UNKNOWN = (
     "values are not known while the program is recorded: use np.where for a choice, and "
     "compute what needs values outside of the compiled function"
 )
 
 
 def refuse(what: str, instead: str) -> NoReturn:
-    """Raise the RecordingError for something in the user's present line."""
-    raise RecordingError(f"{what} cannot be recorded ({line_of_the_user()}); {instead}")
+    """Raise a RecordingError that names ``what``, the user's line and what to do ``instead``."""
+    raise RecordingError(f"{what} cannot be recorded ({user_line()}); {instead}")
 
 
-def line_of_the_user() -> str:
-    """The innermost line that is neither the engine's nor NumPy's: file, number and text."""
+def user_line() -> str:
+    """Return the innermost line outside of the engine and NumPy: file, number and text."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if (file, frame.f_code.co_name) == SWEEP:
             return "in the backward"  # of the engine's own operations
-        if not file.startswith(NOT_THE_USERS):
+        if not file.startswith(INTERNAL_FOLDERS):
             text = linecache.getline(file, frame.f_lineno).strip()
             file = file.removeprefix(os.getcwd() + os.sep)
             return f"{file}:{frame.f_lineno}" + (f": {text}" if text else "")

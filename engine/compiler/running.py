@@ -1,4 +1,4 @@
-"""Running a loop: each part on each block, by any number of threads."""
+"""Run a loop: each part on each block, by any number of threads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiler.loops import KernelPart, LoopPlan, NumpyPart, SumPart
-from engine.compiler.program import Array, Program, numpy_function
+from .loops import KernelPart, LoopPlan, NumpyPart, SumPart
+from .program import Array, Program, numpy_function
 
 
 @dataclass(slots=True)
 class Run:
-    """What one thread of one call needs to run a loop.
+    """The memory by which one thread of one call runs a loop.
 
     Attributes:
         arrays: by node.
@@ -38,16 +38,16 @@ def run_loop(program: Program, plan: LoopPlan, run: Run, starts: Iterable[range]
             for kernel, table in kernels:
                 kernel(table, block.start, block.stop)
         return
-    whole = _wholes(program, plan, run)
-    calls = _calls(program, plan, run, whole)
+    views = _loop_views(program, plan, run)
+    functions = _part_functions(program, plan, run, views)
     for block in starts:
-        for call in calls:
-            call(block.start, block.stop)
+        for function in functions:
+            function(block.start, block.stop)
 
 
-def _wholes(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
-    """The arrays that NumPy's functions need, with the loop's axes."""
-    wanted = {
+def _loop_views(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
+    """Return the arrays that NumPy's functions need, with the loop's axes."""
+    numbers = {
         n
         for part in plan.parts
         for n in (
@@ -59,7 +59,7 @@ def _wholes(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
         )
     }
     views: dict[int, Array] = {}
-    for n in wanted:
+    for n in numbers:
         node = program.nodes[n]
         if node.kind == "constant":
             views[n] = node.number
@@ -74,12 +74,12 @@ def _wholes(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
     return views
 
 
-def _calls(
+def _part_functions(
     program: Program, plan: LoopPlan, run: Run, views: dict[int, Array]
 ) -> list[Callable[[int, int], None]]:
-    """Each part as a function of a block's start and stop."""
+    """Return each part as a function of a block's start and stop."""
 
-    def at(n: int) -> Callable[[int, int], Array]:
+    def block_of(n: int) -> Callable[[int, int], Array]:
         view = views[n]
         if program.nodes[n].kind == "constant":
             return lambda *_: view
@@ -87,33 +87,36 @@ def _calls(
             return lambda start, stop: view[: stop - start]
         return lambda start, stop: view[start:stop]
 
-    def kernel(part: KernelPart) -> Callable[[int, int], None]:
+    def kernel_part(part: KernelPart) -> Callable[[int, int], None]:
         table = run.table_address + 8 * part.table
         function = part.kernel
         return lambda start, stop: function(table, start, stop)
 
-    def numpys(part: NumpyPart) -> Callable[[int, int], None]:
+    def numpy_part(part: NumpyPart) -> Callable[[int, int], None]:
         node = program.nodes[part.node]
-        out, arguments = at(part.node), [at(n) for n in node.arguments]
-        apply = into(node.operation)
+        out, arguments = block_of(part.node), [block_of(n) for n in node.arguments]
+        apply = numpy_writer(node.operation)
         return lambda start, stop: apply(
             out(start, stop), *[argument(start, stop) for argument in arguments]
         )
 
-    def sums(part: SumPart) -> Callable[[int, int], None]:
-        summed, dtype, step = at(part.summed), program.nodes[part.node].dtype, plan.block or 1
-        places = _places(part, plan, run, dtype)
+    def sum_part(part: SumPart) -> Callable[[int, int], None]:
+        summed, dtype, step = block_of(part.summed), program.nodes[part.node].dtype, plan.block or 1
+        partial_sums = _partial_sums(part, plan, run, dtype)
         reduce: Any = np.add.reduce
         return lambda start, stop: reduce(
-            summed(start, stop), None, dtype, places[start // step : start // step + 1].reshape(())
+            summed(start, stop),
+            None,
+            dtype,
+            partial_sums[start // step : start // step + 1].reshape(()),
         )
 
-    make: Any = {KernelPart: kernel, NumpyPart: numpys, SumPart: sums}
-    return [make[type(part)](part) for part in plan.parts]
+    makers: Any = {KernelPart: kernel_part, NumpyPart: numpy_part, SumPart: sum_part}
+    return [makers[type(part)](part) for part in plan.parts]
 
 
-def into(operation: str) -> Callable[..., None]:
-    """An elementwise operation of NumPy's as a function of where to write and its operands."""
+def numpy_writer(operation: str) -> Callable[..., None]:
+    """Return an elementwise NumPy operation as a function of its output and its operands."""
     if operation in ("cast", "copy"):
         return lambda out, x: np.copyto(out, x, casting="unsafe")
     if operation == "where":
@@ -136,10 +139,10 @@ def finish_sums(program: Program, plan: LoopPlan, run: Run) -> None:
     for part in plan.parts:
         if isinstance(part, SumPart):
             dtype = program.nodes[part.node].dtype
-            np.add.reduce(_places(part, plan, run, dtype), None, dtype, run.arrays[part.node])
+            np.add.reduce(_partial_sums(part, plan, run, dtype), None, dtype, run.arrays[part.node])
 
 
-def _places(part: SumPart, plan: LoopPlan, run: Run, dtype: np.dtype[Any]) -> Array:
-    """The partial sums, each at the beginning of its eight bytes."""
+def _partial_sums(part: SumPart, plan: LoopPlan, run: Run, dtype: np.dtype[Any]) -> Array:
+    """Return the partial sums, each at the beginning of its eight bytes."""
     words = run.partials[part.first : part.first + plan.partials]
     return words.view(dtype)[:: 8 // dtype.itemsize]

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.compiler.program import Node
+from .program import Node
 
 FLOATS = ("float32", "float64")
 READABLE = (*FLOATS, "bool", *[f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)])
-SCOPES = 64  # how many written arrays are told apart
+SCOPES = 64  # how many written arrays LLVM can distinguish
 
 ARITHMETIC = {  # of floats of one dtype
     "add": "{0} + {1}",
@@ -28,7 +28,7 @@ ARITHMETIC = {  # of floats of one dtype
     "absolute": "abs({0})",
     "sqrt": "sqrt({0})",
     "reciprocal": "{2}(1) / {0}",
-    # As NumPy has it, also of zeros that differ in sign.
+    # NumPy's results, also for zeros that differ in sign.
     "maximum": "select(({0} > {1}) | ({0} != {0}), {0}, {1})",
     "minimum": "select(({0} < {1}) | ({0} != {0}), {0}, {1})",
 }
@@ -53,24 +53,26 @@ LOGIC = {
 
 
 def expression(node: Node, arguments: Sequence[Node]) -> str | None:
-    """The operation as an expression of {0}, {1} ...; None where no kernel computes it."""
-    given = {n.dtype.name for n in arguments if n.dtype.isnative} | {
+    """Return the operation as an expression of {0}, {1} ...; None where no kernel computes it."""
+    argument_dtypes = {n.dtype.name for n in arguments if n.dtype.isnative} | {
         "swapped" for n in arguments if not n.dtype.isnative
     }
     result = node.dtype.name if node.dtype.isnative else "swapped"
     operation = node.operation
     if operation in ("cast", "copy"):
-        if given <= {*READABLE} and result in (FLOATS if operation == "cast" else READABLE):
+        if argument_dtypes <= {*READABLE} and result in (
+            FLOATS if operation == "cast" else READABLE
+        ):
             return "{2}({0})" if operation == "cast" else "{0}"
         return None
     if operation == "where":
-        fits = result in (*FLOATS, "bool") and given <= {"bool", result}
-        return "select({0}, {1}, {2})" if fits else None
-    if operation in ARITHMETIC and result in FLOATS and given == {result}:
+        is_supported = result in (*FLOATS, "bool") and argument_dtypes <= {"bool", result}
+        return "select({0}, {1}, {2})" if is_supported else None
+    if operation in ARITHMETIC and result in FLOATS and argument_dtypes == {result}:
         return ARITHMETIC[operation].replace("{2}", result)
-    if operation in COMPARISONS and given <= {*FLOATS} and len(given) == 1:
+    if operation in COMPARISONS and argument_dtypes <= {*FLOATS} and len(argument_dtypes) == 1:
         return COMPARISONS[operation]
-    return LOGIC.get(operation) if given == {"bool"} == {result} else None
+    return LOGIC.get(operation) if argument_dtypes == {"bool"} == {result} else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ class Operand:
     """An array that a kernel reads or writes.
 
     Attributes:
-        node: which value it holds.
+        node: the node whose value it holds.
         dtype: its dtype's name.
-        inner: how it moves along the innermost axis: "unit", "same" or "step".
-        block: whether it holds the range of the call only, and not the whole axis.
+        inner: its stride along the innermost axis: "unit", "same" (zero) or "step" (another).
+        block: whether it holds only the range of the call, not the whole outermost axis.
     """
 
     node: int
@@ -97,7 +99,7 @@ def source(
     constants: Sequence[tuple[int, str]],
     body: Sequence[tuple[int, str]],
 ) -> str:
-    """A kernel's text.
+    """Return a kernel's text.
 
     Args:
         rank: the number of axes.
@@ -105,7 +107,7 @@ def source(
         constants: node and dtype of each constant, in the order of the table.
         body: node and expression (of ``v`` with a node's number) of each operation.
     """
-    # Numbers of their own, so that equal arithmetic has equal text.
+    # Numbered by first use, so that equal arithmetic has equal text.
     names: dict[int, str] = {}
 
     def name(node: int) -> str:
@@ -114,20 +116,20 @@ def source(
     lines = ["def kernel(table, start, stop):"]
     word = 0
 
-    def take(what: str) -> None:
+    def read_word(variable: str) -> None:
         nonlocal word
-        lines.append(f"    {what} = word(table, {word})")
+        lines.append(f"    {variable} = word(table, {word})")
         word += 1
 
     for axis in range(1, rank):
-        take(f"n{axis}")
+        read_word(f"n{axis}")
     operands = [*reads, *writes]
     for i, operand in enumerate(operands):
-        take(f"a{i}_0")
+        read_word(f"a{i}_0")
         for axis in range(rank - 1):
-            take(f"s{i}_{axis}")
+            read_word(f"s{i}_{axis}")
         if operand.inner == "step":
-            take(f"s{i}_{rank - 1}")
+            read_word(f"s{i}_{rank - 1}")
         if operand.block:
             size = f"s{i}_0" if rank > 1 else f"{np.dtype(operand.dtype).itemsize}"
             lines.append(f"    a{i}_0 -= start * {size}")
@@ -155,15 +157,15 @@ def source(
         if o.inner == "unit":
             lines.append(f"{indent}{name(o.node)} = load_{o.dtype}(a{i}_{last}, i{last})")
         elif o.inner == "step":
-            at = f"a{i}_{last} + i{last} * s{i}_{last}"
-            lines.append(f"{indent}{name(o.node)} = load_{o.dtype}({at}, 0)")
+            position = f"a{i}_{last} + i{last} * s{i}_{last}"
+            lines.append(f"{indent}{name(o.node)} = load_{o.dtype}({position}, 0)")
     for node, text in body:
         for part in sorted(_nodes_in(text), reverse=True):
             text = text.replace(f"@{part}@", name(part))
         lines.append(f"{indent}{name(node)} = {text}")
     for k, o in enumerate(writes):
-        at = f"a{len(reads) + k}_{last}, i{last}"
-        lines.append(f"{indent}store_{o.dtype}_{min(k, SCOPES)}({at}, {name(o.node)})")
+        position = f"a{len(reads) + k}_{last}, i{last}"
+        lines.append(f"{indent}store_{o.dtype}_{min(k, SCOPES)}({position}, {name(o.node)})")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""From a function to a program: its forward and its backward, run on recording arrays."""
+"""Trace a function into a program, by a forward and a backward on recording arrays."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from engine import observer
-from engine.backward import sweep
-from engine.compiler.captured import changed
-from engine.compiler.keys import may_change
-from engine.compiler.program import Array, Program
-from engine.compiler.recorded_array import RecordedArray
-from engine.compiler.recorder import Recorder
-from engine.config import no_grad
-from engine.errors import GraphError, RecordingError
-from engine.function import gradient_dtype
-from engine.operations import add
-from engine.operations import sum as total
-from engine.stand_in import lift
-from engine.variable import Variable
+from .. import observer
+from ..backward import sweep
+from ..config import no_grad
+from ..errors import GraphError, RecordingError
+from ..function import gradient_dtype
+from ..operations import add
+from ..operations import sum as total
+from ..stand_in import lift
+from ..variable import Variable
+from .captured import first_change
+from .keys import may_change
+from .numpy_functions import FUNCTIONS, METHODS
+from .program import Array, Program
+from .recorded_array import RecordedArray
+from .recorder import Recorder
 
-PASS_IT = (
+PASS_AS_ARGUMENT = (
     "pass it as an argument (an ndarray: its values may change from call to call, and its "
     "gradient is None; a Variable: it is differentiated)"
 )
@@ -37,7 +38,7 @@ class Traced:
 
     Attributes:
         program: its outputs are the values and after them the gradients.
-        structure: what the function returned, with the outputs' numbers for its values.
+        structure: the function's result, with output numbers in place of its values.
         gradients: for each argument, the output that is its gradient; None where there
             is none.
     """
@@ -48,93 +49,99 @@ class Traced:
 
 
 Recording = tuple[Traced, dict[int, tuple[Array, str]], dict[int, Variable]]
-"""With the arrays from outside and where they were met, and the leaves that are no arguments."""
+"""A traced function, the arrays from outside with the lines that use them, and the other leaves."""
 
 
 def trace(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
     keywords: tuple[str, ...],
-    wanted: bool,
+    with_gradients: bool,
     random_states: Callable[[], Any],
     state: Callable[[], Any],
 ) -> Traced:
-    """Record a call of ``function``; it is called twice, to find what it does not repeat.
+    """Record ``function``, which is called twice to detect what differs between calls.
 
     Args:
         arguments: of the call; the last ones belong to the keywords.
-        wanted: whether to record the gradients as well.
-        random_states: the states of the generators that the function may use.
-        state: what it may read from outside, by place.
+        with_gradients: whether to record the gradients as well.
+        random_states: returns the states of the generators that the function may use.
+        state: returns the keys of what it may read from outside, by place.
 
     Raises:
         RecordingError: something cannot be recorded.
         Exception: whatever the function raises.
     """
-    before = random_states()
-    first, outside, leaves = _in_a_context(function, arguments, keywords, wanted)
-    if random_states() != before:
+    random_before = random_states()
+    first, first_outside, first_leaves = _record_in_context(
+        function, arguments, keywords, with_gradients
+    )
+    if random_states() != random_before:
         raise RecordingError(
             "the compiled function draws random numbers, which would be the same in every "
-            f"call; draw them outside, and {PASS_IT}"
+            f"call; draw them outside, and {PASS_AS_ARGUMENT}"
         )
-    between = state()
-    second, again, others = _in_a_context(function, arguments, keywords, wanted)
-    if leaves.keys() & others.keys():
+    state_between = state()
+    second, second_outside, second_leaves = _record_in_context(
+        function, arguments, keywords, with_gradients
+    )
+    if first_leaves.keys() & second_leaves.keys():
         raise RecordingError(
-            f"the compiled function uses a Variable that it did not get as an argument; {PASS_IT}"
+            "the compiled function uses a Variable that it did not get as an argument; "
+            f"{PASS_AS_ARGUMENT}"
         )
-    for identity, (array, line) in again.items():
-        if identity in outside and may_change(array):
+    for identity, (array, line) in second_outside.items():
+        if identity in first_outside and may_change(array):
             raise RecordingError(
-                f"an ndarray from outside of the compiled function ({line}) may change without "
-                f"its knowledge; {PASS_IT}, or make it read-only (array.flags.writeable = False)"
+                f"an ndarray from outside of the compiled function ({line}) may change between "
+                f"calls; {PASS_AS_ARGUMENT}, or make it read-only (array.flags.writeable = False)"
             )
-    if not first.program.same_as(second.program) or first.structure != second.structure:
+    if not first.program.equals(second.program) or first.structure != second.structure:
         raise RecordingError(
             "the function does something else each time that it is called, which cannot be "
             "recorded; compute what changes outside, "
-            f"and {PASS_IT.split(' (')[0]}"
+            f"and {PASS_AS_ARGUMENT.split(' (')[0]}"
         )
-    after = state()
-    if between != after:
+    state_after = state()
+    if state_between != state_after:
         raise RecordingError(
-            f"the compiled function changes {changed(between, after)}, which it reads from "
-            "outside, each time that it is called; a compiled call would not: return what is new"
+            f"the compiled function changes {first_change(state_between, state_after)}, which it "
+            "reads from outside, each time that it is called; a compiled call would not: return "
+            "the new value"
         )
     return first
 
 
-def _in_a_context(*call: Any) -> Recording:
-    """Record once, in a context of its own: what the function changes there ends with it."""
+def _record_in_context(*call: Any) -> Recording:
+    """Record once, in a copy of the context, which the function may change."""
     try:
-        return contextvars.copy_context().run(_once, *call)
+        return contextvars.copy_context().run(_record_once, *call)
     except Exception as error:
         cause = error.__cause__
         while cause is not None:
-            if isinstance(cause, RecordingError):  # NumPy may say less: that it got no number
+            if isinstance(cause, RecordingError):  # NumPy's own error hides the reason
                 raise cause from None
             cause = cause.__cause__
         raise
 
 
-def _once(
+def _record_once(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
     keywords: tuple[str, ...],
-    wanted: bool,
+    with_gradients: bool,
 ) -> Recording:
     observer.silent.set(True)
-    recorder = Recorder()
+    recorder = Recorder(FUNCTIONS, METHODS)
     lift.set(lambda array: recorder.new(recorder.node_of(array)))
     stand_ins: list[Any] = []
     inputs: list[Any] = []
-    arrays = 0
+    array_count = 0
     for x in arguments:
         if isinstance(x, Variable | np.ndarray):
             data = x.data if isinstance(x, Variable) else x
-            array = recorder.input(arrays, data.shape, data.dtype)
-            arrays += 1
+            array = recorder.input(array_count, data.shape, data.dtype)
+            array_count += 1
             stand_ins.append(Variable(array, x.name) if isinstance(x, Variable) else array)  # type: ignore[arg-type]
             inputs.append(array)
         else:
@@ -143,7 +150,7 @@ def _once(
     positional = len(stand_ins) - len(keywords)
     named = dict(zip(keywords, stand_ins[positional:], strict=True))
     try:
-        if wanted:
+        if with_gradients:
             value = function(*stand_ins[:positional], **named)
         else:
             with no_grad():
@@ -154,7 +161,7 @@ def _once(
         results = [leaf.data if isinstance(leaf, Variable) else leaf for leaf in leaves]
         gradients: list[int | None] = [None] * len(arguments)
         by_leaf: dict[int, Any] = {}
-        if wanted:
+        if with_gradients:
             by_leaf = _gradients(recorder, leaves)
             for i, x in enumerate(stand_ins):
                 if isinstance(x, Variable) and id(x) in by_leaf:
@@ -164,9 +171,9 @@ def _once(
         program = recorder.finish(results)
     finally:
         recorder.thread = None
-    # Leaves that are no arguments: made by the function itself, or from outside.
-    others = {identity: slots[1] for identity, slots in by_leaf.items()}
-    return Traced(program, structure, tuple(gradients)), recorder.outside, others
+    # Leaves that are no arguments: new ones of the function, or from outside.
+    other_leaves = {identity: slots[1] for identity, slots in by_leaf.items()}
+    return Traced(program, structure, tuple(gradients)), recorder.outside_arrays, other_leaves
 
 
 def _refuse_changes(stand_ins: list[tuple[Any, Any]]) -> None:
@@ -177,12 +184,12 @@ def _refuse_changes(stand_ins: list[tuple[Any, Any]]) -> None:
             raise RecordingError(
                 f"the compiled function assigns to an argument's {what}, which a compiled call "
                 "would not; leave arguments as they are (after a backward() of its own: "
-                "cleargrad()), and return what is new"
+                "cleargrad()), and return the new value"
             )
 
 
 def _gradients(recorder: Recorder, values: list[Any]) -> dict[int, Any]:
-    """Gradients of the sum of the values, as [gradient, leaf] by the leaf's id."""
+    """Compute gradients of the sum of the values, as [gradient, leaf] by the leaf's id."""
     roots = [v for v in values if isinstance(v, Variable) and v._edge != ()]
     if not roots:
         raise GraphError(
@@ -199,10 +206,10 @@ def _gradients(recorder: Recorder, values: list[Any]) -> dict[int, Any]:
 
 
 def flatten(value: Any, leaves: list[Any]) -> Any:
-    """The structure of tuples, lists and dicts, with numbers for the leaves, which are appended.
+    """Append a value's leaves, and return its tuples, lists and dicts with their numbers.
 
     Raises:
-        RecordingError: there is something else in it.
+        RecordingError: the value contains another type.
     """
     if isinstance(value, Variable | RecordedArray):
         leaves.append(value)
@@ -215,13 +222,13 @@ def flatten(value: Any, leaves: list[Any]) -> Any:
     if isinstance(value, dict):
         return {key: flatten(part, leaves) for key, part in value.items()}
     raise RecordingError(
-        f"a compiled function returned {type(value).__name__}; it returns Variables, or tuples, "
-        "lists and dicts of them"
+        f"a compiled function returned {type(value).__name__}; it must return Variables, or "
+        "tuples, lists and dicts of them"
     )
 
 
 def unflatten(structure: Any, arrays: list[Array]) -> Any:
-    """The structure with its arrays."""
+    """Return the structure with arrays in place of their numbers."""
     if isinstance(structure, int):
         return arrays[structure]
     if isinstance(structure, tuple):

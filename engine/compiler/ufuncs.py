@@ -1,4 +1,4 @@
-"""NumPy's ufuncs: which ones can be recorded, and which one a power is."""
+"""NumPy's ufuncs: those that can be recorded, and the one that computes a power."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-KNOWN = {f.__name__: f for f in vars(np).values() if isinstance(f, np.ufunc)}
+NUMPY_UFUNCS = {f.__name__: f for f in vars(np).values() if isinstance(f, np.ufunc)}
 
 
-def is_numpys(ufunc: np.ufunc) -> bool:
-    """Whether a ufunc is NumPy's own, to be found by its name."""
-    return KNOWN.get(ufunc.__name__) is ufunc
+def is_numpy_ufunc(ufunc: np.ufunc) -> bool:
+    """Whether a ufunc is NumPy's own, under its name."""
+    return NUMPY_UFUNCS.get(ufunc.__name__) is ufunc
 
 
-class _Asked(np.ndarray[Any, Any]):
-    """An array that notes which ufunc NumPy calls on it."""
+class _UfuncProbe(np.ndarray[Any, Any]):
+    """An array that records which ufunc NumPy calls on it."""
 
     calls: list[tuple[Any, ...]]
 
@@ -25,15 +25,15 @@ class _Asked(np.ndarray[Any, Any]):
         return NotImplemented
 
 
-def what_a_power_calls(dtype: np.dtype[Any], exponent: Any) -> tuple[Any, ...]:
-    """The ufunc, and its further operands, that ``array ** exponent`` is in this NumPy.
+def power_ufunc(dtype: np.dtype[Any], exponent: Any) -> tuple[Any, ...]:
+    """Return the ufunc that computes ``array ** exponent`` in this NumPy, and its operands.
 
     Some powers are other functions (``x ** 2`` is np.square), and which ones depends on
-    NumPy's version: NumPy itself is asked.
+    NumPy's version. The power of a probe shows it. The operands are those after the array.
     """
     if not isinstance(exponent, int | float | np.generic):
         return (np.power, exponent)
-    array = np.ones(1, dtype).view(_Asked)
+    array = np.ones(1, dtype).view(_UfuncProbe)
     array.calls = []
     with contextlib.suppress(TypeError):
         array**exponent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.results import ArrayLife, Case, Comparison, Operation, Run, Timeline, TimeSet
+from gradmeter.bench.results.readings import ArrayLife, Operation, Timeline, TimeSet
+from gradmeter.bench.results.run import Case, Comparison, Run
 
 from .run_files import MB, case, run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.launcher import Spec
+from gradmeter.bench.runs.launcher import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
 

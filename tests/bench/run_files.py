@@ -9,23 +9,19 @@ import msgspec
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from bench.results import (
-    ORDINARY,
+from gradmeter.bench.results.environment import Environment
+from gradmeter.bench.results.readings import (
     Allocations,
     ArrayLife,
-    Case,
-    Comparison,
     Cycles,
-    Environment,
     Operation,
-    Options,
     Predicted,
     Residency,
-    Run,
     SelfTest,
     Timeline,
     TimeSet,
 )
+from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 
 WEAK, STRONG = "engine", "engine:output_references=strong"
 MB = 1_000_000

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from bench import workloads
-from bench.errors import WorkerError
-from bench.launcher import Spec
-from bench.meters.selftest import RESIDENCY
-from bench.results import Environment, Options, Run
-from bench.runner import Runner
-from bench.variants import Variant
+from gradmeter.bench import engines, workloads
+from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.meters.selftest import RESIDENCY
+from gradmeter.bench.results.environment import Environment
+from gradmeter.bench.results.run import Options, Run
+from gradmeter.bench.runs.launcher import Spec
+from gradmeter.bench.runs.record import Record
+from gradmeter.bench.runs.runner import Runner
 
 PASSES = [{"forward": 4, "backward": 5, "peak": 5, "held": 3}] * 3
 CYCLES = {"dropped": 0, "bytes": 0, "objects": 0, "types": {}, "leaked": 0}
@@ -100,11 +102,9 @@ class World:
             start=self.start,
             clock=lambda: self.now,
             sample=self.sample,
-            save=self.save,
-            tell=self.tell,
+            record=Record(run or empty(options), self.save, self.tell),
             cores=cores,
             options=options,
-            run=run or empty(options),
         )
 
     def meters(self, meter: str) -> list[Spec]:
@@ -170,7 +170,7 @@ def empty(options: Options) -> Run:
 
 
 def named(spec: Spec) -> str:
-    return str(Variant(spec.engine, spec.settings))
+    return str(Variant(engines.get(spec.engine), spec.settings))
 
 
 def failing(variant: str, meter: str, error: BaseException | None = None, nth: int = 1):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench import results
-from bench.results import Run
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.run import Run
 
 # Without a plugin of others that takes a second to load; and nothing is timed for long.
 LIGHT = ("-p", "no:hypothesispytest")
@@ -34,7 +34,7 @@ def suite(pytester: pytest.Pytester, text: str, name: str = "test_theirs") -> No
 
 def loaded(pytester: pytest.Pytester) -> Run:
     """The run that was written."""
-    return results.load(pytester.path / OUT / "run.json")
+    return run_file.load(pytester.path / OUT / "run.json")
 
 
 def figures(pytester: pytest.Pytester) -> dict[str, tuple[int, int, int] | str]:

@@ -10,7 +10,8 @@ import textwrap
 import msgspec
 import pytest
 
-from bench import results
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.run import Run
 
 from .command import TINY, gradmeter
 from .misbehaviour import squares_that
@@ -18,13 +19,15 @@ from .misbehaviour import squares_that
 TWO = ("--variant", "engine", "--variant", "engine:retain_grad=on")
 
 
-def loaded(folder) -> results.Run:
-    return results.load(folder / "run.json")
+def loaded(folder) -> Run:
+    return run_file.load(folder / "run.json")
 
 
 def mischief(folder, do: str) -> dict[str, str]:
     """An environment in which the workers' engine does something while retain_grad is on."""
-    hook = "import sys\nif 'bench.worker' in sys.orig_argv:\n    import engine\n"
+    hook = (
+        "import sys\nif 'start_worker' in str(sys.orig_argv):\n    from gradmeter import engine\n"
+    )
     body = squares_that(f"if engine.Config.retain_grad: {do}").replace(
         "_honest_square = square", "_honest_square = engine.square"
     )
@@ -82,7 +85,7 @@ def test_resuming_keeps_what_was_finished_and_measures_the_rest(finished, tmp_pa
         if case.size == 17
     ]
     half = msgspec.structs.replace(before, cases=[*kept, cut[0]], finished=False)
-    results.save(half, tmp_path / "run.json")
+    run_file.save(half, tmp_path / "run.json")
     done = gradmeter("run", *TINY, "--size", "17", "--out", tmp_path, "--resume")
     assert done.returncode == 0, done.stderr
     after = loaded(tmp_path)

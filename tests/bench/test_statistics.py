@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import statistics
+from gradmeter.bench import statistics
 
 ALPHA = 0.01
 values = st.lists(st.floats(-1, 1, allow_nan=False), min_size=8, max_size=24)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from bench import workloads
-from bench.engines import get as engine_named
-from bench.errors import UsageError
-from bench.program import program, sources
+from gradmeter import engine
+from gradmeter.bench import workloads
+from gradmeter.bench.cases.program import program, sources
+from gradmeter.bench.engines import get as engine_named
+from gradmeter.bench.errors import UsageError
 
 NAMES = [
     "squares-1",

@@ -11,7 +11,7 @@ from pathlib import Path
 ADAPTER = """
 import numpy as np
 from types import SimpleNamespace
-from bench.engines import Adapter, Engine
+from gradmeter import Adapter, Engine
 
 class Tensor:  # a whole engine: a number of operations, each with its derivative
     def __init__(self, data, back=lambda g: None):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, Variable, no_grad, using_config
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, no_grad, using_config
 
 SHAPES = [(), (1,), (2,), (3,), (1, 3), (2, 1), (2, 3), (3, 2), (2, 2), (0,), (0, 3)]
 ENTRIES = 160  # of all variables of a program together

@@ -8,8 +8,8 @@ from functools import reduce
 import numpy as np
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, Variable, no_grad
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, no_grad
 
 SIZE = 5
 BYTES = 8 * SIZE

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-import engine
-from engine import Variable
+from gradmeter import engine
+from gradmeter.engine import Variable
 
 
 class Tagged(np.ndarray):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis.extra import numpy as hnp
 
-import engine
-from engine import EngineError, Function, Variable, no_grad, using_config
+from gradmeter import engine
+from gradmeter.engine import EngineError, Function, Variable, no_grad, using_config
 
 BINARY = {
     "add": [engine.add, add],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine import Variable, add, exp, square, using_config
+from gradmeter.engine import Variable, add, exp, square, using_config
 
 
 def grads_of(*variables):

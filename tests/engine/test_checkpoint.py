@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, GraphError, Variable, checkpoint, no_grad, using_config
+from gradmeter import engine
+from gradmeter.engine import Function, GraphError, Variable, checkpoint, no_grad, using_config
 
 from .programs import SIZE, STEPS, programs
 

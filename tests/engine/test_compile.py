@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, GraphError, Variable, no_grad, using_config
-from engine.compiler import kernels
-from engine.observer import observe
+from gradmeter import engine
+from gradmeter.engine import Function, GraphError, Variable, no_grad, using_config
+from gradmeter.engine.compiler import kernels
+from gradmeter.engine.observer import observe
 
 pytest.importorskip("numba")
 

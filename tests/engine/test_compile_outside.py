@@ -15,8 +15,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-import engine
-from engine import Function, RecordingError, Variable
+from gradmeter import engine
+from gradmeter.engine import Function, RecordingError, Variable
 
 pytest.importorskip("numba")
 
@@ -285,7 +285,7 @@ def test_what_a_call_would_change_each_time_is_refused():
 
     with pytest.raises(RecordingError, match="changes calls, which it reads from outside"):
         engine.compile(counted)(x())
-    with pytest.raises(RecordingError, match="a compiled call would not: return what is new"):
+    with pytest.raises(RecordingError, match="a compiled call would not: return the new value"):
         engine.compile(Keeps())(x())
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, Variable
+from gradmeter import engine
+from gradmeter.engine import Function, Variable
 
 pytest.importorskip("numba")
 

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Config, EngineError, SettingError, Settings, Variable, no_grad, using_config
+from gradmeter.engine import (
+    Config,
+    EngineError,
+    SettingError,
+    Settings,
+    Variable,
+    no_grad,
+    using_config,
+)
 
 DEFAULTS = {
     "enable_backprop": True,

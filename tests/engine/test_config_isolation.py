@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Config, Settings, Variable, no_grad, using_config
+from gradmeter.engine import Config, Settings, Variable, no_grad, using_config
 
 DEFAULTS = {name: getattr(Settings(), name) for name in Settings.__slots__}
 THREADS_INHERIT = getattr(sys.flags, "thread_inherit_context", False)

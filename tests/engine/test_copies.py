@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine
-from engine import EngineError, Function, Variable
+from gradmeter import engine
+from gradmeter.engine import EngineError, Function, Variable
 
 
 def unpickled(v):

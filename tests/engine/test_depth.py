@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import Variable, using_config
+from gradmeter.engine import Variable, using_config
 
 HOME = Path(__file__).parents[2]
 
 CHILD = """
 import gc, sys, threading
 import numpy as np
-import engine
-from engine import Function, Variable, using_config
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, using_config
 
 class Boom(Exception):
     pass

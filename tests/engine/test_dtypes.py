@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import engine
-from engine import Variable
+from gradmeter import engine
+from gradmeter.engine import Variable
 
 
 def expected_dtype(dtype):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import engine
-from engine import Variable
+from gradmeter import engine
+from gradmeter.engine import Variable
 
 FLOATS = [np.float64, np.float32]
 NUMBERS = [np.float64, np.float32, np.int64, np.int32]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import using_config
+from gradmeter.engine import using_config
 
 from .forward_mode import array, programs, run
 

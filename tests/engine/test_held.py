@@ -12,8 +12,8 @@ import gc
 import numpy as np
 import pytest
 
-import engine
-from engine import Function, Variable, using_config
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, using_config
 
 SIZE = 100_000
 BYTES = 8 * SIZE

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Variable, no_grad
+from gradmeter import engine
+from gradmeter.engine import Variable, no_grad
 
 SIZE = 1_000_000
 BYTES = 8 * SIZE

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import engine
-from engine import EngineError, Function, Variable, no_grad, observer, using_config
-from engine.observer import observe
+from gradmeter import engine
+from gradmeter.engine import EngineError, Function, Variable, no_grad, observer, using_config
+from gradmeter.engine.observer import observe
 
 from .programs import Book, programs, run
 from .watching import Log
@@ -150,7 +150,7 @@ def test_nobody_is_called_when_nobody_watches(monkeypatch):
         sweep([("book", 0, 0)])
     told = len(log.lines)
     assert told > 0
-    monkeypatch.setattr(observer, "tell", never)
+    monkeypatch.setattr(observer, "notify", never)
     monkeypatch.setattr(observer, "Event", never)
     sweep([("book", 0, 0)])
     assert len(log.lines) == told

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine
-from engine import ObserverError, Variable, observer
-from engine.observer import observe
+from gradmeter import engine
+from gradmeter.engine import ObserverError, Variable, observer
+from gradmeter.engine.observer import observe
 
 from .programs import SIZE, Book, programs, run
 from .watching import Log

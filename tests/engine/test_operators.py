@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from engine import Variable
+from gradmeter.engine import Variable
 
 OPERANDS = {
     "a Variable": lambda: Variable(np.array([[2.0, 1.0, 3.0]])),

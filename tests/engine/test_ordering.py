@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine
-import engine.function
-from engine import Function, Variable
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, function
 
 
 class Counting(Function):
@@ -192,7 +191,7 @@ class Numbered(int):
 def test_ordering_compares_near_linearly(monkeypatch, shape):
     """What a C function compares inside itself is no line: a list sorted anew shows here."""
     numbers = count()
-    monkeypatch.setattr(engine.function, "_next_number", lambda: Numbered(next(numbers)))
+    monkeypatch.setattr(function, "_next_number", lambda: Numbered(next(numbers)))
     n = 3000
     y = shape(n)
     Numbered.compared = 0

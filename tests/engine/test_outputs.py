@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from engine import Function, Variable, square
+from gradmeter.engine import Function, Variable, square
 
 Pair = namedtuple("Pair", "first second")
 

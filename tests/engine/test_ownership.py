@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, Variable, using_config
+from gradmeter import engine
+from gradmeter.engine import Function, Variable, using_config
 
 
 class Double(Function):

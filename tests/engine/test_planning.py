@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compiler.planning import ALIGNMENT, Lifetime, offsets
+from gradmeter.engine.compiler.planning import ALIGNMENT, Lifetime, offsets
 
 
 @st.composite

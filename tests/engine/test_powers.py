@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Variable
+from gradmeter import engine
+from gradmeter.engine import Variable
 
 INTEGERS = [np.int8, np.int32, np.int64]
 BASES = [-3.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0]

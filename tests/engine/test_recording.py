@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Config, Variable, exp, no_grad, square, using_config
+from gradmeter.engine import Config, Variable, exp, no_grad, square, using_config
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
-from engine import Function, ObserverError, Variable, using_config
-from engine.observer import observe
+from gradmeter import engine
+from gradmeter.engine import Function, ObserverError, Variable, using_config
+from gradmeter.engine.observer import observe
 
 from .programs import BYTES, SIZE, Declared, programs, run
 

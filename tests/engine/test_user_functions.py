@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine import Function, Variable, add, no_grad, square, using_config
+from gradmeter.engine import Function, Variable, add, no_grad, square, using_config
 
 STYLES = ["as the book", "as the library", "declaring what it saves"]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine import Variable, as_array, as_variable
+from gradmeter.engine import Variable, as_array, as_variable
 
 DTYPES = [np.float64, np.float32, np.int64, np.bool_]
 

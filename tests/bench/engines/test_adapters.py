@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from bench import engines, workloads
-from bench.launcher import Process
-from bench.variants import parse
+from gradmeter.bench import engines, workloads
+from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.runs.launcher import Process
 
 from ..misbehaviour import spec
 
@@ -40,7 +40,7 @@ OF_THEIR_OWN = [
 def worker(text: str, workload: str, size: int = SIZE, **changes) -> Iterator[Process]:
     """A worker that is ready to measure a variant."""
     variant = parse(text)
-    engine = engines.get(variant.engine)
+    engine = variant.engine
     if engine.version is None:
         words = f"{engine.name} is not installed; {engine.command}"
         assert not os.environ.get("GRADMETER_PEERS"), words

@@ -1,0 +1,1 @@
+"""The cases of a run: variants, groups, revisions and interpreters."""

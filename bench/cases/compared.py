@@ -1,0 +1,111 @@
+"""Build comparisons: of revisions as variants, and of two run files as one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from gradmeter.bench.cases.plan import Group, plan
+from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.run import Case, Comparison, Run
+
+BEFORE, AFTER = "before", "after"
+
+change = msgspec.structs.replace
+
+
+def of_revisions(
+    revisions: Sequence[Revision],
+    names: Sequence[str],
+    sizes: Sequence[int],
+    variants: Sequence[str],
+) -> tuple[list[Group], list[Comparison]]:
+    """Compare each variant at every revision with the same variant at the first one.
+
+    Raises:
+        UsageError: a workload, a size or a variant does not exist or makes no sense.
+    """
+    parsed = list(dict.fromkeys(parse(text) for text in variants))
+    for variant in parsed:
+        if variant.engine.name != "engine":
+            raise UsageError(
+                f"--rev compares revisions of the package engine, and {variant} is another engine; "
+                "compare engines without --rev"
+            )
+    plain, _ = plan(names, sizes, variants)
+    groups, comparisons = [], []
+    for group in plain:
+        labelled = [[replace(v, label=r.label) for r in revisions] for v in parsed]
+        groups.append(replace(group, variants=tuple(v for row in labelled for v in row)))
+        comparisons += [
+            Comparison(
+                workload=group.workload.name,
+                size=group.size,
+                baseline=str(base),
+                candidates=[str(v) for v in candidates],
+            )
+            for base, *candidates in labelled
+        ]
+    return groups, comparisons
+
+
+def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
+    """Combine two runs into one that compares each case with the same case of the earlier run.
+
+    Both keep their times; but they share no set, so there is no ratio of times.
+
+    Args:
+        names: the names of the two files.
+
+    Raises:
+        UsageError: they have no case in common.
+    """
+    shared = [case for case in after.cases if before.case(*case.key) is not None]
+    if not shared:
+        examples = [run.cases[0].title if run.cases else "no case" for run in (before, after)]
+        raise UsageError(
+            f"{names[0]} and {names[1]} share no case: the first has {examples[0]}, the "
+            f"second has {examples[1]}"
+        )
+    first = 1 + max((t.number for case in after.cases for t in case.times), default=0)
+    cases: list[Case] = []
+    comparisons = []
+    for case in shared:
+        old = before.case(*case.key)
+        assert old is not None
+        times = [change(t, number=t.number + first) for t in old.times]
+        pair = (
+            change(old, variant=_labelled(old.variant, BEFORE), times=times, again=[]),
+            change(case, variant=_labelled(case.variant, AFTER), again=[]),
+        )
+        cases += pair
+        comparisons.append(
+            Comparison(
+                workload=case.workload,
+                size=case.size,
+                baseline=pair[0].variant,
+                candidates=[pair[1].variant],
+            )
+        )
+    meaning = {
+        label: f"{name}, gradmeter {run.environment.gradmeter}, commit "
+        f"{(run.environment.commit or 'unknown')[:12]}, Python {run.environment.python}"
+        for label, name, run in zip((BEFORE, AFTER), names, (before, after), strict=True)
+    }
+    return change(
+        after,
+        self_tests=[*before.self_tests, *after.self_tests],
+        comparisons=comparisons,
+        cases=cases,
+        finished=before.finished and after.finished,
+        revisions=meaning,
+    )
+
+
+def _labelled(variant: str, label: str) -> str:
+    engine, colon, settings = variant.partition(":")
+    return f"{engine}@{label}{colon}{settings}" if engine else label  # a call has no engine

@@ -1,0 +1,94 @@
+"""Variants: an engine and its settings, written ``engine:name=value,name=value``.
+
+A label, written ``engine@label:name=value``, stands for a difference that is no setting,
+such as another revision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gradmeter.bench import engines
+from gradmeter.bench.engines import Engine, Setting, written
+from gradmeter.bench.errors import UsageError
+
+# These decide how a variant's worker is started, whatever the engine is.
+WORKER_SETTINGS = (
+    Setting(
+        "threads", 1, (), "threads that the engine's kernels may use, a core for each", least=1
+    ),
+    Setting("python", "", (), "the interpreter it runs under, by its path; default: this one"),
+)
+_OF_WORKER = {setting.name for setting in WORKER_SETTINGS}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run an engine.
+
+    Attributes:
+        engine: the engine that runs.
+        settings: those that differ from the engine's defaults, sorted by name, so that two
+            variants are equal exactly if they run the same.
+        label: a difference that is no setting, such as a revision; the runner knows it.
+    """
+
+    engine: Engine
+    settings: tuple[tuple[str, Any], ...] = ()
+    label: str = ""
+
+    def __str__(self) -> str:
+        name = f"{self.engine.name}@{self.label}" if self.label else self.engine.name
+        settings = ",".join(f"{key}={written(value)}" for key, value in self.settings)
+        return f"{name}:{settings}" if settings else name
+
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """Every setting of the engine with its value in this variant."""
+        defaults = {s.name: s.default for s in self.engine.settings}
+        return {**defaults, **dict(self.of_engine)}
+
+    @property
+    def of_engine(self) -> tuple[tuple[str, Any], ...]:
+        """The settings that are the engine's own."""
+        return tuple(pair for pair in self.settings if pair[0] not in _OF_WORKER)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that the engine's kernels may use."""
+        return int(dict(self.settings).get("threads", 1))
+
+    @property
+    def python(self) -> str:
+        """The interpreter it runs under; empty for this one."""
+        return str(dict(self.settings).get("python", ""))
+
+
+def parse(text: str) -> Variant:
+    """Read a variant: ``engine``, or ``engine:setting=value,setting=value``.
+
+    Booleans are written on or off (true and false are understood).
+
+    Raises:
+        UsageError: the engine, a setting or a value does not exist; the valid ones are listed.
+    """
+    name, _, rest = text.strip().partition(":")
+    engine = engines.get(name)
+    valid = {s.name: s for s in (*engine.settings, *WORKER_SETTINGS)}
+    settings: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in rest.split(","))):
+        key, equals, word = (piece.strip() for piece in part.partition("="))
+        if not equals or key not in valid:
+            raise UsageError(
+                f"variant {text!r}: {part!r} is not a setting of {name}; write name=value with "
+                f"one of {', '.join(valid)}"
+            )
+        if key in settings:
+            raise UsageError(f"variant {text!r}: {key} is given twice")
+        try:
+            settings[key] = valid[key].read(word)
+        except ValueError as error:
+            raise UsageError(f"variant {text!r}: {error}") from None
+    changed = {k: v for k, v in settings.items() if v != valid[k].default}
+    return Variant(engine, tuple(sorted(changed.items())))

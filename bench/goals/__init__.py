@@ -1,0 +1,1 @@
+"""The speed goals of the engine and of its compiler."""

@@ -1,0 +1,48 @@
+"""``python -m gradmeter.bench.goals``: measure every speed goal.
+
+Prints a Markdown table and exits with 1 if a goal is missed. A peer that is not installed is
+named on standard error and not compared; ``make goals`` installs them first.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Sequence
+
+from gradmeter.bench.goals import compiler
+from gradmeter.bench.goals.engine import dezero_goals, own_goals, torch_goals
+from gradmeter.bench.goals.goal import ratios
+
+
+def main() -> int:
+    """Measure every goal; print a row each; return 1 if one was missed."""
+    missed = 0
+    print("| goal | at most | median ratio | middle half | |\n| --- | --- | --- | --- | --- |")
+    for goal in [*dezero_goals(), *torch_goals(), *own_goals()]:
+        missed += not _print_row(goal.name, goal.limit, ratios(goal))
+    for threads in (1, 2):
+        with compiler.cores(threads):
+            for goal in compiler.goals(threads):
+                missed += not _print_row(goal.name, goal.limit, ratios(goal))
+    name = "Goldstein-Price, first compiled call, seconds in a fresh process"
+    missed += not _print_row(name, compiler.COMPILE_SECONDS, compiler.compile_seconds())
+    name = "Goldstein-Price compiled, 1e7 points, bytes beyond inputs and outputs"
+    missed += not _print_row(name, compiler.SPARE, [compiler.spare()] * 2)
+    return 1 if missed else 0
+
+
+def _print_row(name: str, limit: float, figures: Sequence[float]) -> bool:
+    """Print a goal's row; return whether the median is within the limit."""
+    low, median, high = statistics.quantiles(figures, n=4)
+    met = median <= limit
+    print(
+        f"| {name} | {limit:.3g} | {median:.3g} | {low:.3g} to {high:.3g} "
+        f"| {'met' if met else 'missed'} |",
+        flush=True,
+    )
+    return met
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Budgets of single tests: what ``@pytest.mark.bench_memory(max_peak="24MB")`` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.meters.call import Pass
+from gradmeter.bench.verdicts import gates
+
+MARK = "bench_memory"
+FIGURES = {"max_peak": "peak", "max_held": "held", "max_cycle": "cycle"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most bytes that a test's call may take.
+
+    Attributes:
+        limits: bytes, by the name of the budget.
+        written: the values as the mark gives them.
+    """
+
+    limits: Mapping[str, int]
+    written: Mapping[str, object]
+
+    def broken(self, passes: Sequence[Pass]) -> list[str]:
+        """Return a sentence for each figure that is over its budget in any pass."""
+        sentences = []
+        for name, limit in self.limits.items():
+            most = max(getattr(each, FIGURES[name]) for each in passes)
+            if most > limit:
+                sentences.append(
+                    f"{FIGURES[name]} {most:,} B is over the budget {name}="
+                    f"{self.written[name]!r} ({limit:,} B) by {most - limit:,} B"
+                )
+        return sentences
+
+
+def read(marks: Iterable[pytest.Mark]) -> Budget | None:
+    """Read the budget of a test from its marks, the closest first; None where there is none.
+
+    Raises:
+        UsageError: a mark does not parse.
+    """
+    limits: dict[str, int] = {}
+    written: dict[str, object] = {}
+    for mark in marks:
+        if mark.args or not mark.kwargs:
+            raise UsageError(
+                f'{MARK} takes budgets by name, such as max_peak="24MB" or max_cycle=0'
+            )
+        for name, value in mark.kwargs.items():
+            if name not in FIGURES:
+                raise UsageError(f"{MARK} knows no {name!r}, only {', '.join(FIGURES)}")
+            limit = _bytes(name, value)
+            limits.setdefault(name, limit)
+            written.setdefault(name, value)
+    return Budget(limits, written) if limits else None
+
+
+def _bytes(name: str, value: object) -> int:
+    """Read a budget's value as a number of bytes.
+
+    Raises:
+        UsageError: it does not parse.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    expected = "bytes as an integer, or a text such as '24MB'"
+    if isinstance(value, str):
+        try:
+            limit = gates.parse(f"{FIGURES[name]}<={value}")
+        except UsageError as error:
+            expected = str(error).rpartition(": expected ")[2]
+        else:
+            if limit.unit == "bytes":
+                return int(limit.amount)
+            expected = "bytes: a test's call has no array size to count in"
+    raise UsageError(f"{MARK}({name}={value!r}) does not parse: expected {expected}")

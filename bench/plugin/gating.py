@@ -1,0 +1,81 @@
+"""The gates of a pytest session: read from its options, and judged at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gradmeter.bench import statistics
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.report import gate as screen
+from gradmeter.bench.results.baseline import load_baseline
+from gradmeter.bench.results.run import CONFIDENCE, Run
+from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts.gates import Gate
+from gradmeter.bench.verdicts.regressions import judge
+
+
+@dataclass(frozen=True)
+class SessionGates:
+    """The gates that a session judges.
+
+    Attributes:
+        against: the baseline; None where no gate compares with one.
+    """
+
+    gates: Sequence[Gate]
+    against: Path | None
+
+    def judge(self, run: Run | None, out: Path) -> tuple[list[str], bool]:
+        """Judge a run; return the lines to print, and whether the session fails."""
+        if not self.gates:
+            return [], False
+        if run is None:
+            options = "--benchmark-only or --bench-memory"
+            return [f"gates: nothing was measured, so no gate is judged; give {options}"], False
+        try:
+            before = None if self.against is None else load_baseline(self.against)
+        except UsageError as error:
+            return [f"gates: {error}"], True
+        outcome = judge(run, before, self.gates, self.against)
+        time_breaches = gates.on_time(self.gates, verdicts.candidates(run), run.options)
+        outcome = replace(outcome, breaches=[*outcome.breaches, *time_breaches])
+        # A selection of tests can leave a gate without a case, so this is no error.
+        keys = [*(case.key for case in run.cases), *(before or {})]
+        messages = [
+            f"gates: {gate.text} names no case of this session"
+            for gate in self.gates
+            if not any(map(gate.matches, keys))
+        ]
+        return messages + screen.lines(outcome, self.gates, run, out), outcome.exit_code != 0
+
+
+def read(settings: Settings) -> SessionGates:
+    """Read the gates from the options of a session.
+
+    Raises:
+        UsageError: a gate does not parse, or could never fail.
+    """
+    against, sets = settings.against, settings.sets
+    texts = settings.fail_on or (gates.DEFAULT if against else ())
+    try:
+        criteria = [gates.parse(text) for text in texts]
+    except UsageError as error:
+        raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
+    if against is not None:
+        load_baseline(against)  # a wrong file is refused before anything is measured
+    needed = statistics.fewest(1 - CONFIDENCE)
+    for gate in criteria:
+        if gate.on_time and sets < needed:
+            raise UsageError(
+                f"--bench-fail-on {gate.text!r}: a verdict on time takes {needed} sets at least; "
+                f"give --bench-sets {needed}"
+            )
+        if gate.grows and against is None:
+            raise UsageError(
+                f"--bench-fail-on {gate.text!r} compares with a baseline; name it with "
+                "--bench-against FILE"
+            )
+    return SessionGates(criteria, against)

@@ -1,0 +1,193 @@
+"""The pytest hooks: the runner measures a session's cases, and pytest-benchmark shows them.
+
+A test that takes the fixture ``measure`` names its cases with `cases`. The first of these
+tests measures all selected cases as one run, and the durations enter pytest-benchmark
+through a timer that plays them back.
+
+With ``--bench-memory`` the calls of other pytest-benchmark tests are measured too, see
+gradmeter.bench.plugin.calls. Where gradmeter is installed, every pytest session of every
+project loads this module: so it imports the harness only when an option needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.plugin import options
+from gradmeter.bench.plugin.cases import Measure, Question, playback, question_of
+
+if TYPE_CHECKING:
+    from gradmeter.bench.plugin.gathered import Gathered
+    from gradmeter.bench.plugin.gating import SessionGates
+    from gradmeter.bench.plugin.measured import MeasuredCases
+    from gradmeter.bench.results.run import Run
+
+
+class Session:
+    """The state of a pytest session: its settings, its questions, and its results."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.settings = options.read(config)
+        self.questions: list[Question] = []
+        self.gates: SessionGates | None = None
+        self.gathered: Gathered | None = None
+        self.run: Run | None = None
+        self.screen: list[str] = []
+        self._measured: MeasuredCases | None = None
+        if self.settings.engines:
+            from gradmeter.bench import engines
+
+            for file in self.settings.engines:
+                engines.add_file(file)
+        if self.settings.fail_on or self.settings.against:
+            from gradmeter.bench.plugin import gating
+
+            self.gates = gating.read(self.settings)
+
+    @property
+    def measured(self) -> MeasuredCases:
+        """The measured cases of the questions."""
+        if self._measured is None:
+            from gradmeter.bench.plugin.measured import MeasuredCases
+
+            self._measured = MeasuredCases(self.config, self.settings, self.questions)
+        return self._measured
+
+    def cases_run(self) -> Run | None:
+        """Return the run of the questions so far; None where none was measured."""
+        return None if self._measured is None else self._measured.run_so_far()
+
+
+KEY = pytest.StashKey[Session]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add gradmeter's options; pytest-benchmark's own set how long a case is timed."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the session's state; refuse gates that do not parse before anything is measured."""
+    config.addinivalue_line(
+        "markers",
+        "bench_memory(max_peak, max_held, max_cycle): the most bytes that the test's call may "
+        'take, as 24_000_000 or "24MB"; judged with --bench-memory.',
+    )
+    try:
+        state = config.stash[KEY] = Session(config)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    if state.settings.memory:
+        if config.pluginmanager.hasplugin("benchmark"):
+            from gradmeter.bench.plugin.calls import Suite
+            from gradmeter.bench.plugin.gathered import Gathered
+
+            state.gathered = Gathered(state.settings.out, state.cases_run)
+            config.pluginmanager.register(Suite(config, state.gathered), "gradmeter-suite")
+        else:
+            state.screen.append(
+                "gradmeter: --bench-memory measures what pytest-benchmark calls, and that plugin "
+                "is not active"
+            )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect the questions of all selected tests, so that they are measured as one run."""
+    questions = session.config.stash[KEY].questions
+    questions += [question for item in session.items if (question := question_of(item))]
+
+
+@pytest.fixture
+def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
+    """Measure a question in workers, and hand its durations to pytest-benchmark.
+
+    Without ``--benchmark-only`` (or ``--benchmark-enable``) and with ``--benchmark-disable``
+    the case runs once, in this process, as a smoke test.
+    """
+    from gradmeter.bench.plugin.measured import extra, smoke
+
+    config = request.config
+    enabled = config.getoption("benchmark_only") or config.getoption("benchmark_enable")
+
+    def only_run(target: Callable[[], object]) -> None:
+        benchmark.disabled = True
+        benchmark.pedantic(target)  # pytest-benchmark warns of an unused fixture
+
+    def apply(question: Question) -> None:
+        if benchmark.disabled or not enabled:
+            only_run(partial(smoke, question))
+            return
+        try:
+            case = config.stash[KEY].measured.case(question)
+        except UsageError as error:
+            only_run(lambda: None)
+            pytest.exit(f"gradmeter: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        except BaseException:
+            only_run(lambda: None)
+            raise
+        if case.failure is not None:
+            only_run(lambda: None)
+            failure = case.failure
+            if not case.failed:
+                pytest.skip(f"{failure.kind}: {failure.message}")
+            pytest.fail(f"{failure.stage}: {failure.kind}: {failure.message}", pytrace=False)
+        seconds = case.seconds
+        benchmark.extra_info.update(extra(case))
+        benchmark.pedantic(playback.play(seconds), rounds=len(seconds))
+
+    return apply
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Finish what was measured and judge the gates; one that failed fails the session."""
+    state = session.config.stash[KEY]
+    if hasattr(session.config, "workerinput"):
+        return  # pytest-xdist's workers measure, and its first process gathers
+    failed = False
+    if state.gathered is None:
+        state.run = state.cases_run()
+    else:
+        ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        stopped = bool(session.shouldstop or session.shouldfail)
+        state.run, lines, failed = state.gathered.finish(ended and not stopped)
+        state.screen += lines
+    if state.gates is not None:
+        lines, broken = state.gates.judge(state.run, state.settings.out)
+        state.screen += lines
+        failed |= broken
+    if failed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    """Print gradmeter's section after pytest-benchmark's table, even if that fails."""
+    try:
+        yield
+    finally:
+        state = config.stash[KEY]
+        if state.run is not None:
+            from gradmeter.bench.plugin.measured import show
+
+            budgets = state.gathered.budgets if state.gathered is not None else {}
+            show(state.run, terminalreporter, config, state.settings.out, budgets)
+        for line in state.screen:
+            terminalreporter.line(line, red=line.startswith(("gate failed", "FAILED")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
+    """Record in pytest-benchmark's JSON which gradmeter measured the durations."""
+    if config.stash[KEY].cases_run() is not None:
+        from gradmeter.bench.results import environment
+
+        machine_info["gradmeter"] = environment.version()

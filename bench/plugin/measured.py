@@ -1,0 +1,200 @@
+"""Measure all questions of a pytest session as one run, and show that run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gradmeter.bench import session
+from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.plugin.cases import Question
+from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.report import terminal
+from gradmeter.bench.results import run_file
+from gradmeter.bench.results.run import Case, Comparison, Options, Run
+from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.workloads import Workload
+
+LIMIT = 60.0
+
+# These options of pytest-benchmark act on this process, and the cases are timed in workers.
+_NOT_APPLICABLE = {
+    "--benchmark-min-time": "the runner times short runs several at once",
+    "--benchmark-timer": "workers are timed with time.perf_counter",
+    "--benchmark-precision": "the number of rounds follows from the time budget",
+    "--benchmark-calibration-precision": "the runner calibrates by itself",
+    "--benchmark-warmup": "every worker warms up",
+    "--benchmark-warmup-iterations": "every worker warms up",
+    "--benchmark-disable-gc": "the collector's policy is part of a case: --bench-collector",
+    "--benchmark-cprofile": "the workers are not profiled",
+}
+
+
+class MeasuredCases:
+    """The measured cases of a session's questions; the first that is needed measures them all."""
+
+    def __init__(
+        self, config: pytest.Config, settings: Settings, questions: list[Question]
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.questions = questions
+        self.run: Run | None = None
+        self._path = settings.out / session.RUN_FILE
+        self._before: object = None  # the run file as it was when measuring began
+        self._begun = False
+
+    def options(self) -> Options:
+        """Return the options of the run, from pytest-benchmark's options and gradmeter's."""
+        get = self.config.getoption
+        return Options(
+            collector=self.settings.collector,
+            seed=0,
+            sets=self.settings.sets,
+            budget=float(get("benchmark_max_time")),
+            min_rounds=int(get("benchmark_min_rounds")),
+            limit=LIMIT,
+        )
+
+    def groups(self) -> tuple[list[Group], list[Comparison]]:
+        """Group the questions by workload and size; compare each with its baseline."""
+        variants_of: dict[tuple[Workload, int], dict[Variant, None]] = {}
+        candidates_of: dict[tuple[str, int, str], dict[str, None]] = {}
+        for q in self.questions:
+            variants_of.setdefault((q.workload, q.size), {}).setdefault(q.variant)
+            candidates = candidates_of.setdefault((q.workload.name, q.size, str(q.baseline)), {})
+            if q.variant != q.baseline:
+                candidates.setdefault(str(q.variant))
+        groups = [Group(w, s, tuple(variants)) for (w, s), variants in variants_of.items()]
+        present = {g.key(v) for g in groups for v in g.variants}
+        comparisons = [
+            Comparison(workload=w, size=s, baseline=b, candidates=list(candidates))
+            for (w, s, b), candidates in candidates_of.items()
+            if candidates and (w, s, b) in present
+        ]
+        return groups, comparisons
+
+    def case(self, question: Question) -> Case:
+        """Return the measured case of a question; the first call measures all of them.
+
+        Raises:
+            UsageError: the cases cannot be measured.
+        """
+        if self.run is None:
+            capture = self.config.pluginmanager.getplugin("capturemanager")
+            groups, comparisons = self.groups()
+            out = self.settings.out
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                console = Console(stderr=True, emoji=False)
+                console.print()
+                with Teller(console) as tell:
+                    self._begun, self._before = True, _version(self._path)
+                    self.run = session.measure(groups, comparisons, self.options(), out, tell)
+        case = self.run.case(question.workload.name, question.size, str(question.variant))
+        assert isinstance(case, Case)
+        return case
+
+    def run_so_far(self) -> Run | None:
+        """Return the run, even if it was interrupted; None where there is none.
+
+        Raises:
+            UsageError: the run file of an interrupted run cannot be read.
+        """
+        if self.run is None and self._begun and _version(self._path) != self._before:
+            return run_file.load(self._path)
+        return self.run
+
+
+def _version(path: Path) -> object:
+    """Return a value that changes when the file is replaced; None where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def smoke(question: Question) -> None:
+    """Run a case once in this process, measuring nothing."""
+    from gradmeter.bench.cases.program import program, sources
+
+    engine, workload = question.variant.engine, question.workload
+    with ExitStack() as stack:
+        if engine.distributions:  # warnings of another engine are not about this suite
+            stack.enter_context(warnings.catch_warnings(action="ignore"))
+        adapter = engine.make(**dict(question.variant.of_engine))
+        stack.enter_context(adapter.using())
+        for _phase in program(workload, adapter, sources(workload, question.size, 0)):
+            pass
+
+
+def extra(case: Case) -> dict[str, Any]:
+    """Return a case's memory as plain integers, for pytest-benchmark's ``extra_info``."""
+    figures: dict[str, Any] = {
+        "workload": case.workload,
+        "size": case.size,
+        "variant": case.variant,
+        "collector": case.collector,
+        "array_bytes": case.array_bytes,
+    }
+    if case.memory is not None:
+        figures["deterministic"] = case.deterministic
+        for name in ("forward", "backward", "peak", "held"):
+            figures[f"{name}_bytes"] = getattr(case.memory, name)
+    if case.cycles is not None:
+        figures["dropped_bytes"] = case.cycles.dropped
+        figures["cycle_bytes"] = case.cycles.bytes
+        figures["cycle_objects"] = case.cycles.objects
+    if case.predicted is not None:
+        figures["predicted_peak_bytes"] = case.predicted.peak
+    if case.heap:
+        figures["heap_peak_bytes"] = case.heap[-1].peak
+        figures["heap_held_bytes"] = case.heap[-1].held
+    if case.residency is not None:
+        figures["resident_bytes"] = case.residency.bytes
+    return figures
+
+
+def show(
+    run: Run,
+    reporter: pytest.TerminalReporter,
+    config: pytest.Config,
+    out: Path,
+    budgets: Mapping[str, str],
+) -> None:
+    """Print a run as a section of pytest's summary.
+
+    Args:
+        out: the folder that it was written to.
+        budgets: the outcome of each test's budget ("kept", "broken", ...), by node id.
+    """
+    timed = any(not case.ordinary for case in run.cases)
+    figures = "memory and time of the cases above" if timed else "exact memory of the calls above"
+    reporter.section(f"gradmeter: {figures}")
+    width = max(80, int(reporter._tw.fullwidth))
+    console = Console(file=reporter._tw._file, width=width, emoji=False)
+    terminal.show(run, console, budgets)
+    for option in sorted(_given_options(config) & _NOT_APPLICABLE.keys()) if timed else ():
+        reporter.line(f"{option} does not apply to these cases: {_NOT_APPLICABLE[option]}")
+    for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE):
+        if (out / name).exists():
+            reporter.line(f"written: {out / name}")
+
+
+def _given_options(config: pytest.Config) -> set[str]:
+    """Return the names of the options that the command line, ini file or environment gives."""
+    words = [
+        *config.getini("addopts"),
+        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        *map(str, config.invocation_params.args),
+    ]
+    return {word.partition("=")[0] for word in words if word.startswith("--")}

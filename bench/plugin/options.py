@@ -1,0 +1,160 @@
+"""The options of the pytest plugin: each from the command line, or else from the ini file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradmeter.bench.errors import UsageError
+
+OUT = "reports/latest"
+SETS = 4
+COLLECTORS = ("on", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a pytest session.
+
+    Attributes:
+        memory: whether the calls of tests are measured, see gradmeter.bench.plugin.calls.
+        out: the folder for run.json and the reports.
+        collector: "on" or "off", while timing.
+        sets: of fresh processes that each case is timed in.
+        against: the baseline; None where there is none.
+        fail_on: the gates as they were written.
+        engines: files of adapters.
+    """
+
+    memory: bool
+    out: Path
+    collector: str
+    sets: int
+    against: Path | None
+    fail_on: Sequence[str]
+    engines: Sequence[Path] = ()
+
+
+def add(parser: pytest.Parser) -> None:
+    """Add gradmeter's options to the command line and the ini file; `read` gives the defaults."""
+    group = parser.getgroup("gradmeter", "what code costs, in bytes and in seconds")
+    group.addoption(
+        "--bench-memory",
+        action="store_true",
+        default=None,
+        help="Measure what each call of an ordinary benchmark(...) test allocates, in a pass of "
+        "its own that is not timed: exact bytes of NumPy's array data.",
+    )
+    group.addoption(
+        "--no-bench-memory",
+        action="store_false",
+        dest="bench_memory",
+        help="Measure no calls of ordinary tests, whatever the ini file says.",
+    )
+    group.addoption(
+        "--bench-out",
+        metavar="DIR",
+        help=f"The folder for run.json and report.md. Default: {OUT}",
+    )
+    group.addoption(
+        "--bench-collector",
+        metavar="on|off",
+        help="Python's cyclic garbage collector while timing. Default: on",
+    )
+    group.addoption(
+        "--bench-sets",
+        metavar="N",
+        help="Sets of fresh processes that each case is timed in; a verdict on time takes 8. "
+        f"Default: {SETS}",
+    )
+    group.addoption(
+        "--bench-against",
+        metavar="FILE",
+        help="Hold the exact bytes against this baseline, see gradmeter check.",
+    )
+    group.addoption(
+        "--bench-fail-on",
+        action="append",
+        metavar="GATE",
+        help="Fail if this holds, such as peak>1%%, cycle>0, slower; or unless a budget holds, "
+        "such as peak<=24MB; see gradmeter gates. Default with --bench-against: peak>0, held>0, "
+        "cycle>0",
+    )
+    group.addoption(
+        "--bench-engine",
+        action="append",
+        metavar="FILE",
+        help="A file with an adapter for an engine of your own, which cases(...) can then name.",
+    )
+    for name, kind in (
+        ("memory", "bool"),
+        ("out", "string"),
+        ("collector", "string"),
+        ("sets", "string"),
+        ("against", "string"),
+        ("fail_on", "linelist"),
+        ("engine", "linelist"),
+    ):
+        parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
+
+
+def read(config: pytest.Config) -> Settings:
+    """Read the options; the command line overrides the ini file.
+
+    Raises:
+        UsageError: a value is invalid; the message names it and where it was given.
+    """
+    sets, source = _value_and_source(config, "sets", str(SETS))
+    if not (sets.isascii() and sets.isdigit() and int(sets) > 0):
+        raise UsageError(f"{source} {sets} is not a positive number")
+    collector, source = _value_and_source(config, "collector", "on")
+    if collector not in COLLECTORS:
+        raise UsageError(f"{source} {collector!r} is neither on nor off")
+    memory = config.getoption("bench_memory")
+    if memory is None:
+        memory = _ini(config, "memory") or False
+    against, _ = _value_and_source(config, "against", "")
+    on_command_line = config.getoption("bench_against") is not None
+    engine_files = config.getoption("bench_engine")
+    engines_folder = (config.invocation_params.dir if engine_files else config.rootpath) / ""
+    return Settings(
+        memory=memory,
+        out=config.rootpath / _value_and_source(config, "out", OUT)[0],
+        collector=collector,
+        sets=int(sets),
+        # A path on the command line is relative to the folder that pytest was started in.
+        against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
+        if against
+        else None,
+        fail_on=config.getoption("bench_fail_on") or _ini(config, "fail_on") or (),
+        engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
+    )
+
+
+def _option(name: str) -> str:
+    return f"--bench-{name.replace('_', '-')}"
+
+
+def _value_and_source(config: pytest.Config, name: str, default: str) -> tuple[str, str]:
+    """Return a value, and the name of the option or ini setting that gave it."""
+    given = config.getoption(f"bench_{name}")
+    if given is not None:
+        return given, _option(name)
+    from_ini = _ini(config, name)
+    return (default, _option(name)) if from_ini is None else (from_ini, f"bench_{name} =")
+
+
+def _ini(config: pytest.Config, name: str) -> Any:
+    """Return a value of the ini file; None where it has none.
+
+    Raises:
+        UsageError: the value is of another type.
+    """
+    try:
+        return config.getini(f"bench_{name}")
+    except (TypeError, ValueError) as error:  # pytest before 9.2 does not catch these
+        raise UsageError(f"bench_{name} in the ini file: {error}") from None

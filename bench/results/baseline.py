@@ -1,0 +1,144 @@
+"""The baseline: the exact memory figures of a run, which hold on any machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.numbers import title_text
+from gradmeter.bench.results import files, run_file
+from gradmeter.bench.results.readings import Value
+from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
+from gradmeter.bench.results.run import Run
+
+FORMAT: Final = "gradmeter baseline"
+VERSION: Final = 1
+
+
+Key = tuple[str, int, str]
+
+
+class Figures(Value, frozen=True, kw_only=True):
+    """Exact bytes of one case."""
+
+    workload: str
+    size: int
+    variant: str
+    forward: int
+    backward: int
+    peak: int
+    held: int
+    dropped: int
+    cycle: int
+
+
+class Baseline(Value, frozen=True, kw_only=True):
+    """The exact bytes of every deterministic case of a run."""
+
+    format: Literal["gradmeter baseline"] = FORMAT
+    version: Literal[1] = VERSION
+    cases: list[Figures]
+
+
+def figures(run: Run) -> list[Figures]:
+    """The exact figures of a run, without cases that failed or are not deterministic."""
+    return [
+        Figures(
+            workload=case.workload,
+            size=case.size,
+            variant=case.variant,
+            **case.figures,
+        )
+        for case in sorted(run.cases, key=lambda case: case.key)
+        if case.figures is not None and case.deterministic and not case.failure
+    ]
+
+
+def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
+    """Read the exact figures of each case, by key, from a baseline or a run file.
+
+    Returns:
+        The figures; None if the file does not exist.
+
+    Raises:
+        UsageError: the file cannot be read, is of another format or version, or holds
+            figures that no run can have measured.
+    """
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read as a baseline: {reason}") from None
+    remedy = f"make it anew: gradmeter baseline RUN --out {path}"
+    if isinstance(content, dict) and content.get("format") == RUN_FORMAT:
+        cases = figures(run_file.load(path))
+    elif not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UsageError(f'{path} is no baseline: its "format" is not "{FORMAT}"; {remedy}')
+    elif content.get("version") != VERSION:
+        raise UsageError(
+            f"{path} is a baseline of version {content.get('version')!r}, this gradmeter reads "
+            f"version {VERSION}; {remedy}"
+        )
+    else:
+        try:
+            cases = msgspec.convert(content, Baseline).cases
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{path} is not a valid baseline: {error}; {remedy}") from None
+    by_key: dict[Key, dict[str, int]] = {}
+    for number, case in enumerate(cases):
+        values = msgspec.to_builtins(case)
+        key = (values.pop("workload"), values.pop("size"), values.pop("variant"))
+        problem = "it appears twice" if key in by_key else _impossible_figure(values)
+        if problem:
+            raise UsageError(
+                f"{path} was edited: case {number + 1}, {title_text(*key)}: {problem}; {remedy}"
+            )
+        by_key[key] = values
+    return by_key
+
+
+def _impossible_figure(values: dict[str, int]) -> str:
+    """Describe the first figure that no run can have measured; empty if there is none."""
+    for name, value in values.items():
+        if value < 0:
+            return f"{name} is {value}, less than nothing"
+        if name != "peak" and value > values["peak"]:
+            return f"{name} is {value:,} bytes, more than the peak of {values['peak']:,}"
+    return ""
+
+
+def write_baseline(run: Run, path: Path) -> int:
+    """Write a run's exact figures; return the number of cases.
+
+    Raises:
+        UsageError: the run has no exact figures, the file exists and is no baseline, or it
+            cannot be written.
+    """
+    try:
+        existing = msgspec.json.decode(path.read_bytes())
+        if (existing.get("format"), existing.get("version")) != (FORMAT, VERSION):
+            raise msgspec.ValidationError
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError):
+        raise UsageError(
+            f"{path} exists and is no baseline of this version, so it is left as it is; "
+            "choose another --out or remove it"
+        ) from None
+    cases = figures(run)
+    if not cases:
+        raise UsageError("this run has no exact memory figures to make a baseline of")
+    # One case per line, so that a diff shows the cases that changed.
+    lines = ",\n".join("  " + msgspec.json.encode(case).decode() for case in cases)
+    text = f'{{"format": "{FORMAT}", "version": {VERSION}, "cases": [\n{lines}\n]}}\n'
+    msgspec.json.decode(text, type=Baseline)
+    try:
+        files.write(path, text.encode())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    return len(cases)

@@ -1,0 +1,49 @@
+"""Atomic file writing, and the check that a folder can be written to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from gradmeter.bench.errors import UsageError
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file's content atomically.
+
+    Raises:
+        OSError: the file cannot be written; its old content is unchanged.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # mkstemp's 0600 would shut others out
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def writable(folder: Path) -> None:
+    """Create a folder and check that files can be written to it.
+
+    Raises:
+        UsageError: no file can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written to the folder {folder}: {error.strerror}; choose another "
+            "with --out"
+        ) from None

@@ -1,0 +1,172 @@
+"""The readings of the meters, as the run file holds them: raw integers and seconds."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+
+class Value(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the run file: frozen, and without unknown fields."""
+
+
+class SelfTest(Value, frozen=True, kw_only=True):
+    """A meter's reading of a known quantity; see gradmeter.bench.meters.selftest.
+
+    ``tolerance`` is the largest difference that passes: 0 for what is exact.
+    """
+
+    name: str
+    expected: int
+    measured: int
+    tolerance: int
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the meter had no problem and its reading is within the tolerance."""
+        return not self.problem and abs(self.measured - self.expected) <= self.tolerance
+
+
+class Predicted(Value, frozen=True, kw_only=True):
+    """Predicted bytes of array data, derived by hand; see gradmeter.bench.workloads.Prediction."""
+
+    forward: int
+    backward: int
+    peak: int
+    held: int
+    dropped: int
+
+
+class Allocations(Value, frozen=True, kw_only=True):
+    """The exact bytes of array data in one pass; see gradmeter.bench.meters.allocations."""
+
+    forward: int
+    backward: int
+    peak: int
+    held: int
+
+
+class Cycles(Value, frozen=True, kw_only=True):
+    """Memory that only the collector can free; see gradmeter.bench.meters.cycles."""
+
+    dropped: int
+    bytes: int
+    objects: int
+    types: dict[str, int]
+    leaked: int
+
+
+class Heap(Value, frozen=True, kw_only=True):
+    """The bytes that a process allocates in one pass; see gradmeter.bench.meters.heap."""
+
+    peak: int
+    held: int
+
+
+class Residency(Value, frozen=True, kw_only=True):
+    """The resident peak of one run of the program, and what an outside sampler read of it.
+
+    ``sampled`` is the largest sample less ``before``, None where no sample fell into the
+    run; see gradmeter.bench.meters.residency.
+    """
+
+    method: str
+    bytes: int
+    before: int
+    sampled: int | None
+    samples: int
+    interval: float
+
+
+class TimeSet(Value, frozen=True, kw_only=True):
+    """The rounds of one worker: seconds per run of the program, by phase.
+
+    ``number`` is that of its set, whose workers take turns round by round. ``loops`` runs
+    are timed together in each round.
+    """
+
+    number: int
+    core: int | None
+    loops: int
+    forward: list[float]
+    backward: list[float]
+    step: list[float]
+    cpu: list[float]
+
+    def __post_init__(self) -> None:
+        """Refuse rounds that miss a phase, and seconds that are no duration."""
+        phases = (self.forward, self.backward, self.step, self.cpu)
+        if len({len(phase) for phase in phases}) > 1:
+            raise ValueError("every phase has a figure for every round")
+        if not all(math.isfinite(s) and s >= 0 for phase in phases for s in phase):
+            raise ValueError("seconds are finite and not negative")
+
+    @property
+    def total(self) -> list[float]:
+        """The seconds of each round: forward, backward and step together."""
+        phases = zip(self.forward, self.backward, self.step, strict=True)
+        return [sum(seconds) for seconds in phases]
+
+
+class Failure(Value, frozen=True):
+    """The reason that a case has no figures: the stage, the kind of failure, and its message."""
+
+    stage: str
+    kind: str
+    message: str
+
+
+class Operation(Value, frozen=True, array_like=True):
+    """The bytes before, in and after one operation; see gradmeter.bench.meters.timeline."""
+
+    name: str
+    phase: str
+    number: int
+    begin: int
+    end: int
+    before: int
+    peak: int
+    after: int
+    raised: bool
+
+
+class ArrayLife(Value, frozen=True, array_like=True):
+    """The lifetime of one array; see gradmeter.bench.meters.timeline."""
+
+    name: str
+    kind: str
+    bytes: int
+    born: int
+    died: int | None
+    early: bool
+    used: int
+    saved: int | None
+    released: int | None
+    retained: int | None
+
+
+class Timeline(Value, frozen=True, kw_only=True):
+    """The bytes of every operation and the lifetime of every array; see meters/timeline.py.
+
+    Operations and arrays are stored as lists of their fields' values, in order.
+    """
+
+    operations: list[Operation]
+    arrays: list[ArrayLife]
+    levels: list[int]
+    peaks: list[int]
+    dropped: int
+    leaked: int
+    loop: list[str]
+
+    def __post_init__(self) -> None:
+        """Refuse operations and arrays outside the ticks and intervals of the timeline."""
+        end = len(self.levels) - 1
+        if end < 0 or len(self.peaks) != end + 1:
+            raise ValueError("a timeline has a level and a peak for every tick and for its end")
+        if not all(0 <= o.begin <= o.end <= end for o in self.operations):
+            raise ValueError("an operation begins and ends at ticks of its timeline, in order")
+        if not all(-1 <= a.born <= end and 0 <= (a.died or 0) <= end for a in self.arrays):
+            raise ValueError("an array is born and dies in intervals of its timeline")

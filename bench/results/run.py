@@ -1,0 +1,235 @@
+"""A run: environment, options, cases with their readings, and comparisons.
+
+Every figure is a raw reading, in bytes or seconds; everything else is derived when it is
+read. ``bench/run.schema.json`` is the JSON Schema of this module.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics as averages
+from typing import Final, Literal
+
+from msgspec import field
+
+from gradmeter.bench import statistics
+from gradmeter.bench.numbers import title_text
+from gradmeter.bench.results.environment import Environment
+from gradmeter.bench.results.readings import (
+    Allocations,
+    Cycles,
+    Failure,
+    Heap,
+    Predicted,
+    Residency,
+    SelfTest,
+    Timeline,
+    TimeSet,
+    Value,
+)
+
+FORMAT: Final = "gradmeter run"
+VERSION: Final = 3
+LONGEST: Final = 86_400  # seconds
+EFFECT: Final = 0.02
+CONFIDENCE: Final = 0.99
+CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
+ORDINARY: Final = 0  # the size of a test's call, which has none
+
+
+class Case(Value, frozen=True, kw_only=True):
+    """A workload x size x variant, or a call x variant, with every reading of it.
+
+    ``again`` are times of the same case in further workers of the same sets: their difference
+    from ``times`` is the machine's noise. ``first_run`` are the seconds of the first run in a
+    process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
+    NumPy's, whose bytes can be read exactly.
+    """
+
+    workload: str
+    size: int
+    variant: str
+    collector: str
+    array_bytes: int
+    array_data: bool = True
+    predicted: Predicted | None = None
+    checked: str = ""
+    first_run: float | None = None
+    allocations: list[Allocations] = field(default_factory=list)
+    cycles: Cycles | None = None
+    timeline: Timeline | None = None
+    collected_peak: int | None = None
+    heap: list[Heap] = field(default_factory=list)
+    residency: Residency | None = None
+    times: list[TimeSet] = field(default_factory=list)
+    again: list[TimeSet] = field(default_factory=list)
+    failure: Failure | None = None
+    finished: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse arrays of no bytes, and a first run that is no duration."""
+        if self.array_bytes < 1:
+            raise ValueError("array_bytes is positive")
+        if self.first_run is not None and not 0 <= self.first_run < math.inf:
+            raise ValueError("seconds are finite and not negative")
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """The workload, size and variant, which are unique in a run."""
+        return (self.workload, self.size, self.variant)
+
+    @property
+    def title(self) -> str:
+        """The name of the case in reports."""
+        return title_text(*self.key)
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether this is a test's call, which has no size, no phases and no array size."""
+        return self.size == ORDINARY
+
+    @property
+    def memory(self) -> Allocations | None:
+        """The exact bytes of the last pass; None where there are none."""
+        return self.allocations[-1] if self.allocations else None
+
+    @property
+    def figures(self) -> dict[str, int] | None:
+        """The exact bytes by name, the most telling first; None if any of them is missing."""
+        memory, cycles = self.memory, self.cycles
+        if memory is None or cycles is None:
+            return None
+        return {
+            "peak": memory.peak,
+            "held": memory.held,
+            "cycle": cycles.bytes,
+            "forward": memory.forward,
+            "backward": memory.backward,
+            "dropped": cycles.dropped,
+        }
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether there are several passes and all agree to the byte."""
+        return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
+
+    @property
+    def heap_figures(self) -> dict[str, int] | None:
+        """The bytes of the heap by name, of the last pass; None where there are none."""
+        if not self.heap:
+            return None
+        return {"heap peak": self.heap[-1].peak, "heap held": self.heap[-1].held}
+
+    @property
+    def failed(self) -> bool:
+        """Whether the case failed although its engine supports it."""
+        return self.failure is not None and self.failure.kind != CANNOT
+
+    @property
+    def medians(self) -> list[float]:
+        """The median total seconds of each set."""
+        return [averages.median(times.total) for times in self.times if times.total]
+
+    @property
+    def median(self) -> float | None:
+        """The median of the sets' medians; None where nothing was timed."""
+        return averages.median(self.medians) if any(self.medians) else None
+
+    @property
+    def seconds(self) -> list[float]:
+        """The total seconds of every round of every set."""
+        return [total for times in self.times for total in times.total]
+
+
+class Comparison(Value, frozen=True, kw_only=True):
+    """A baseline and its candidates, on one workload and size; variants by name."""
+
+    workload: str
+    size: int
+    baseline: str
+    candidates: list[str]
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """The options of a run.
+
+    Every case is timed in ``sets`` sets, for ``budget`` seconds in all. An undecided
+    comparison gets more sets, up to ``most_sets``, until ``seconds`` are spent on it, or four
+    times as many where its estimate lies beyond the smallest effect.
+    ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
+    as fractions.
+    """
+
+    collector: str
+    seed: int
+    sets: int
+    budget: float
+    min_rounds: int
+    limit: float
+    most_sets: int = 0
+    seconds: float = 0.0
+    effect: float = EFFECT
+    confidence: float = CONFIDENCE
+
+    def __post_init__(self) -> None:
+        """Refuse durations and fractions outside their ranges."""
+        if not (0 <= self.budget <= LONGEST and 0 < self.limit <= LONGEST):
+            raise ValueError(
+                f"a budget is 0 to {LONGEST} seconds and a limit more than 0 to {LONGEST} seconds"
+            )
+        if not 0 <= self.seconds <= LONGEST:
+            raise ValueError(f"the seconds for a comparison are 0 to {LONGEST}")
+        if not 0 < self.effect <= 10:
+            raise ValueError("the smallest effect that matters is a fraction, more than 0 to 10")
+        if not 0.5 <= self.confidence <= 0.9999:
+            raise ValueError("confidence is a fraction, 0.5 to 0.9999")
+
+    @property
+    def looks(self) -> list[int]:
+        """The numbers of sets after which undecided comparisons are evaluated."""
+        return statistics.looks(self.sets, self.most_sets)
+
+    @property
+    def alpha(self) -> float:
+        """The probability of an error that is allowed to each look."""
+        return (1 - self.confidence) / len(self.looks)
+
+
+class Ground(Value, frozen=True, kw_only=True):
+    """The versions that a variant ran on: its engine's ("" where it has none), and its Python's."""
+
+    engine: str
+    python: str
+    numpy: str
+    threads: int
+
+
+class Run(Value, frozen=True, kw_only=True):
+    """One execution of the harness.
+
+    ``revisions`` gives the meaning of each label in a variant's name (engine@label),
+    ``grounds`` the versions that each variant ran on. ``notes`` are sentences on what is left
+    out.
+    """
+
+    format: Literal["gradmeter run"] = FORMAT
+    version: Literal[3] = VERSION
+    environment: Environment
+    options: Options
+    self_tests: list[SelfTest]
+    comparisons: list[Comparison]
+    cases: list[Case]
+    finished: bool
+    revisions: dict[str, str] = field(default_factory=dict)
+    grounds: dict[str, Ground] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse two cases of one key."""
+        if len({case.key for case in self.cases}) < len(self.cases):
+            raise ValueError("two cases have the same workload, size and variant")
+
+    def case(self, workload: str, size: int, variant: str) -> Case | None:
+        """The case of this key; None if the run has none."""
+        key = (workload, size, variant)
+        return next((case for case in self.cases if case.key == key), None)

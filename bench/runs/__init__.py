@@ -1,0 +1,1 @@
+"""The schedule of a run: which worker runs when, and which meters it applies."""

@@ -1,0 +1,78 @@
+"""The record of a run in progress: its cases, saved after every step, and its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.results.readings import SelfTest
+from gradmeter.bench.results.run import Case, Run
+
+change = msgspec.structs.replace
+
+
+@dataclass
+class Record:
+    """A run that is being measured.
+
+    Attributes:
+        run: the current state, with every case begun so far.
+        save: called with the run after every step that has a result.
+        tell: called at each step with (fraction of the run done, sentence).
+        steps: the number of steps in the run.
+    """
+
+    run: Run
+    save: Callable[[Run], None]
+    tell: Callable[[float, str], None]
+    steps: float = 1.0
+    _done: float = 0.0
+    _cases: dict[tuple[str, int, str], Case] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cases = {case.key: case for case in self.run.cases}
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """Every case begun so far."""
+        return list(self._cases.values())
+
+    def begin(self, steps: int) -> None:
+        """Start counting steps, of which there are ``steps``."""
+        self.steps, self._done = steps or 1, 0.0
+
+    def step(self, sentence: str) -> None:
+        """Report that the next step begins."""
+        self.tell(self._done / self.steps, sentence)
+        self._done += 1
+
+    def case(self, group: Group, variant: Variant) -> Case:
+        """The case of a variant; `put` has to have added it before."""
+        return self._cases[group.key(variant)]
+
+    def put(self, *cases: Case) -> None:
+        """Add or replace cases, and save the run."""
+        self._cases |= {case.key: case for case in cases}
+        self.write(finished=False)
+
+    def write(self, *, finished: bool) -> None:
+        """Save the run."""
+        self.run = change(self.run, cases=self.cases, finished=finished)
+        self.save(self.run)
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence about what the run leaves out; the next step saves it."""
+        self.run = change(self.run, notes=[*self.run.notes, sentence])
+
+    def add_self_tests(self, tests: Sequence[SelfTest]) -> None:
+        """Add the results of self-tests."""
+        self.run = change(self.run, self_tests=[*self.run.self_tests, *tests])
+
+    def finished(self, group: Group) -> bool:
+        """Whether every case of a group is measured."""
+        cases = [self._cases.get(group.key(variant)) for variant in group.variants]
+        return all(case is not None and case.finished for case in cases)

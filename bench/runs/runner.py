@@ -1,0 +1,128 @@
+"""Schedule a run: group after group, first their memory passes, then their sets.
+
+A group is a workload at a size with all its variants. Its cases are first checked (they
+must compute the same), then their memory is measured, pass by pass, and last their time:
+in several sets of fresh processes, one per variant. The set is the unit that is repeated,
+since a process has the same bias for its whole life.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gradmeter.bench.cases.plan import Group, new_case
+from gradmeter.bench.results.readings import Failure
+from gradmeter.bench.results.run import CANNOT, Options, Run
+from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
+from gradmeter.bench.runs.record import Record
+from gradmeter.bench.runs.self_tests import passed, self_test
+from gradmeter.bench.runs.sets import Start
+from gradmeter.bench.runs.timing import NOISE_PAIRS, Timing
+from gradmeter.bench.runs.workers import Workers
+
+change = msgspec.structs.replace
+
+
+@dataclass
+class Runner:
+    """The schedule of a run. Workers, clock and sampler are arguments, so that tests replace them.
+
+    Attributes:
+        start: starts a worker.
+        clock: seconds, as ``time.perf_counter``.
+        sample: starts a sampler on a worker.
+        record: the run in progress.
+        cores: the cores that workers are pinned to, one after the other.
+        ways: for a variant's label, the spec fields that only its workers have.
+        noise_pairs: the pairs of workers of one variant that a run times for its noise; each
+            group has at least one.
+    """
+
+    start: Start
+    clock: Callable[[], float]
+    sample: Callable[[Any, float], Sampler]
+    record: Record
+    cores: Sequence[int | None]
+    options: Options
+    ways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    noise_pairs: int = NOISE_PAIRS
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.options.seed)
+        self._workers = Workers(self.start, self.options, self.cores, self.ways)
+
+    @property
+    def run(self) -> Run:
+        """The current state of the run."""
+        return self.record.run
+
+    def measure(self, groups: Sequence[Group]) -> Run:
+        """Measure every group that is not finished yet, and return the run."""
+        groups = [group for group in groups if not self.record.finished(group)]
+        self.record.begin(sum(len(g.variants) * 2 + self.options.sets for g in groups))
+        self.record.write(finished=False)
+        if groups and not self.run.self_tests:
+            self.record.add_self_tests(self_test(self._workers, groups))
+        for group in groups:
+            self._measure_group(group)
+        self.record.write(finished=True)
+        return self.run
+
+    def compare_times(self, group: Group) -> Run:
+        """Add a group's cases, measure nothing but their time, and return the run."""
+        self.record.begin(self.options.sets)
+        self.record.put(*[new_case(group, v, self.options.collector) for v in group.variants])
+        self._time(group)
+        return self.run
+
+    def _measure_group(self, group: Group) -> None:
+        with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
+            self._workers.scratch = {
+                variant: str(Path(folder) / str(i)) for i, variant in enumerate(group.variants)
+            }
+            self._memory(group)
+            self._time(group)
+        self._workers.scratch = {}
+        # All at once: a group is resumed whole or not at all.
+        self.record.put(
+            *[change(self.record.case(group, v), finished=True) for v in group.variants]
+        )
+
+    def _memory(self, group: Group) -> None:
+        record, tests = self.record, self.run.self_tests
+        passes = MemoryPasses(
+            self._workers, self.sample, record.note, trusted=passed(tests, resident=False)
+        )
+        # Where a variant's arrays are not NumPy's, only the heap is comparable between all.
+        mixed = any(variant.engine.memory == "own" for variant in group.variants)
+        reference: Computed | None = None
+        for variant in group.variants:
+            case = new_case(group, variant, self.options.collector)
+            record.put(case)
+            record.step(f"{case.title}: exact memory")
+            reason = variant.engine.reason(group.workload.name, dict(variant.of_engine))
+            if reason:
+                record.put(change(case, failure=Failure("engine", CANNOT, reason)))
+                continue
+            scratch = Path(self._workers.scratch[variant])
+            scratch.mkdir()
+            path = scratch / "computed.npz"
+            case, reference = passes.exact(group, variant, case, reference, path)
+            if case.failure is None and mixed:
+                case = passes.heap(group, variant, case)
+            record.put(case)
+            record.step(f"{case.title}: resident memory")
+            if case.failure is None and passed(tests, resident=True):
+                record.put(passes.resident(group, variant, case))
+
+    def _time(self, group: Group) -> None:
+        Timing(
+            self.record, self._workers, self.clock, self._random, self.noise_pairs, group
+        ).measure()

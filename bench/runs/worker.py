@@ -1,0 +1,281 @@
+"""The main program of a worker: a pinned process that applies meters to one case, one at a time.
+
+start_worker.py runs it. It reads one JSON object per line from standard input and answers
+each with one on standard output: {"ok": ...} or {"error": ...}. The first line describes
+the case. The process ends when its standard input does, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+Request = dict[str, Any]
+
+
+class Bench:
+    """A built case; each public method answers a request of its name."""
+
+    def __init__(self, case: Request) -> None:
+        # Only the engine under test comes from elsewhere, not the harness.
+        if case.get("engine_path"):
+            _import_engine_from(case["engine_path"])
+        from gradmeter.bench import engines, workloads
+        from gradmeter.bench.runs import layout
+
+        if case.get("adapter"):
+            engines.add_file(Path(case["adapter"]))
+        from gradmeter.bench.cases.program import program, sources
+
+        adapter = engines.get(case["engine"]).make(**case["settings"])
+        workload = workloads.get(case["workload"])
+        self.context = adapter.using()
+        self.slower = case.get("slower", 0.0)
+        if case.get("place") is not None:  # after the imports, before the first array
+            from gradmeter.bench.meters import time  # noqa: F401
+
+            layout.settle(case["place"])
+        data = sources(workload, case["size"], case["seed"])
+        small = sources(workload, min(case["size"], 8), case["seed"])
+        self.make = partial(program, workload, adapter, data)
+        self.make_small = partial(program, workload, adapter, small)
+        self.make_named = partial(program, workload, adapter, data, named=True)
+        self.adapter, self.workload = adapter, workload
+        (gc.enable if case["collector"] == "on" else gc.disable)()
+
+    def run(self) -> None:
+        """Run the program once and drop all that it holds."""
+        for _phase in self.make():
+            pass
+
+    def check(self, request: Request) -> dict[str, Any]:
+        """Run once and save the results to ``request["path"]``, an .npz file.
+
+        Returns the seconds of this first run, warming up and compiling included.
+        """
+        import numpy as np
+
+        results: dict[str, Any] = {}
+        began = time.perf_counter()
+
+        def look(inputs: dict[str, Any], result: Any) -> None:
+            results["seconds"] = time.perf_counter() - began
+            trained = self.workload.rate is not None and self.adapter.records
+            results["result after training" if trained else "result"] = self.adapter.value(result)
+            for name, variable in inputs.items():
+                if name in self.workload.constants:
+                    continue
+                gradient = self.adapter.gradient(variable)
+                if gradient is not None:
+                    results[f"gradient of {name}"] = gradient
+                elif self.adapter.records and self.workload.backward and not trained:
+                    raise RuntimeError(f"backward leaves no gradient of {name}")
+                if trained:
+                    results[f"{name} after training"] = self.adapter.value(variable)
+
+        for _phase in self.make(look):
+            pass
+        seconds = results.pop("seconds")
+        np.savez(request["path"], **results)
+        return {"names": sorted(results), "seconds": seconds}
+
+    def allocations(self, _: Request) -> dict[str, Any]:
+        """Measure exact bytes, three times, with the collector off."""
+        from gradmeter.bench.meters import allocations
+        from gradmeter.bench.meters.cycles import collector_off
+
+        with collector_off():
+            return {
+                "passes": [
+                    asdict(allocations.measure(self.make)) for _pass in range(allocations.PASSES)
+                ]
+            }
+
+    def collected(self, _: Request) -> dict[str, Any]:
+        """Measure the peak with the collector on, as users run it; it is not repeatable."""
+        from gradmeter.bench.meters import allocations
+
+        gc.collect()
+        enabled = gc.isenabled()
+        gc.enable()
+        try:
+            return {"peak": allocations.measure(self.make).peak}
+        finally:
+            if not enabled:
+                gc.disable()
+
+    def cycles(self, _: Request) -> dict[str, Any]:
+        """Measure the memory that only the collector can free."""
+        from gradmeter.bench.meters import cycles
+
+        return asdict(cycles.measure(self.run))
+
+    def timeline(self, request: Request) -> dict[str, Any]:
+        """Trace operations and arrays; None with more operations than ``request["most"]``."""
+        from gradmeter.bench.meters.allocations import UnavailableError
+
+        if self.adapter.compiles:  # compiled code reports no operations
+            return {"timeline": None}
+        try:
+            from gradmeter.bench.meters import timeline
+
+            for _phase in self.make_small():  # loads the code that is loaded on first use
+                pass
+            trace = timeline.measure(self.make_named)
+        except (ImportError, UnavailableError):  # this engine or Python reports no operations
+            return {"timeline": None}
+        most = request.get("most", len(trace.operations))
+        return {"timeline": timeline.as_plain(trace) if len(trace.operations) <= most else None}
+
+    def residency(self, _: Request) -> dict[str, Any]:
+        """Measure the resident peak; meaningful for the first run in a process only."""
+        from gradmeter.bench.meters import residency
+
+        if self.adapter.compiles:  # compiling for these shapes takes memory too
+            self.run()
+            return asdict(residency.measure(self.make, after_a_run=True))
+        for _phase in self.make_small():  # loads the code that is loaded on first use
+            pass
+        return asdict(residency.measure(self.make))
+
+    def heap(self, _: Request) -> dict[str, Any]:
+        """Measure every byte that the process allocates for one run, after a first one.
+
+        Also returns the bytes that the heap must hold at the end: the data of inputs, result
+        and gradients. A smaller heap means that the engine reuses memory that it has kept.
+        """
+        from gradmeter.bench.meters import heap
+
+        if not heap.available():
+            return {"passes": [], "least": 0}
+        least = 0
+
+        def look(inputs: dict[str, Any], result: Any) -> None:
+            nonlocal least
+            arrays = [self.adapter.value(result)]
+            for name, variable in inputs.items():
+                if name not in self.workload.constants:
+                    arrays += [self.adapter.value(variable), self.adapter.gradient(variable)]
+            least = sum(array.nbytes for array in arrays if array is not None)
+
+        for _phase in self.make(look):
+            pass
+        heap.measure(self.make_small)  # memray allocates memory of its own on first use
+        return {
+            "passes": [asdict(heap.measure(self.make)) for _pass in range(heap.PASSES)],
+            "least": least,
+        }
+
+    def time(self, request: Request) -> dict[str, float]:
+        """Time one round of ``request["loops"]`` runs: seconds per run, by phase."""
+        from gradmeter.bench.meters.time import measure
+
+        return measure(self.make, request["loops"], self.slower)
+
+    def selftest(self, _: Request) -> dict[str, Any]:
+        """Test the meters on known values."""
+        from gradmeter.bench.meters import selftest
+
+        return {"tests": selftest.run()}
+
+
+def _import_engine_from(folder: str) -> None:
+    """Import the package in ``folder/engine`` as this process's ``gradmeter.engine``.
+
+    A checkout older than the package gradmeter imports it as ``engine``.
+
+    Raises:
+        ImportError: there is no such package, or importing it fails.
+    """
+    import gradmeter
+
+    path = Path(folder).resolve() / "engine"
+    spec = spec_from_file_location(
+        "gradmeter.engine", path / "__init__.py", submodule_search_locations=[str(path)]
+    )
+    if spec is None or spec.loader is None or not (path / "__init__.py").is_file():
+        raise ImportError(f"there is no package engine in {folder}")
+    package = module_from_spec(spec)
+    sys.modules["gradmeter.engine"] = gradmeter.engine = package
+    earlier = not (path.parent / "gradmeter").is_dir()
+    if earlier:
+        sys.modules["engine"] = package
+    try:
+        spec.loader.exec_module(package)
+    except Exception as error:
+        raise ImportError(
+            f"this engine does not import ({type(error).__name__}: {error})"
+        ) from error
+    if earlier:
+        for name in [name for name in sys.modules if name.startswith("engine.")]:
+            sys.modules[f"gradmeter.{name}"] = sys.modules[name]
+
+
+def _die_with_parent() -> None:
+    """On Linux, have this process killed when its parent ends, whatever it is doing."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def _pin(cores: list[int]) -> None:
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def _requests() -> queue.SimpleQueue[str]:
+    """A queue of the lines of standard input, at whose end the process exits at once."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    _die_with_parent()
+    # A workload that prints must not write between the answers.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    lines = _requests()
+    bench: Bench | None = None
+    with ExitStack() as stack:
+        while True:
+            request = json.loads(lines.get())
+            try:
+                if bench is None:
+                    bench = Bench(request)
+                    _pin(request["cores"])  # not earlier: the workers of a set load on every core
+                    stack.enter_context(bench.context)
+                    answer: dict[str, Any] = {"ok": {"python": sys.version.split()[0]}}
+                else:
+                    meter: Callable[[Request], Any] = getattr(bench, request["meter"])
+                    answer = {"ok": meter(request)}
+            except Exception as error:
+                traceback.print_exc()
+                notes = "; ".join(getattr(error, "__notes__", ()))
+                answer = {"error": f"{type(error).__name__}: {error}" + (notes and f" ({notes})")}
+            answers.write(json.dumps(answer) + "\n")

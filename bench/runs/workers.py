@@ -1,0 +1,59 @@
+"""Start the workers of cases, and end each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.results.run import Options
+from gradmeter.bench.runs.launcher import Spec, spec_of
+from gradmeter.bench.runs.sets import Start, Worker
+
+
+@dataclass
+class Workers:
+    """Starts the workers of a run.
+
+    Attributes:
+        start: starts one worker.
+        cores: the cores that workers are pinned to, one after the other.
+        ways: for a variant's label, the spec fields that only its workers have.
+        scratch: a folder for each variant of the group that is being measured.
+    """
+
+    start: Start
+    options: Options
+    cores: Sequence[int | None]
+    ways: Mapping[str, Mapping[str, Any]]
+    scratch: Mapping[Variant, str] = field(default_factory=dict)
+
+    def spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:
+        """The spec of a case's worker, on ``core`` or else on the first core."""
+        return spec_of(
+            group.workload,
+            group.size,
+            variant,
+            collector=self.options.collector,
+            seed=self.options.seed,
+            core=core if core is not None else self.cores[0],
+            scratch=self.scratch.get(variant, ""),
+            **self.ways.get(variant.label, {}),
+        )
+
+    @contextmanager
+    def worker(self, spec: Spec) -> Iterator[Worker]:
+        """Start a worker and wait until its case is built; end it when the block ends.
+
+        Raises:
+            WorkerError: the worker cannot be started, or cannot build its case.
+        """
+        worker = self.start(spec, self.options.limit)
+        try:
+            worker.ready()
+            yield worker
+        finally:
+            worker.close()

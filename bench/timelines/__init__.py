@@ -1,0 +1,1 @@
+"""Explain, compare and draw timelines, and trace any program."""

@@ -1,0 +1,165 @@
+"""Trace any program that uses the engine: a block of code, or a whole script."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gradmeter import engine
+from gradmeter.bench.meters import loops
+from gradmeter.bench.meters import timeline as meter
+from gradmeter.bench.meters.allocations import Count
+from gradmeter.bench.meters.watch import Watch
+from gradmeter.bench.results.readings import Timeline
+from gradmeter.engine import observer
+
+
+class Trace:
+    """The result of a traced block; after the block, it has the attributes of its timeline.
+
+    Attributes:
+        timeline: a results.readings.Timeline; None until the block has ended.
+    """
+
+    def __init__(self) -> None:
+        self.timeline: Timeline | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        timeline = self.__dict__.get("timeline")
+        if timeline is None or name.startswith("_"):
+            raise AttributeError(f"{name}: a trace has this attribute when its block has ended")
+        return getattr(timeline, name)
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Trace the engine's operations in the block, in all threads; ``trace`` gets the timeline.
+
+    If the block raises, the trace until then is kept. Garbage is collected before and after
+    the block; inside it, the collector runs as the program sets it.
+
+    Raises:
+        UnavailableError: tracemalloc is tracing already, or array data cannot be counted.
+        engine.ObserverError: at the end of the block, if the program stopped tracemalloc.
+    """
+    _warm_up()
+    with meter.watching() as (watch, count):
+        try:
+            yield
+        finally:
+            watch.stop()
+            trace.timeline = _finish(watch, count)
+
+
+class ScriptError(Exception):
+    """A traced script failed before its end.
+
+    Attributes:
+        stderr: the text that Python writes to standard error for it; may be empty.
+        interrupted: whether the user interrupted it.
+    """
+
+    def __init__(self, message: str, stderr: str = "", *, interrupted: bool = False) -> None:
+        super().__init__(message)
+        self.stderr = stderr
+        self.interrupted = interrupted
+
+
+def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError | None]:
+    """Run a script as Python does, and trace it.
+
+    Returns:
+        The timeline, until the failure for a script that failed; and the failure, if any.
+
+    Raises:
+        OSError: the script cannot be read.
+        UnavailableError: as `tracing`.
+    """
+    source = path.read_bytes()
+    main = ModuleType("__main__")
+    main.__file__ = str(path)
+    before = (sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr)
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.parent.resolve()))
+    sys.modules["__main__"] = main
+    threads = set(threading.enumerate())
+
+    def run() -> None:
+        exec(compile(source, str(path), "exec", dont_inherit=True), main.__dict__)
+
+    def join() -> None:
+        for thread in set(threading.enumerate()) - threads:
+            if not thread.daemon:
+                thread.join()
+
+    _warm_up()
+    timeline = error = None
+    try:
+        with meter.watching() as (watch, count):
+            # A failure refers to the script's frames: what they hold is alive at the end.
+            failure = _failure_of(run)
+            failure = _failure_of(join) or failure
+            watch.stop()
+            error = None if failure is None else _script_error(failure, str(path))
+            failure = None
+            main.__dict__.clear()
+            timeline = _finish(watch, count)
+    except engine.ObserverError as ended:
+        if timeline is None:
+            raise
+        error = error or ScriptError(f"the trace ended before the script did: {ended.__cause__}")
+    finally:
+        sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr = before
+    return timeline, error
+
+
+def _failure_of(work: Callable[[], None]) -> BaseException | None:
+    """The exception that ``work()`` raises; None for an exit with code 0."""
+    try:
+        work()
+    except SystemExit as exit_:
+        return exit_ if exit_.code not in (None, 0) else None
+    except BaseException as error:
+        return error
+    return None
+
+
+def _script_error(failure: BaseException, path: str) -> ScriptError:
+    """Describe the exception of a script, without the frames of the harness."""
+    if isinstance(failure, SystemExit):
+        stderr = "" if isinstance(failure.code, int) else f"{failure.code}\n"
+        code = 1 if stderr else failure.code
+        return ScriptError(f"the script exited with code {code}", stderr)
+    if isinstance(failure, KeyboardInterrupt):
+        return ScriptError("the script was interrupted", interrupted=True)
+    frames = failure.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != path:
+        frames = frames.tb_next
+    stderr = "".join(traceback.format_exception(type(failure), failure, frames))
+    return ScriptError(f"the script raised {type(failure).__name__}", stderr)
+
+
+def _warm_up() -> None:
+    """Have the engine allocate what it keeps for the process, and collect old garbage."""
+    if not observer.watches:  # an observer would count this as the program's
+        with engine.using_config("enable_backprop", True):
+            engine.square(engine.Variable(np.ones(1))).backward()
+    gc.collect()
+
+
+def _finish(watch: Watch, count: Count) -> Timeline:
+    """Collect the garbage of the program and return the timeline of its stopped watch."""
+    dropped = count.live
+    loop = loops.collect()
+    trace = meter.timeline(watch, dropped, count.live, loop)
+    return msgspec.convert(meter.as_plain(trace), Timeline)

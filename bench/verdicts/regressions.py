@@ -1,0 +1,119 @@
+"""Compare a run's exact bytes with a baseline's: breached gates, changed figures and cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.timelines import explain
+from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts.gates import Breach, Gate, Key
+from gradmeter.bench.verdicts.verdicts import Change, changes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of comparing a run with a baseline.
+
+    Attributes:
+        file: the baseline's; None where only budgets are judged.
+        known: whether there is a baseline.
+        compared: the number of cases on both sides.
+        breaches: the gates that failed, the largest breach first.
+        smaller: the figures that fell, by case.
+        larger: the figures that rose, by case, with or without a gate on them.
+        new, vanished: cases on one side only.
+        unmeasured: why the figures of a case are missing or not exact, by case.
+        notes: sentences about gates that do not apply.
+        problem: why the whole run cannot be judged; empty where it can.
+    """
+
+    file: Path | None
+    known: bool
+    compared: int
+    breaches: list[Breach]
+    smaller: list[tuple[Case, list[Change]]]
+    larger: list[tuple[Case, list[Change]]]
+    new: list[Key]
+    vanished: list[Key]
+    unmeasured: list[tuple[Key, str]]
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """1 for a failed gate, 3 for cases that could not be judged, 0 for neither."""
+        return 1 if self.breaches else 3 if self.unmeasured or self.problem else 0
+
+
+def judge(
+    run: Run,
+    before: Mapping[Key, Mapping[str, int]] | None,
+    criteria: Sequence[Gate],
+    file: Path | None,
+) -> Outcome:
+    """Compare a run with a baseline's figures and with budgets; a pure function."""
+    unmeasured = [(case.key, why) for case in run.cases if (why := _reason_not_exact(case))]
+    inexact = {key for key, _ in unmeasured}
+    exact = [case for case in run.cases if case.key not in inexact and case.figures is not None]
+    baseline = before or {}
+    new = [case.key for case in exact if case.key not in baseline] if before is not None else []
+    measured_keys = {case.key for case in run.cases}
+    vanished = [key for key in baseline if key not in measured_keys]
+    common = [case for case in exact if case.key in baseline]
+    differing = [(c, changes(c.figures, dict(baseline[c.key])) or []) for c in common]
+    breaches = [
+        *gates.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
+        *gates.on_presence(criteria, new, vanished),
+    ]
+    problem = ""
+    if not run.cases or not run.finished:
+        problem = "the run was not finished; measure it again, or continue it with run --resume"
+    elif baseline and not common and not breaches:
+        problem = "the run has no case of the baseline; is the baseline of another run?"
+    return Outcome(
+        problem=problem,
+        file=file,
+        known=before is not None,
+        compared=len(common),
+        breaches=sorted(breaches, key=lambda breach: -breach.by),
+        smaller=_changes_in_direction(differing, -1),
+        larger=_changes_in_direction(differing, +1),
+        new=new,
+        vanished=vanished,
+        unmeasured=unmeasured,
+        notes=gates.inapplicable(criteria, [case.key for case in run.cases]),
+    )
+
+
+def holders(run: Run, breach: Breach) -> str:
+    """Explain what holds the bytes that broke a gate; empty where the run does not say."""
+    figure = gates.parse(breach.gate).what
+    case = run.case(*breach.key) if breach.key is not None else None
+    if case is None or case.timeline is None:
+        return ""
+    return explain.holders(case.timeline, figure)
+
+
+def _changes_in_direction(
+    differing: Sequence[tuple[Case, list[Change]]], sign: int
+) -> list[tuple[Case, list[Change]]]:
+    """Return the changes in one direction, without cases that have none."""
+    selected = [
+        (case, [c for c in differences if c.difference * sign > 0])
+        for case, differences in differing
+    ]
+    return [(case, differences) for case, differences in selected if differences]
+
+
+def _reason_not_exact(case: Case) -> str:
+    """Return why a case has no exact figures; empty where it has them."""
+    if not case.array_data or (case.failure is not None and not case.failed):
+        return ""  # such a case has no exact figures by its nature
+    if case.failure is not None:
+        return f"{case.failure.stage}: {case.failure.message}"
+    if case.figures is None:
+        return "no exact figures, since a self-test failed or the run was not finished"
+    return "" if case.deterministic else "its passes disagree, so its bytes are not exact"

@@ -1,0 +1,65 @@
+"""What numerical Python costs, in bytes and in seconds.
+
+The names below are all that is public; each is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradmeter import engine as engine
+    from gradmeter.bench.engines import Adapter as Adapter
+    from gradmeter.bench.engines import Engine as Engine
+    from gradmeter.bench.engines import Setting as Setting
+    from gradmeter.bench.errors import UsageError as UsageError
+    from gradmeter.bench.interactive import Trace as Trace
+    from gradmeter.bench.interactive import trace as trace
+    from gradmeter.bench.plugin.cases import Measure as Measure
+    from gradmeter.bench.plugin.cases import Question as Question
+    from gradmeter.bench.plugin.cases import cases as cases
+
+    __version__: str
+
+_HOMES = {
+    "Adapter": "bench.engines",
+    "Engine": "bench.engines",
+    "Setting": "bench.engines",
+    "UsageError": "bench.errors",
+    "Trace": "bench.interactive",
+    "trace": "bench.interactive",
+    "Measure": "bench.plugin.cases",
+    "Question": "bench.plugin.cases",
+    "cases": "bench.plugin.cases",
+}
+__all__ = [  # noqa: PLE0604, RUF022, RUF100 (names that __getattr__ gives)
+    "Adapter",
+    "Engine",
+    "Measure",
+    "Question",
+    "Setting",
+    "Trace",
+    "UsageError",
+    "__version__",
+    "cases",
+    "engine",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "engine":
+        return import_module("gradmeter.engine")
+    if name == "__version__":
+        value: Any = import_module("gradmeter.bench.results.environment").version()
+    elif name in _HOMES:
+        value = getattr(import_module(f"gradmeter.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

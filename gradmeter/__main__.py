@@ -1,0 +1,5 @@
+"""``python -m gradmeter``: the command."""
+
+from gradmeter.bench.cli import main
+
+main()

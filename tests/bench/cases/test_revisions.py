@@ -1,0 +1,259 @@
+"""The engine at git revisions, in real repositories, which stay as they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gradmeter.bench.cases.revisions import checked_out
+from gradmeter.bench.errors import UsageError
+
+from ..command import GRADMETER, gradmeter
+
+ENGINE = Path(__file__).resolve().parents[3] / "engine"
+# The least that is still a comparison.
+QUICK = (
+    "--size", "16", "--budget", "0", "--sets", "10", "--min-rounds", "1", "--seconds", "0",
+)  # fmt: skip
+
+
+def git(folder, *arguments):
+    done = subprocess.run(
+        ["git", "-c", "user.name=A", "-c", "user.email=a@b", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with an engine: v1, and main, which keeps an array more in each square."""
+    folder = tmp_path / "a repository"
+    folder.mkdir()
+    shutil.copytree(ENGINE, folder / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".gitignore").write_text("__pycache__\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "one")
+    git(folder, "tag", "v1")
+    path = folder / "engine" / "operations.py"
+    text = path.read_text()
+    start = text.index("class Square(")
+    at = text.index("return ", start)
+    line = text[text.rindex("\n", 0, at) + 1 : at]
+    path.write_text(text[:at] + "self.wasted = x.copy()\n" + line + text[at:])
+    git(folder, "commit", "-qam", "two")
+    return folder
+
+
+def state(folder):
+    """What must not change: files, the index, references, worktrees."""
+    files = {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and ".git/" not in str(p.relative_to(folder)) + "/"
+    }
+    return (
+        files,
+        git(folder, "status", "--porcelain"),
+        git(folder, "worktree", "list"),
+        (
+            (folder / ".git" / "index").read_bytes(),
+            git(folder, "for-each-ref"),
+            git(folder, "stash", "list"),
+            sorted(os.listdir(folder / ".git")),
+        ),
+    )
+
+
+def leftovers(temporary):
+    return [p for p in Path(temporary).iterdir() if p.name.startswith("gradmeter-")]
+
+
+def compared(repository, tmp_path, *arguments):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir(exist_ok=True)
+    done = gradmeter(
+        "compare", *arguments, *QUICK, "--out", tmp_path / "out",
+        cwd=repository, env={"TMPDIR": str(temporary)},
+    )  # fmt: skip
+    assert leftovers(temporary) == []
+    return done
+
+
+def test_two_revisions_differ_by_what_was_changed_and_nothing_else_does(repository, tmp_path):
+    (repository / "untracked").write_text("mine")
+    (repository / "engine" / "config.py").write_bytes(
+        (repository / "engine" / "config.py").read_bytes() + b"# mine too\n"
+    )
+    git(repository, "add", "untracked")
+    before = state(repository)
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main", "--fail-on", "peak>0")
+    assert done.returncode == 1, done.stderr
+    assert state(repository) == before
+    words = " ".join(done.stdout.split())
+    assert "engine@main on squares-3 x 16: peak" in words
+    assert "gate failed: peak>0: squares-3 x 16 engine@main" in words
+    assert "(+3.00 arrays" in words
+    assert "engine@v1" in words
+
+
+def test_one_revision_is_compared_with_the_files_as_they_lie_there(repository, tmp_path):
+    same = compared(repository, tmp_path, "--rev", "HEAD", "--fail-on", "peak>0")
+    assert same.returncode == 0, same.stderr
+    assert "engine@working-tree on squares-3 x 16: the same memory to the byte" in " ".join(
+        same.stdout.split()
+    )
+    git(repository, "checkout", "v1", "--", "engine")  # staged, not committed
+    (repository / "engine" / "new.py").write_text("raise RuntimeError('never imported')\n")
+    before = state(repository)
+    dirty = compared(repository, tmp_path, "--rev", "main", "--fail-on", "peak>0")
+    assert dirty.returncode == 0, dirty.stderr
+    assert "with uncommitted changes" in " ".join(dirty.stdout.split())
+    assert "(-3.00 arrays)" in dirty.stdout
+    assert state(repository) == before
+
+
+def test_a_revision_against_itself_and_variants_of_two(repository, tmp_path):
+    done = compared(
+        repository, tmp_path, "--rev", "v1", "--rev", "v1", "engine:retain_grad=on", "--markdown"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "engine&#64;v1" in done.stdout or "engine@v1" in done.stdout
+    assert "1 equal" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("revisions", "says"),
+    [
+        (["nowhere"], "no revision 'nowhere'"),
+        (["v1", "nowhere"], "no revision 'nowhere'"),
+        (["--help"], "is no revision"),
+        ([""], "no revision ''"),
+    ],
+)
+def test_revisions_that_do_not_exist_are_refused_in_a_sentence(
+    repository, tmp_path, revisions, says
+):
+    before = state(repository)
+    done = compared(repository, tmp_path, *[f"--rev={name}" for name in revisions])
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(repository) == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_outside_of_a_repository_it_is_refused(tmp_path):
+    done = gradmeter("compare", "--rev", "main", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no git repository" in done.stderr
+
+
+def test_a_revision_without_an_engine_is_refused(repository, tmp_path):
+    git(repository, "rm", "-rq", "engine")
+    git(repository, "commit", "-qm", "three")
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main")
+    assert done.returncode == 2
+    assert "no package engine" in done.stderr
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_a_worktree_that_cannot_be_made_is_refused(repository, tmp_path):
+    (repository / ".git" / "worktrees").write_text("in the way")
+    done = compared(repository, tmp_path, "--rev", "v1")
+    assert done.returncode == 2
+    assert "git cannot make a worktree of v1" in done.stderr
+
+
+def test_an_engine_that_does_not_import_loses_its_own_cases_only(repository, tmp_path):
+    (repository / "engine" / "__init__.py").write_text("import no_such_module\n")
+    git(repository, "commit", "-qam", "broken")
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main")
+    assert done.returncode == 3
+    words = " ".join(done.stdout.split())
+    assert (
+        "this engine does not import (ModuleNotFoundError: No module named 'no_such_module')"
+        in (words)
+    )
+    assert "nothing to compare" in words or "not measured" in words
+
+
+def test_an_engine_that_lacks_a_setting_says_so(repository, tmp_path):
+    path = repository / "engine" / "config.py"
+    path.write_text(path.read_text().replace("retain_grad", "keep_grad"))
+    for other in ("backward.py", "variable.py", "__init__.py", "function.py"):
+        one = repository / "engine" / other
+        one.write_text(one.read_text().replace("current().retain_grad", "current().keep_grad"))
+    git(repository, "commit", "-qam", "renamed")
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main", "engine:retain_grad=on")
+    assert done.returncode == 3
+    assert "this engine has no setting retain_grad" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
+    before = state(repository)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(
+        [GRADMETER, "compare", "--rev", "v1", "--size", "16", "--out", tmp_path / "out"],
+        cwd=repository,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        process.stderr.readline()
+        time.sleep(1)
+        os.killpg(process.pid, how)  # as a terminal does
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert leftovers(temporary) == []
+    assert state(repository) == before
+
+
+def test_checked_out_while_the_block_lasts(repository):
+    with checked_out(["v1", None], repository / "engine") as (one, tree):
+        assert (one.path / "engine" / "__init__.py").is_file()
+        assert not one.path.is_relative_to(repository)
+        assert not tree.path.is_relative_to(repository)
+        assert (one.label, tree.label) == ("v1", "working-tree")
+        (one.path / "rubbish").write_text("left by a program")
+    assert not one.path.exists()
+    assert not tree.path.exists()
+    with pytest.raises(UsageError, match="nothing here"), checked_out(["v1"], repository):
+        raise UsageError("nothing here")
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_what_a_revision_lacks_is_not_taken_from_the_installed_engine(repository, tmp_path):
+    git(repository, "rm", "-q", "engine/gradient.py")
+    git(repository, "commit", "-qm", "lost")
+    done = compared(repository, tmp_path, "--rev", "v1", "--rev", "main", "--fail-on", "peak>0")
+    assert done.returncode == 3
+    assert "No module named 'gradmeter.engine.gradient'" in " ".join(done.stdout.split())
+
+
+def test_a_baseline_that_does_not_import_costs_its_own_cases_only(repository, tmp_path):
+    (repository / "engine" / "__init__.py").write_text("raise RuntimeError('broken')\n")
+    git(repository, "commit", "-qam", "broken")
+    done = compared(repository, tmp_path, "--rev", "main", "--rev", "v1")
+    assert done.returncode == 3
+    assert "self-test failed" not in done.stdout
+    assert "5.00" in done.stdout  # the peak of v1, in arrays
+
+
+def test_odd_file_names_and_searched_revisions(repository, tmp_path):
+    (repository / os.fsdecode(b"odd\xff.txt")).write_text("")
+    done = compared(repository, tmp_path, "--rev", ":/two")
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,135 @@
+"""Variants: what is written is read, equal exactly where they run the same, else refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradmeter import engine
+from gradmeter.bench import engines
+from gradmeter.bench.cases.variants import Variant, parse
+from gradmeter.bench.errors import UsageError
+
+SETTINGS = {s.name: s for s in engines.get("engine").settings}
+OURS = ["execution", "checkpoint"]
+chosen = st.fixed_dictionaries(
+    {},
+    optional={
+        s.name: st.sampled_from(s.values) if s.values else st.integers(s.least, 10**8)
+        for s in SETTINGS.values()
+    },
+)
+WORDS = {True: ["on", "true", "yes", "On", "TRUE"], False: ["off", "false", "no", "OFF"]}
+
+
+def written(given: dict) -> str:
+    words = [f"{k}={WORDS[v][0] if isinstance(v, bool) else v}" for k, v in given.items()]
+    return "engine:" + ",".join(words)
+
+
+@settings(deadline=None)
+@given(chosen)
+def test_what_is_written_is_read_again(some):
+    variant = parse(written(some))
+    assert parse(str(variant)) == variant
+    assert str(parse(str(variant))) == str(variant)
+    defaults = {s.name: s.default for s in SETTINGS.values()}
+    assert variant.all_settings == {**defaults, **some}
+
+
+@settings(deadline=None)
+@given(chosen, chosen)
+def test_two_are_equal_exactly_where_they_run_the_same(a, b):
+    first, second = parse(written(a)), parse(written(b))
+    assert (first == second) == (first.all_settings == second.all_settings)
+    assert (first == second) == (str(first) == str(second))
+    assert first != second or hash(first) == hash(second)
+
+
+@settings(deadline=None)
+@given(chosen)
+def test_the_engine_runs_as_the_variant_says(some):
+    variant = parse(written(some))
+    before = engine.Config.output_references
+    with variant.engine.make(**dict(variant.settings)).using():
+        for name, value in variant.all_settings.items():
+            if name in OURS:  # not of the graph: how the adapter runs a workload
+                continue
+            assert getattr(engine.Config, name) == value
+    assert engine.Config.output_references == before
+
+
+def test_every_setting_of_the_engine_can_be_given():
+    assert list(SETTINGS) == [f.name for f in fields(engine.Settings)] + OURS
+
+
+def test_the_order_of_settings_does_not_matter():
+    parts = ["retain_grad=on", "output_references=strong", "retain_graph=on"]
+    found = {parse("engine:" + ",".join(order)) for order in permutations(parts)}
+    assert len(found) == 1
+    assert str(found.pop()) == "engine:output_references=strong,retain_grad=on,retain_graph=on"
+
+
+@pytest.mark.parametrize("word", WORDS[True])
+def test_booleans_have_many_names(word):
+    assert parse(f"engine:retain_grad={word}") == Variant(
+        engines.get("engine"), (("retain_grad", True),)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["engine", " engine ", "engine:", "engine:,", "engine:retain_grad=off"]
+)
+def test_defaults_are_left_out(text):
+    assert parse(text) == Variant(engines.get("engine"))
+    assert str(parse(text)) == "engine"
+
+
+def test_blanks_around_the_parts_are_no_part_of_them():
+    assert parse(" engine: retain_grad = on , retain_graph=on ") == parse(
+        "engine:retain_grad=on,retain_graph=on"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "torc", "Engine", ":", ":retain_grad=on", "engine.ours", "[red]"]
+)
+def test_an_unknown_engine_is_refused_with_the_list(name):
+    with pytest.raises(UsageError, match=r"there is no engine .*; the engines are .*engine"):
+        parse(name)
+
+
+@pytest.mark.parametrize("part", ["retain", "retain_grad", "speed=fast", "=on", "on", "strong"])
+def test_an_unknown_setting_is_refused_with_the_list(part):
+    with pytest.raises(UsageError) as error:
+        parse(f"engine:{part}")
+    assert repr(part) in str(error.value)
+    assert all(name in str(error.value) for name in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("part", "valid"),
+    [
+        ("retain_grad=1", "on or off"),
+        ("retain_grad=", "on or off"),
+        ("retain_grad=maybe", "on or off"),
+        ("retain_grad==on", "on or off"),
+        ("retain_grad=[red]", "on or off"),
+        ("output_references=on", "weak or strong"),
+        ("output_references=STRONG", "weak or strong"),
+        ("output_references=True", "weak or strong"),
+    ],
+)
+def test_a_value_that_a_setting_does_not_take_is_refused_with_those_it_takes(part, valid):
+    with pytest.raises(UsageError, match=valid):
+        parse(f"engine:{part}")
+
+
+@pytest.mark.parametrize("second", ["on", "off"])
+def test_a_setting_that_is_given_twice_is_refused(second):
+    with pytest.raises(UsageError, match="retain_grad is given twice"):
+        parse(f"engine:retain_grad=on,retain_grad={second}")

@@ -1,0 +1,220 @@
+"""The gradmeter command: what it says, what it refuses, and that refusing changes nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from gradmeter.bench import cli, engines, workloads
+from gradmeter.bench.results import run_file
+
+from ..command import GRADMETER, TINY, gradmeter
+
+
+def called(monkeypatch, capfd, *arguments) -> tuple[int, str, str]:
+    """Exit code, output and errors of the command, called in this process."""
+    monkeypatch.setattr(sys, "argv", ["gradmeter", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capfd.readouterr()
+    return ended.value.code, out, err
+
+
+def refused(monkeypatch, capfd, *arguments) -> str:
+    code, out, err = called(monkeypatch, capfd, *arguments)
+    assert (code, out) == (2, "")
+    assert err.strip()
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--workload", "cubes-3"], "squares-N"),
+        (["--workload", "squares"], "squares-N"),
+        (["--workload", "squares-0"], "squares-N"),
+        (["--workload", "diamond-3"], "diamond"),
+        (["--workload", ""], "squares-N"),
+        (["--variant", "dezero2"], "dezero2"),
+        (["--variant", ""], "engine"),
+        (["--variant", "engine:nope=on"], "retain_grad"),
+        (["--variant", "engine:retain_grad"], "name=value"),
+        (["--variant", "engine:retain_grad=maybe"], "on"),
+        (["--variant", "engine:retain_grad=on,retain_grad=on"], "twice"),
+        (["--variant", "[bold]"], "[bold]"),
+        (["--baseline", "nope"], "nope"),
+        (["--size", "0"], "positive"),
+        (["--size", "-1"], "positive"),
+        (["--size", "1000000000000"], "GB"),
+        (["--size", "1" + 400 * "0"], "--size"),
+        (["--size", "many"], "--size"),
+        (["--collector", "maybe"], "on or off"),
+        (["--sets", "-1"], "--sets"),
+        (["--min-rounds", "0"], "--min-rounds"),
+        (["--budget", "-1"], "--budget"),
+        (["--budget", "nan"], "--budget"),
+        (["--limit", "-1"], "--limit"),
+        (["--limit", "nan"], "--limit"),
+        (["--seed", "-1"], "--seed"),
+        (["--nonsense"], "--nonsense"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
+)
+def test_a_call_that_makes_no_sense_is_refused_with_a_sentence_and_nothing_is_overwritten(
+    tmp_path, monkeypatch, capfd, arguments, says
+):
+    file = tmp_path / "run.json"
+    file.write_bytes(b"somebody's work")
+    error = refused(monkeypatch, capfd, "run", *TINY, "--out", tmp_path, *arguments)
+    assert says in error
+    assert file.read_bytes() == b"somebody's work"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "extreme", [("--limit", "inf"), ("--limit", "1e300"), ("--workload", "squares-1024")], ids=str
+)
+def test_an_extreme_is_refused_or_works(tmp_path, monkeypatch, capfd, extreme):
+    arguments = ("run", *TINY, "--variant", "engine", "--out", tmp_path, *extreme)
+    monkeypatch.setattr(sys, "argv", ["gradmeter", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code in (0, 2)
+    if ended.value.code == 0:
+        assert run_file.load(tmp_path / "run.json").finished
+
+
+def test_a_budget_without_end_is_refused_or_its_run_can_be_shown(tmp_path, monkeypatch, capfd):
+    arguments = ("run", *TINY, "--variant", "engine", "--budget", "inf", "--out", tmp_path)
+    code, _, _ = called(monkeypatch, capfd, *arguments)
+    if code != 2:
+        run_file.load(tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch, capfd, where):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    out = {"a file": file, "below a file": file / "out"}.get(where, where)
+    error = refused(monkeypatch, capfd, "run", *TINY, "--out", out)
+    assert "--out" in error
+    assert file.read_text() == "mine"
+
+
+NOT_RUN_FILES = {
+    "truncated": lambda good: good[: len(good) // 2],
+    "without its last byte but one": lambda good: good[:-2],
+    "empty": lambda good: b"",
+    "of another version": lambda good: good.replace(b'"version": 3', b'"version": 1'),
+    "another's JSON": lambda good: b'{"benchmarks": [], "version": 3}',
+    "a JSON list": lambda good: b"[]",
+    "no text": lambda good: bytes(range(256)),
+    "without environment": lambda good: json.dumps(
+        {k: v for k, v in json.loads(good).items() if k != "environment"}
+    ).encode(),
+    "nested without end": lambda good: b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("command", ["show", "baseline", "resume"])
+@pytest.mark.parametrize("broken", NOT_RUN_FILES)
+def test_a_file_that_is_no_run_is_refused_and_kept(
+    tmp_path, monkeypatch, capfd, finished, broken, command
+):
+    path = tmp_path / "run.json"
+    path.write_bytes(NOT_RUN_FILES[broken]((finished[0] / "run.json").read_bytes()))
+    before = path.read_bytes()
+    arguments = {
+        "show": ("show", path),
+        "baseline": ("baseline", path, "--out", tmp_path / "baseline.json"),
+        "resume": ("run", *TINY, "--out", tmp_path, "--resume"),
+    }[command]
+    assert str(path) in refused(monkeypatch, capfd, *arguments)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("command", ["show", "baseline"])
+@pytest.mark.parametrize("path", ["missing.json", "."])
+def test_a_run_that_is_not_there_is_refused(tmp_path, monkeypatch, capfd, command, path):
+    assert "run.json" in refused(monkeypatch, capfd, command, tmp_path / path) or path != "."
+
+
+def test_a_refusal_is_one_sentence_on_stderr_for_the_whole_program_too():
+    done = gradmeter("run", "--workload", "cubes-3")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("gradmeter: there is no workload 'cubes-3'")
+
+
+def test_the_version_is_that_of_the_package():
+    done = gradmeter("--version")
+    assert (done.returncode, done.stdout) == (0, f"gradmeter {metadata.version('gradmeter')}\n")
+
+
+def test_what_is_listed_can_be_run():
+    done = gradmeter("list")
+    assert done.returncode == 0
+    for name in workloads.names():
+        assert name in done.stdout
+    for name in engines.names():
+        for setting in engines.get(name).settings:
+            assert setting.name in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--help"], ["run", "--help"], ["show", "--help"], ["baseline", "-h"]]
+)
+def test_output_fits_eighty_columns(arguments):
+    done = gradmeter(*arguments)
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_help_teaches_an_example_and_the_exit_code():
+    text = gradmeter("run", "--help").stdout
+    assert "gradmeter run --workload" in text
+    assert "Exit code 3" in text.replace("\n", " ")
+
+
+def test_a_run_shown_later_is_the_run_as_it_was_shown(finished):
+    folder, said = finished
+    shown = gradmeter("show", folder)
+    assert shown.returncode == 0
+    assert shown.stdout
+    assert said.stdout.startswith(shown.stdout)
+    assert gradmeter("show", folder / "run.json").stdout == shown.stdout
+
+
+def test_a_run_fits_eighty_columns_and_no_figure_is_cut(finished):
+    lines = gradmeter("show", finished[0]).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if "…" in line]
+
+
+def test_a_baseline_holds_every_case_and_is_the_same_every_time(finished, tmp_path):
+    out = tmp_path / "baseline.json"
+    assert gradmeter("baseline", finished[0], "--out", out).returncode == 0
+    first = out.read_bytes()
+    assert len(json.loads(first)["cases"]) == 4
+    assert gradmeter("baseline", finished[0], "--out", out).returncode == 0
+    assert out.read_bytes() == first
+
+
+def test_a_baseline_is_not_written_over_the_run_it_is_made_of(finished, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_bytes((finished[0] / "run.json").read_bytes())
+    gradmeter("baseline", path, "--out", path)
+    run_file.load(path)
+
+
+def test_a_reader_who_stops_reading_gets_no_traceback(finished):
+    with subprocess.Popen(
+        [GRADMETER, "show", str(finished[0])], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
