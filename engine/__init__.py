@@ -6,7 +6,7 @@ from os.path import samefile
 from typing import TYPE_CHECKING, Any
 
 from .checkpointing import checkpoint
-from .config import Config, Settings, no_grad, using_config
+from .config import Config, no_grad, using_config
 from .errors import (
     CompilerError,
     DataError,
@@ -34,6 +34,7 @@ from .operations import (
     sum,  # noqa: A004
     tanh,
 )
+from .settings import Settings
 from .variable import Variable, as_array, as_variable
 
 if TYPE_CHECKING:

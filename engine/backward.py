@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import observer
-from .config import current
+from .blocks import current
 from .errors import GradientError, GraphError
 from .function import (
     LEAF,

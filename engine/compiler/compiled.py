@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import current
+from ..blocks import current
 from ..errors import DataError, GraphError, RecordingError, ShapeError
 from ..stand_in import StandIn
 from ..variable import Variable, check_data
