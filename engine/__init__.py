@@ -5,6 +5,7 @@ from importlib import import_module
 from os.path import samefile
 from typing import TYPE_CHECKING, Any
 
+from . import numpy_protocols  # noqa: F401 (what NumPy does with a Variable)
 from .checkpointing import checkpoint
 from .config import Config, no_grad, using_config
 from .errors import (
