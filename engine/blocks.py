@@ -38,7 +38,9 @@ T = TypeVar("T")
 GENERATORS: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 SUSPENDABLE: Final = GENERATORS | CO_COROUTINE
 # The packages that resume a generator to set up and to tear down.
-SETUP_PACKAGES: Final = frozenset({"contextlib", "_pytest", "pytest_asyncio", "anyio"})
+SETUP_PACKAGES: Final = frozenset({"contextlib", "_pytest", "pluggy", "pytest_asyncio", "anyio"})
+# Without the global interpreter lock, the frames of other threads must not be looked into.
+HAS_LOCK: Final[bool] = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class _Tied:
@@ -56,11 +58,17 @@ class _Tied:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An open block that is kept by the context; an assignment inside replaces its value."""
+    """An open block that is kept by the context; an assignment inside replaces its value.
+
+    Attributes:
+        around: the tied blocks inside of which it was opened: a generator may run an event
+            loop, whose tasks open blocks of their own.
+    """
 
     block: SettingBlock
     name: str
     value: Any
+    around: tuple[_Tied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +129,13 @@ def _store(context: _Context) -> None:
 
 
 def _tied_here() -> list[_Tied]:
-    """Return the tied blocks whose frames are on this stack, from the outermost on."""
+    """Return the tied blocks that hold on this stack, from the outermost on."""
+    hidden = [(kept.name, block) for kept in _context.get().blocks for block in kept.around]
     by_frame: dict[FrameType, list[_Tied]] = {}
     for block in tuple(tied):
         # A suspended frame has been taken off its stack: nothing is behind it.
-        if block.frame.f_back is not None:
+        is_suspended = HAS_LOCK and block.frame.f_back is None
+        if not is_suspended and (block.name, block) not in hidden:
             by_frame.setdefault(block.frame, []).append(block)
     here: list[list[_Tied]] = []
     frame: FrameType | None = sys._getframe(1)
@@ -185,7 +195,7 @@ class SettingBlock:
             tied.append(_Tied(self, self.value, frame))
             return
         context = _context.get()
-        block = _Kept(self, self.name, self.value)
+        block = _Kept(self, self.name, self.value, tuple(_tied_here()) if tied else ())
         _context.set(_Context(context.assigned, (*context.blocks, block)))
         _settings.set(changed(context_settings(), self.name, self.value))
 

@@ -12,11 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import numpy as np
+import pluggy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradmeter.engine import Config, SettingError, Settings, Variable, no_grad, using_config
+from gradmeter.engine import (
+    Config,
+    SettingError,
+    Settings,
+    Variable,
+    blocks,
+    no_grad,
+    using_config,
+)
 from gradmeter.engine.blocks import tied
 
 
@@ -171,6 +180,13 @@ def test_a_thread_is_not_under_the_block_of_a_generator_that_runs_in_another():
         assert result.result() == [False]
 
 
+def test_frames_of_others_are_not_looked_into_without_the_interpreter_lock(monkeypatch):
+    monkeypatch.setattr(blocks, "HAS_LOCK", False)
+    for pair in zip(under_no_grad(), under_no_grad(), strict=False):
+        assert pair == (False, False)
+        assert records()
+
+
 def test_what_a_generator_calls_is_under_its_block_and_may_open_others():
     def recording():
         with using_config("enable_backprop", True):
@@ -283,6 +299,33 @@ def test_a_fixture_opens_its_block_for_the_test():
     assert not records()
 
 
+def test_a_hook_wrapper_of_pluggy_opens_its_block_for_the_hooks():
+    marker, hook = pluggy.HookspecMarker("tests"), pluggy.HookimplMarker("tests")
+
+    class Specification:
+        @marker
+        def compute(self):
+            """Return whether an operation is recorded."""
+
+    class Wrapper:
+        @hook(wrapper=True)
+        def compute(self):
+            with no_grad():
+                return (yield)
+
+    class Plain:
+        @hook
+        def compute(self):
+            return records()
+
+    manager = pluggy.PluginManager("tests")
+    manager.add_hookspecs(Specification)
+    for plugin in (Wrapper(), Plain()):
+        manager.register(plugin)
+    assert manager.hook.compute() == [False]
+    assert records()
+
+
 def test_an_assignment_in_a_generators_block_ends_with_it():
     def generator():
         with using_config("enable_backprop", True):
@@ -373,6 +416,28 @@ def test_an_async_context_manager_opens_its_block_for_its_caller():
             assert (inside, records()) == (False, True)
 
     asyncio.run(main())
+
+
+def test_a_task_that_a_generator_runs_opens_its_blocks_inside_of_the_generators():
+    async def task(value):
+        assert not records()
+        with using_config("enable_backprop", value):
+            for _ in range(3):
+                await asyncio.sleep(0)
+                assert records() is value
+            Config.enable_backprop = not value
+            assert records() is not value
+        return records()
+
+    async def main():
+        return await asyncio.gather(task(True), task(False), task(True))
+
+    def generator():
+        with no_grad():
+            yield asyncio.run(main())
+
+    for inside in generator():
+        assert (inside, records()) == ([False] * 3, True)
 
 
 def test_a_coroutine_without_an_event_loop_is_suspended_as_a_generator_is():
