@@ -13,7 +13,7 @@ from . import observer
 from .blocks import context_settings, current, tied
 from .errors import DataError, EngineError, GraphError
 from .stand_in import ARRAYS, StandIn, as_plain
-from .variable import NO_GRAPH, Variable, check_data, check_dtype, check_operand
+from .variable import NO_GRAPH, Variable, check_data, check_dtype
 
 # Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
 # variable (index LEAF); and the shape and dtype that it must have.
@@ -112,8 +112,13 @@ class Function:
                     recorded = True
                     continue
             else:
+                if x is None:
+                    raise DataError(
+                        f"{name_of(self)}, input {len(arrays)}: the operand is None; operands "
+                        "are Variables, ndarrays and numbers"
+                    )
                 if not isinstance(x, PYTHON_NUMBERS):
-                    check = check_dtype if isinstance(x, np.generic) else check_operand
+                    check = check_dtype if isinstance(x, np.generic) else check_data
                     check(x, f"{name_of(self)}, input {len(arrays)}")
                 arrays.append(x)
             edges.append(None)

@@ -155,15 +155,6 @@ def check_data(data: Any, where: str) -> None:
         )
 
 
-def check_operand(data: Any, where: str) -> None:
-    """Raise DataError unless ``data``, which is no Variable and no number, is such an array."""
-    if data is None:
-        raise DataError(
-            f"{where}: the operand is None; operands are Variables, ndarrays and numbers"
-        )
-    check_data(data, where)
-
-
 def check_dtype(data: np.ndarray[Any, Any] | np.generic | StandIn, where: str) -> None:
     """Raise DataError unless ``data`` holds booleans, integers or floats."""
     if data.dtype.kind not in "biuf":
