@@ -77,7 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bench_memory(max_peak, max_held, max_cycle): the most bytes that the test's call may "
-        'take, as 24_000_000 or "24MB"; judged with --bench-memory.',
+        'take, as 24_000_000 or "24MB"; judged with --bench-memory. bench_memory(False): the call '
+        "is not measured.",
     )
     try:
         state = config.stash[KEY] = Session(config)

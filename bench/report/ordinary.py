@@ -18,7 +18,8 @@ LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
     "collector frees when that is dropped, in so many objects. Python's own objects and memory "
-    "that native code takes for itself are not counted: 0 B says that the call made no arrays."
+    "that native code takes for itself are not counted: 0 B says that NumPy took no memory for "
+    'arrays, and "not seen" how far resident memory rose beyond the arrays, at least.'
 )
 
 
