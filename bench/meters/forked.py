@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from gradmeter.bench.meters.isolation import Guard, isolate
 
 _SIZE_BYTES = 8  # before the answer, which is JSON
-_FAREWELL = 2.0  # seconds in which the process ends after its answer
 
 
 class NoForkError(RuntimeError):
@@ -78,18 +77,21 @@ def run(function: Callable[[], Any], seconds: float) -> Any:
         raise NoForkError(f"this process cannot be forked: {error}") from None
     if process == 0:
         _answer(function, writing, signals)
-    ended: int | None = None
+    status: int | None = None
     try:
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         answer = _read(reading, time.monotonic() + seconds)
-        ended = _end(process, _FAREWELL if answer else 0.0 if answer is None else 1.0)
+        if answer is not None:  # it ends at once
+            status = _wait(process)
     finally:
         os.close(reading)
-        if ended is None:
-            ended = _kill(process)
+        if status is None:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            status = _wait(process)
     if not answer:
-        raise NoAnswerError(_absence(seconds) if answer is None else _ending(ended))
+        raise NoAnswerError(_absence(seconds) if answer is None else _ending(status))
     return _result(answer)
 
 
@@ -139,29 +141,11 @@ def _read(fd: int, end: float) -> bytes | None:
             return b""
 
 
-def _end(process: int, seconds: float) -> int | None:
-    """Wait for a process; return its wait status, 0 where it is unknown, None while it runs."""
-    end = time.monotonic() + seconds
-    pause = 0.0005
-    while True:
-        try:
-            ended, status = os.waitpid(process, os.WNOHANG)
-        except ChildProcessError:  # somebody else has waited for it
-            return 0
-        if ended:
-            return status
-        if time.monotonic() >= end:
-            return None
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-
-
-def _kill(process: int) -> int:
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
+def _wait(process: int) -> int:
+    """Wait until a process has ended; return its wait status, 0 where it is unknown."""
     try:
         return os.waitpid(process, 0)[1]
-    except ChildProcessError:
+    except ChildProcessError:  # a handler of SIGCHLD has waited for it
         return 0
 
 
