@@ -103,7 +103,10 @@ class Suite:
             return fixture
         # A fixture of that name can stand on another one, which is measured already.
         if item.stash.get(CALL_FIGURES, None) is None:
-            problem = benchmark_fixture.extend(fixture, partial(self._measure, item))
+            try:
+                problem = benchmark_fixture.extend(fixture, partial(self._measure, item))
+            except Exception as error:  # of a fixture that is no ordinary object
+                problem = f"the fixture benchmark is closed: {type(error).__name__}: {error}"
             item.stash[CALL_FIGURES] = CallFigures()
             item.stash[CALL_FIGURES].unavailable = problem
         return fixture
@@ -189,7 +192,10 @@ class Suite:
         encoded = getattr(report, _ATTRIBUTE, None)
         if encoded is None or self.worker:
             return
-        self.gathered.add(report.nodeid, msgspec.json.decode(encoded, type=CallReport))
+        try:
+            self.gathered.add(report.nodeid, msgspec.json.decode(encoded, type=CallReport))
+        except Exception as error:  # ours, and no matter of the session's
+            self.gathered.unavailable[report.nodeid] = f"{type(error).__name__}: {error}"
 
     @property
     def worker(self) -> bool:
