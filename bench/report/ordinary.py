@@ -79,10 +79,15 @@ def table(run: Run) -> str:
 
 
 def _cells(case: Case) -> list[str]:
-    memory, cycles = case.memory, case.cycles
+    memory, cycles, unseen = case.memory, case.cycles, case.unseen
     return [
-        bytes_text(memory.peak) if memory else "-",
-        bytes_text(memory.held) if memory else "-",
+        _bytes_text(memory.peak, bool(unseen and unseen.peak)) if memory else "-",
+        _bytes_text(memory.held, bool(unseen and unseen.held)) if memory else "-",
         bytes_text(cycles.bytes) if cycles else "-",
         f"{cycles.objects:,}" if cycles else "-",
     ]
+
+
+def _bytes_text(count: int, other: bool) -> str:
+    """Bytes of arrays; where there are none, but ``other`` memory, that is not called 0 B."""
+    return "not seen" if other and not count else bytes_text(count)

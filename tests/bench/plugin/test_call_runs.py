@@ -126,6 +126,18 @@ def test_what_is_not_exact_is_said_of_its_test(report):
         assert said in " ".join(report(run(found, comparisons=[])).split())
 
 
+@pytest.mark.parametrize("report", [shown, markdown.render])
+def test_memory_that_is_unseen_is_never_called_0(report):
+    none = [Allocations(forward=0, backward=0, peak=0, held=0)] * 3
+    text = report(
+        run(theirs(allocations=none, resident=Resident(peak=9 * MB, held=8 * MB)), comparisons=[])
+    )
+    row = next(line for line in text.splitlines() if "not seen" in line)
+    assert row.count("not seen") == 2
+    assert row.count("0 B") == 0
+    assert "and 9.0 MB not seen, 8.0 MB of it held" in " ".join(text.split())
+
+
 @pytest.mark.parametrize(
     ("peak", "held", "unseen"),
     [
