@@ -24,13 +24,14 @@ from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
 from gradmeter.bench.results.readings import SelfTest
-from gradmeter.bench.results.run import Case
+from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
 
 # A forked process is killed after the one, and the other times the seconds of a call.
 LEAST_SECONDS = 10.0
 LONGER = 50  # eight calls at most, up to five times slower while they are traced
 
+NO_ANSWER = "no answer"  # the kind of failure of a forked process that ended, or had to be ended
 _ATTRIBUTE = "gradmeter"  # of a test's report: holds a CallReport as JSON
 
 
@@ -128,7 +129,7 @@ class Suite:
         except forked.VisibleActionError as error:
             figures.case = call_cases.visible(item.nodeid, str(error))
         except forked.NoAnswerError as error:
-            figures.case = call_cases.failed(item.nodeid, "no answer", str(error))
+            figures.case = call_cases.failed(item.nodeid, NO_ANSWER, str(error))
         except Exception as error:  # ours, and no matter of the test's
             figures.case = call_cases.failed(item.nodeid, type(error).__name__, str(error))
         else:
@@ -213,11 +214,14 @@ def _judge(item: pytest.Item) -> list[str]:
         figures.budget = "not judged" if figures.unavailable else "no call"
         return []
     if not figures.passes:
-        assert figures.case.failure is not None
+        failure = figures.case.failure
+        assert failure is not None
         figures.budget = "not judged"
+        if failure.kind in (CANNOT, NO_ANSWER):
+            return [f"the budget cannot be judged: {failure.message}"]
         return [
             "the budget cannot be judged: in the memory pass the call raised "
-            f"{figures.case.failure.kind}: {figures.case.failure.message}"
+            f"{failure.kind}: {failure.message}"
         ]
     broken = budget.broken(figures.passes)
     figures.budget = "broken" if broken else "kept"

@@ -179,6 +179,21 @@ def test_a_call_that_hangs_afterwards_costs_its_own_figures_only(pytester):
     assert "running after 1 s (a forked process has no thread theirs_0)" in read["test_pool"]
 
 
+def test_a_budget_that_cannot_be_judged_fails_its_test_and_says_why(pytester):
+    suite(
+        pytester,
+        "import os\n"
+        "@pytest.mark.bench_memory(max_peak=5)\n"
+        "def test_writes(benchmark, tmp_path): benchmark((tmp_path / 'x').touch)\n"
+        "@pytest.mark.bench_memory(max_peak=5)\n"
+        "def test_keeps(benchmark, tmp_path): benchmark(array, 5)\n",
+    )
+    done = pytester.runpytest_subprocess(*QUICK)
+    done.assert_outcomes(passed=1, failed=1)
+    said = " ".join(done.stdout.str().split())
+    assert "the budget cannot be judged: it changes the times of " in said
+
+
 def test_without_fork_no_call_is_repeated_and_a_sentence_says_why(pytester):
     pytester.makeconftest(
         "import os\ndef refuse(): raise BlockingIOError('no more processes')\nos.fork = refuse\n"
