@@ -31,26 +31,31 @@ def _measuring(kind: Any) -> Any:
             self.gradmeter_measure(self, Call(function_to_benchmark, args, kwargs), seconds)
             return result
 
-        def pedantic(
-            self,
-            target: Any,
-            args: Any = (),
-            kwargs: Any = None,
-            setup: Any = None,
-            teardown: Any = None,
-            *rest: Any,
-            **how: Any,
-        ) -> Any:
+        def pedantic(self, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             began = time.monotonic()
-            result = super().pedantic(target, args, kwargs, setup, teardown, *rest, **how)
+            # As it was given: other plugins replace this method by one of another order.
+            result = super().pedantic(*args, **kwargs)
             seconds = _per_call(self, time.monotonic() - began)
-            self.gradmeter_measure(self, Call(target, args, kwargs, setup, teardown), seconds)
+            self.gradmeter_measure(self, _pedantic_call(*args, **kwargs), seconds)
             return result
 
     for name in ("__name__", "__qualname__", "__module__"):
         setattr(MeasuringFixture, name, getattr(kind, name))
     return MeasuringFixture
+
+
+def _pedantic_call(
+    target: Any,
+    args: Any = (),
+    kwargs: Any = None,
+    setup: Any = None,
+    teardown: Any = None,
+    *_rest: Any,
+    **_how: Any,
+) -> Call:
+    """The call that these arguments of pytest-benchmark's pedantic make."""
+    return Call(target, args, kwargs, setup, teardown)
 
 
 def _per_call(fixture: Any, seconds: float) -> float:

@@ -314,6 +314,27 @@ def test_a_fixture_that_stands_on_the_other_is_measured(pytester):
     assert "without memory figures" not in done.stdout.str()
 
 
+def test_a_plugin_that_replaces_the_methods_gets_the_arguments_as_they_are(pytester):
+    # As pytest-benchmem does it, whose pedantic takes nothing but its first three by position.
+    pytester.makeconftest(
+        "from pytest_benchmark.fixture import BenchmarkFixture\n"
+        "stock = BenchmarkFixture.pedantic\n"
+        "def pedantic(self, target, args=(), kwargs=None, *, setup=None, rounds=1, **how):\n"
+        "    return stock(self, target, args, kwargs, setup=setup, rounds=rounds, **how)\n"
+        "BenchmarkFixture.pedantic = pedantic\n"
+    )
+    suite(
+        pytester,
+        "def test_it(benchmark):\n"
+        "    assert benchmark.pedantic(array, (5,), rounds=2).nbytes == 5\n"
+        "def test_names(benchmark):\n"
+        "    benchmark.pedantic(target=array, setup=lambda: ((6,), {}))\n",
+    )
+    done = pytester.runpytest_subprocess(*QUICK)
+    done.assert_outcomes(passed=2)
+    assert figures(pytester) == {"test_it": (5, 5, 0), "test_names": (6, 6, 0)}
+
+
 def test_a_project_without_the_other_plugin_has_its_own_fixture(pytester):
     suite(
         pytester,
