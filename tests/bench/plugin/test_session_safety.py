@@ -68,12 +68,18 @@ def test_gates_that_an_error_of_ours_leaves_unjudged_fail_the_session(pytester):
         (["peak<=4B", "held<=4B", "cycle<=0"], "2 passed, 2 gates failed in"),
     ],
 )
-@pytest.mark.parametrize("more", [(), ("-q",), ("-n", "2")])
+@pytest.mark.parametrize("more", [(), ("-q",), ("-n", "2"), ("--durations=0", "-vv", "-rA")])
 def test_the_last_line_counts_the_gates_that_failed(pytester, gates, last, more):
     suite(
         pytester,
         "def test_one(benchmark): benchmark(array, 5)\n"
         "def test_two(benchmark): benchmark(array, 6)\n",
+    )
+    # Others read all that is counted, as Hypothesis's plugin does.
+    pytester.makeconftest(
+        "def pytest_terminal_summary(terminalreporter):\n"
+        "    for reports in terminalreporter.stats.values():\n"
+        "        assert all(report.__dict__.get('when') for report in reports)\n"
     )
     options = [f"--bench-fail-on={gate}" for gate in gates]
     done = pytester.runpytest_subprocess(*QUICK, *options, *more)
