@@ -18,7 +18,8 @@ LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
     "collector frees when that is dropped, in so many objects. Python's own objects and memory "
-    "that native code takes for itself are not counted: 0 B says that the call made no arrays."
+    "that native code takes for itself are not counted: 0 B says that NumPy took no memory for "
+    'arrays, and "not seen" how far resident memory rose beyond the arrays, at least.'
 )
 
 
@@ -78,10 +79,15 @@ def table(run: Run) -> str:
 
 
 def _cells(case: Case) -> list[str]:
-    memory, cycles = case.memory, case.cycles
+    memory, cycles, unseen = case.memory, case.cycles, case.unseen
     return [
-        bytes_text(memory.peak) if memory else "-",
-        bytes_text(memory.held) if memory else "-",
+        _bytes_text(memory.peak, bool(unseen and unseen.peak)) if memory else "-",
+        _bytes_text(memory.held, bool(unseen and unseen.held)) if memory else "-",
         bytes_text(cycles.bytes) if cycles else "-",
         f"{cycles.objects:,}" if cycles else "-",
     ]
+
+
+def _bytes_text(count: int, other: bool) -> str:
+    """Bytes of arrays; where there are none, but ``other`` memory, that is not called 0 B."""
+    return "not seen" if other and not count else bytes_text(count)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from gradmeter.bench.numbers import (
     apart,
+    bytes_text,
     more_arrays,
     percent,
     ratio_span,
@@ -12,7 +15,7 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
-from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.verdicts import Change, Row
 
@@ -157,18 +160,37 @@ def surprises(case: Case) -> list[str]:
 
 
 def remarks(case: Case) -> list[str]:
-    """Sentences on a test's call besides its figures: failure, unlike passes, leaked bytes."""
+    """Sentences on a test's call besides its figures: failure, unlike passes, other memory."""
     if not case.ordinary:
         return []
     lines = []
     if case.failure is not None:
         f = case.failure
-        lines.append(f"no exact figures, {f.stage}: {f.kind}: {f.message}")
+        kind = "" if f.kind == CANNOT else f"{f.kind}: "
+        lines.append(f"no exact figures, {f.stage}: {kind}{f.message}")
     elif not case.deterministic:
         peaks = ", ".join(f"{each.peak:,} B" for each in case.allocations)
         lines.append(f"its passes disagree, so its bytes are not exact: peaks of {peaks}")
     if case.cycles is not None and case.cycles.leaked:
+        lines.append(_left_text(case.cycles.leaked, case.kept))
+    unseen = case.unseen
+    if unseen is not None:
+        held = f", {bytes_text(unseen.held)} of it held" if unseen.held else ""
         lines.append(
-            f"{case.cycles.leaked:,} B are alive even after a collection: each call leaves them"
+            f"and {bytes_text(unseen.peak)} not seen{held}: resident memory that is no array data "
+            "of NumPy's"
         )
     return lines
+
+
+def _left_text(leaked: int, kept: list[int]) -> str:
+    """What a call leaves behind: told apart by whether the calls after it add to it."""
+    alive = f"{leaked:,} B are alive even after a collection"
+    if len(kept) < 2:
+        return alive
+    levels = f"{', '.join(f'{level:,}' for level in kept)} B after {len(kept)} calls in a row"
+    if all(after > before for before, after in pairwise(kept)):
+        return f"{alive}, and each call adds to them: {levels}"
+    if kept[-1] > kept[0]:
+        return f"{alive}, and some calls add to them: {levels}"
+    return f"{alive}, and no further call adds to them: they are kept, not leaked ({levels})"

@@ -80,6 +80,16 @@ class Residency(Value, frozen=True, kw_only=True):
     interval: float
 
 
+class Resident(Value, frozen=True, kw_only=True):
+    """How far the resident memory of a process rose in one call, above what it was before.
+
+    ``peak`` is the most at once, ``held`` that with the returned value; pages, not exact.
+    """
+
+    peak: int
+    held: int
+
+
 class TimeSet(Value, frozen=True, kw_only=True):
     """The rounds of one worker: seconds per run of the program, by phase.
 

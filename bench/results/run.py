@@ -22,6 +22,7 @@ from gradmeter.bench.results.readings import (
     Heap,
     Predicted,
     Residency,
+    Resident,
     SelfTest,
     Timeline,
     TimeSet,
@@ -34,6 +35,7 @@ LONGEST: Final = 86_400  # seconds
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
+UNSEEN: Final = 1_000_000  # bytes; resident memory of calls without any rises by up to 0.2 MB
 ORDINARY: Final = 0  # the size of a test's call, which has none
 
 
@@ -43,7 +45,9 @@ class Case(Value, frozen=True, kw_only=True):
     ``again`` are times of the same case in further workers of the same sets: their difference
     from ``times`` is the machine's noise. ``first_run`` are the seconds of the first run in a
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
-    NumPy's, whose bytes can be read exactly.
+    NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
+    each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
+    one.
     """
 
     workload: str
@@ -63,6 +67,8 @@ class Case(Value, frozen=True, kw_only=True):
     residency: Residency | None = None
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    resident: Resident | None = None
     failure: Failure | None = None
     finished: bool = False
 
@@ -112,6 +118,22 @@ class Case(Value, frozen=True, kw_only=True):
     def deterministic(self) -> bool:
         """Whether there are several passes and all agree to the byte."""
         return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
+
+    @property
+    def unseen(self) -> Resident | None:
+        """Resident memory that array data does not account for; None where that is but noise.
+
+        It is the least that there was: the peaks can be at different times, and an array that
+        nothing was written into is not resident. A figure within the noise is 0.
+        """
+        if self.memory is None or self.resident is None:
+            return None
+        peak = self.resident.peak - self.memory.peak
+        held = self.resident.held - self.memory.held
+        noise = max(UNSEEN, self.memory.peak // 100)
+        if max(peak, held) < noise:
+            return None
+        return Resident(peak=max(peak, held), held=held if held >= noise else 0)
 
     @property
     def heap_figures(self) -> dict[str, int] | None:
