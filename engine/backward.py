@@ -216,5 +216,6 @@ def _notify(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()
             inputs=tuple(gys),
             outputs=tuple(gxs),
             saved=saved_by(function),
+            function=function,
         )
     )
