@@ -63,7 +63,7 @@ class Compiled:
 
         Raises:
             RecordingError: something in the function cannot be recorded.
-            CompilerError: Numba is not installed.
+            CompilerError: Numba is not installed, or does not compile.
             DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
