@@ -93,7 +93,7 @@ class _Checkpoint(Function):
         leaves = sweep(end, [None], False, False)[0]
         del end
         gradients = tuple([leaves.pop(id(x), (None,))[0] for x in inputs])
-        outside_leaves = [ref(leaf) for _, leaf in leaves.values()]
+        outside_leaves = [ref(leaf) for _, leaf, _ in leaves.values()]
         leaves.clear()
         if any(leaf() is not None for leaf in outside_leaves):
             raise GraphError(

@@ -46,14 +46,30 @@ def own(slots: Slots, index: int) -> None:
 
 
 def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
-    """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared."""
-    if is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
+    """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared.
+
+    The sum has the wider dtype of the two.
+    """
+    dtypes = slots[index].dtype, incoming[i].dtype
+    dtype = dtypes[0] if dtypes[0] is dtypes[1] else np.result_type(*dtypes)
+    if dtypes[0] == dtype and is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
         np.add(slots[index], incoming[i], out=slots[index])
-    elif is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
+    elif dtypes[1] == dtype and is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
         np.add(slots[index], incoming[i], out=incoming[i])
         slots[index] = incoming[i]
     else:
         slots[index] = as_plain(slots[index] + incoming[i])
+
+
+def accumulated_dtype(gradient: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which a gradient is added to others for a variable of ``dtype``.
+
+    That is the arithmetic's where it is wider: a sum is narrowed once, when it is complete.
+    """
+    given: np.dtype[Any] = getattr(gradient, "dtype", dtype)
+    if given is dtype or given.kind not in "biuf":
+        return dtype
+    return np.result_type(given, dtype)
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -86,7 +102,9 @@ def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
         *range(lead),
         *[lead + i for i, n in enumerate(shape) if n == 1 and gradient.shape[lead + i] != 1],
     )
-    total: Array = as_plain(np.sum(gradient, axis=axes)).reshape(shape)
+    # NumPy adds rows of float16 in float16, where a sum of ones ends at 2048.
+    dtype = np.float32 if gradient.dtype == np.float16 else None
+    total: Array = as_plain(np.sum(gradient, axis=axes, dtype=dtype)).reshape(shape)
     return total
 
 
