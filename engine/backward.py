@@ -19,7 +19,7 @@ from .function import (
     released_error,
     saved_by,
 )
-from .gradient import Slots, accumulate, accumulated_dtype, conform, ones, own, zeros
+from .gradient import Slots, accumulate, accumulated_dtype, conform, ones, own, widen, zeros
 from .stand_in import as_plain, copy_array
 from .variable import Variable, check_data
 
@@ -74,6 +74,7 @@ def sweep(
     pending = {order[0]: (function, gys)}
     leaves: dict[int, Slots] = {}
     wide: dict[tuple[int, int], np.dtype[Any]] = {}  # pending gradients to be narrowed
+    is_mixed = False  # whether gradients of one variable may be of several dtypes
     output_gradients: OutputGradients = []
     stale_outputs: list[Variable] = []
     slots: Slots | None
@@ -133,8 +134,10 @@ def sweep(
                 label = f"{name_of(function)}: the gradient that backward returned for input {i}"
                 wider_dtype = accumulated_dtype(gx, dtype)
                 gxs[i] = gx = conform(gx, shape, wider_dtype, function.built_in, label)
-                if index >= 0 and wider_dtype != dtype:
-                    wide[source._number, index] = dtype
+                if wider_dtype != dtype:
+                    is_mixed = True
+                    if index >= 0:
+                        wide[source._number, index] = dtype
             if not function.built_in:  # a user's backward may write into what it returned
                 gx = None
                 own(gxs, i)
@@ -159,6 +162,8 @@ def sweep(
                         f"used with shape {shape} and with shape {slots[index].shape}"
                     )
                 gx = None  # accumulate() counts references, and this one is not needed
+                if is_mixed:
+                    widen(slots, index, gxs, i)
                 accumulate(slots, index, gxs, i)
         gx = gxs = slots = None  # frees gradients that were added to others, before an event
         if observer.watches:
@@ -186,9 +191,10 @@ def _store(
             gradient = slots[0]
             label = "backward: the grad that a leaf holds, to which the new one would be added,"
             dtype = accumulated_dtype(previous, gradient.dtype)
-            previous = conform(previous, gradient.shape, dtype, False, label)
-            del gradient
-            accumulate(slots, 0, [previous], 0)
+            incoming = [conform(previous, gradient.shape, dtype, False, label)]
+            del gradient, previous
+            widen(slots, 0, incoming, 0)
+            accumulate(slots, 0, incoming, 0)
         if slots[0].dtype != slots[2]:
             slots[0] = slots[0].astype(slots[2])
         own(slots, 0)

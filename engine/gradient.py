@@ -48,17 +48,23 @@ def own(slots: Slots, index: int) -> None:
 def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
     """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared.
 
-    The sum has the wider dtype of the two.
+    They are of one dtype; see `widen`.
     """
-    dtypes = slots[index].dtype, incoming[i].dtype
-    dtype = dtypes[0] if dtypes[0] is dtypes[1] else np.result_type(*dtypes)
-    if dtypes[0] == dtype and is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
+    if is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
         np.add(slots[index], incoming[i], out=slots[index])
-    elif dtypes[1] == dtype and is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
+    elif is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
         np.add(slots[index], incoming[i], out=incoming[i])
         slots[index] = incoming[i]
     else:
         slots[index] = as_plain(slots[index] + incoming[i])
+
+
+def widen(slots: Slots, index: int, incoming: Slots, i: int) -> None:
+    """Convert the narrower one of ``slots[index]`` and ``incoming[i]`` to the other's dtype."""
+    dtype = np.result_type(slots[index].dtype, incoming[i].dtype)
+    for arrays, k in ((slots, index), (incoming, i)):
+        if arrays[k].dtype is not dtype:
+            arrays[k] = as_plain(arrays[k]).astype(dtype, copy=False)
 
 
 def accumulated_dtype(gradient: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
