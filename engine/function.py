@@ -308,6 +308,7 @@ def _notify_forward(
             inputs=tuple(arrays),
             outputs=results if isinstance(results, tuple) else (results,),
             saved=saved_by(function) if function._edges else (),
+            function=function,
         )
     )
 
