@@ -18,6 +18,7 @@ from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
 
 INTERRUPTED = 130
+UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
@@ -130,7 +131,7 @@ def measure(
 def exit_for(run: Run) -> None:
     """Exit with 3 if a case could not be measured or a self-test failed."""
     if any(case.failed for case in run.cases) or not all(t.passed for t in run.self_tests):
-        raise typer.Exit(3)
+        raise typer.Exit(UNMEASURED)
 
 
 def run_path(path: Path) -> Path:

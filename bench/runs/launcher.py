@@ -43,8 +43,8 @@ _DISTURBING = {
     "PYTHONINSPECT",
     "PYTHONPROFILEIMPORTTIME",
 }
-_PACKAGE = Path(gradmeter.__file__).parent
-_START = _PACKAGE / "bench" / "runs" / "start_worker.py"
+START_FOLDER = Path(gradmeter.__file__).parent
+START = START_FOLDER / "bench" / "runs" / "start_worker.py"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Process:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
         try:
             self.popen = subprocess.Popen(
-                [spec.interpreter, str(_START), str(_PACKAGE)],
+                [spec.interpreter, str(START), str(START_FOLDER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

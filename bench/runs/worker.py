@@ -226,7 +226,7 @@ def _import_engine_from(folder: str) -> None:
             sys.modules[f"gradmeter.{name}"] = sys.modules[name]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux, have this process killed when its parent ends, whatever it is doing."""
     if sys.platform == "linux":
         parent = os.getppid()
@@ -256,7 +256,7 @@ def _requests() -> queue.SimpleQueue[str]:
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    _die_with_parent()
+    die_with_parent()
     # A workload that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
