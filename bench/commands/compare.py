@@ -108,8 +108,8 @@ def compare(
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = what or []
-    add_engines(engine)
+    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    targets = what or targets
     notes: list[str] = []
     if any(_is_file(word) for word in targets):
         run = _pair_files(targets, rev, criteria)

@@ -81,14 +81,13 @@ def fraction(text: str) -> float:
     return number / 100 if text.endswith("%") else number
 
 
-def add_engines(files: list[Path] | None) -> None:
-    """Register the engines of adapter files.
+def add_engines(files: list[Path] | None) -> list[str]:
+    """Register the engines of adapter files; return their names.
 
     Raises:
         UsageError: a file cannot be loaded.
     """
-    for file in files or []:
-        engines.add_file(file)
+    return list(dict.fromkeys(engines.add_file(file).name for file in files or []))
 
 
 def read_options(**values: Any) -> Options:

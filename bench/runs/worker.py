@@ -21,9 +21,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradmeter.bench.engines import Adapter, Engine
 
 Request = dict[str, Any]
 
@@ -34,15 +36,20 @@ class Bench:
     def __init__(self, case: Request) -> None:
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
-            _import_engine_from(case["engine_path"])
+            from gradmeter.bench.runs.revision_engine import import_engine_from
+
+            import_engine_from(case["engine_path"])
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.runs import layout
 
         if case.get("adapter"):
-            engines.add_file(Path(case["adapter"]))
+            path = Path(case["adapter"])
+            # Last, so that what lies there hides no other module; engines import late, too.
+            sys.path += [folder for folder in engines.folders(path) if folder not in sys.path]
+            engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
-        adapter = engines.get(case["engine"]).make(**case["settings"])
+        adapter = _made(engines.get(case["engine"]), case["settings"])
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
@@ -194,36 +201,18 @@ class Bench:
         return {"tests": selftest.run()}
 
 
-def _import_engine_from(folder: str) -> None:
-    """Import the package in ``folder/engine`` as this process's ``gradmeter.engine``.
-
-    A checkout older than the package gradmeter imports it as ``engine``.
+def _made(engine: Engine, settings: dict[str, Any]) -> Adapter:
+    """Make an engine's adapter.
 
     Raises:
-        ImportError: there is no such package, or importing it fails.
+        RuntimeError: making it raises SystemExit or KeyboardInterrupt.
     """
-    import gradmeter
-
-    path = Path(folder).resolve() / "engine"
-    spec = spec_from_file_location(
-        "gradmeter.engine", path / "__init__.py", submodule_search_locations=[str(path)]
-    )
-    if spec is None or spec.loader is None or not (path / "__init__.py").is_file():
-        raise ImportError(f"there is no package engine in {folder}")
-    package = module_from_spec(spec)
-    sys.modules["gradmeter.engine"] = gradmeter.engine = package
-    earlier = not (path.parent / "gradmeter").is_dir()
-    if earlier:
-        sys.modules["engine"] = package
     try:
-        spec.loader.exec_module(package)
-    except Exception as error:
-        raise ImportError(
-            f"this engine does not import ({type(error).__name__}: {error})"
+        return engine.make(**settings)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(
+            f"making the adapter of {engine.name} raised {type(error).__name__}: {error}"
         ) from error
-    if earlier:
-        for name in [name for name in sys.modules if name.startswith("engine.")]:
-            sys.modules[f"gradmeter.{name}"] = sys.modules[name]
 
 
 def die_with_parent() -> None:
