@@ -68,8 +68,9 @@ class Runner:
         groups = [group for group in groups if not self.record.finished(group)]
         self.record.begin(sum(len(g.variants) * 2 + self.options.sets for g in groups))
         self.record.write(finished=False)
-        if groups and not self.run.self_tests:
-            self.record.add_self_tests(self_test(self._workers, groups))
+        if groups:
+            tests = self_test(self._workers, groups, self.run.self_tests)
+            self.record.add_self_tests(tests)
         for group in groups:
             self._measure_group(group)
         self.record.write(finished=True)
