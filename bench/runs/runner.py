@@ -84,7 +84,7 @@ class Runner:
         return self.run
 
     def _measure_group(self, group: Group) -> None:
-        with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gradmeter-", ignore_cleanup_errors=True) as folder:
             self._workers.scratch = {
                 variant: str(Path(folder) / str(i)) for i, variant in enumerate(group.variants)
             }

@@ -114,7 +114,7 @@ def writes(content: bytes):
     def answer(spec, meter, request):
         if meter == "check" and named(spec) == BAD:
             Path(request["path"]).write_bytes(content)
-            return {"names": []}
+            return {"names": [], "seconds": 0.1}
 
     return answer
 
@@ -124,7 +124,8 @@ def test_a_file_of_results_that_cannot_be_read_costs_its_own_case(content):
     good, bad, last = World(answer=writes(content)).runner().measure([GROUP]).cases
     assert whole(good)
     assert whole(last)
-    assert bad.failure is not None
+    assert (bad.failure.kind, bad.failure.stage) == ("rubbish", "check")
+    assert "saved results" in bad.failure.message
 
 
 def computing(change):
@@ -135,7 +136,7 @@ def computing(change):
             found = exact(spec)
             change(found)
             np.savez(request["path"], **found)
-            return {"names": []}
+            return {"names": [], "seconds": 0.1}
 
     return answer
 
