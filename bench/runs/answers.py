@@ -6,6 +6,7 @@ import json
 import os
 import selectors
 import time
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -22,12 +23,17 @@ class Lines:
     Args:
         descriptor: the pipe's end for reading; the caller closes it.
         most: the most bytes of a line.
+        pid: the other process, a child of this one. Where the system allows it, its end is the
+            end of the lines, even if a process that it started has the pipe still open.
     """
 
-    def __init__(self, descriptor: int, most: int) -> None:
+    def __init__(self, descriptor: int, most: int, pid: int) -> None:
         self._descriptor, self._most = descriptor, most
         self._rest = bytearray()
         self._ended = False
+        self._process: int | None = None
+        with suppress(AttributeError, OSError):
+            self._process = os.pidfd_open(pid)
         os.set_blocking(descriptor, False)
 
     def next(self, seconds: float) -> bytes:
@@ -42,13 +48,17 @@ class Lines:
         with selectors.DefaultSelector() as selector:
             if not self._ended:
                 selector.register(self._descriptor, selectors.EVENT_READ)
+                if self._process is not None:
+                    selector.register(self._process, selectors.EVENT_READ)
             while (at := self._rest.find(b"\n", searched)) < 0 and not self._ended:
                 searched = len(self._rest)
                 if searched > self._most:
                     raise ValueError(f"its line is longer than {self._most:,} bytes")
-                if not selector.select(max(0.0, until - time.monotonic())):
+                ready = selector.select(max(0.0, until - time.monotonic()))
+                if not ready:
                     raise TimeoutError
-                self._read()
+                if not self._read() and len(ready) == 1 and ready[0][0].fd == self._process:
+                    self._ended = True  # it has ended, and the pipe is empty
         end = at + 1 if at >= 0 else len(self._rest)
         line = bytes(self._rest[:end])
         del self._rest[:end]
@@ -58,16 +68,21 @@ class Lines:
         """Forget the descriptor, which may be another file's soon; no further line comes."""
         self._ended = True
         self._rest.clear()
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read what is there; return whether anything was."""
         try:
             chunk = os.read(self._descriptor, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         except OSError:  # closed meanwhile
             chunk = b""
         self._ended = not chunk
         self._rest += chunk
+        return True
 
 
 def reading_of(line: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.engines import SCRATCH
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.environment import cores
+from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.answers import Lines, reading_of
 from gradmeter.bench.workloads import Workload
 
@@ -141,6 +142,8 @@ class Process:
 
     def __init__(self, spec: Spec, limit: float) -> None:
         self.limit = limit
+        self._closed = False
+        self._mark = descendants.new_mark()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
         try:
             self.popen = subprocess.Popen(
@@ -148,7 +151,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=_environment(spec),
+                env=_environment(spec) | {descendants.MARK: self._mark},
                 start_new_session=True,  # Ctrl-C reaches only us; we end the workers
             )
         except OSError as error:
@@ -157,7 +160,7 @@ class Process:
                 "crashed", f"the interpreter {spec.interpreter} cannot be started: {error}"
             ) from None
         assert self.popen.stdout is not None
-        self._answers = Lines(self.popen.stdout.fileno(), MOST_ANSWER)
+        self._answers = Lines(self.popen.stdout.fileno(), MOST_ANSWER, self.popen.pid)
         self._send(
             {
                 "workload": spec.workload,
@@ -257,14 +260,19 @@ class Process:
         """End the process, whatever it is doing; may be called again."""
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
-            self.popen.stdin.close()
+        if self._closed:
+            return
+        family = descendants.family(self.popen.pid)  # which is scattered when the worker ends
         try:
+            with contextlib.suppress(OSError, ValueError):
+                self.popen.stdin.close()
             self.popen.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             pass
         finally:  # also on Ctrl-C: no process may be left behind
             self._kill()
+            descendants.end(family, self._mark)
+            self._closed = True
             self._answers.close()
             self.popen.stdout.close()
             self._errors.close()

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.meters.allocations import UnavailableError
-from gradmeter.bench.runs.worker import die_with_parent
+from gradmeter.bench.runs.ties import die_with_parent
 from gradmeter.bench.timelines import tracing
 
 

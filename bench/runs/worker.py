@@ -7,12 +7,10 @@ the case. The process ends when its standard input does, whatever it is doing.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -23,6 +21,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
 
 if TYPE_CHECKING:
     from gradmeter.bench.engines import Adapter, Engine
@@ -215,16 +215,6 @@ def _made(engine: Engine, settings: dict[str, Any]) -> Adapter:
         ) from error
 
 
-def die_with_parent() -> None:
-    """On Linux, have this process killed when its parent ends, whatever it is doing."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
-
-
 def _pin(cores: list[int]) -> None:
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
@@ -246,6 +236,7 @@ def _requests() -> queue.SimpleQueue[str]:
 def main() -> None:
     """Serve requests until standard input ends."""
     die_with_parent()
+    adopt_orphans()
     # A workload that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
