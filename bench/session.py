@@ -13,6 +13,7 @@ import psutil
 from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
@@ -52,6 +53,7 @@ def measure(
             holds a run.json that is no run file, a case would not fit in memory, or there is
             nothing to resume; nothing was measured or overwritten.
     """
+    remove_stale_folders()
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     if resume:

@@ -28,7 +28,6 @@ from gradmeter.bench.commands.shared import (
     Sizes,
     Workloads,
     add_engines,
-    catch_termination,
     exit_for,
     fraction,
     measure,
@@ -131,7 +130,6 @@ def compare(
         )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
-            catch_termination()
             revisions: list[Revision] = []
             if rev:
                 groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,11 +103,6 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--budget, --limit, --seconds or --effect: {error}") from None
 
 
-def catch_termination() -> None:
-    """Make SIGTERM end the command as Ctrl-C does, so that it cleans up."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def measure(
     groups: Sequence[Group],
     comparisons: Sequence[Comparison],
@@ -117,7 +111,6 @@ def measure(
     **more: Any,
 ) -> Run:
     """Measure, with the progress on standard error; exit with 130 when interrupted."""
-    catch_termination()
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)

@@ -9,7 +9,6 @@ since a process has the same bias for its whole life.
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.cases.plan import Group, new_case
+from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Options, Run
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
@@ -84,9 +84,9 @@ class Runner:
         return self.run
 
     def _measure_group(self, group: Group) -> None:
-        with tempfile.TemporaryDirectory(prefix="gradmeter-", ignore_cleanup_errors=True) as folder:
+        with temporary_folder() as folder:
             self._workers.scratch = {
-                variant: str(Path(folder) / str(i)) for i, variant in enumerate(group.variants)
+                variant: str(folder / str(i)) for i, variant in enumerate(group.variants)
             }
             self._memory(group)
             self._time(group)

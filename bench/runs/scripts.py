@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.runs.launcher import START, START_FOLDER
 from gradmeter.bench.timelines.tracing import ScriptError
@@ -32,8 +32,8 @@ def trace_alone(
         UsageError: the script cannot be read, or cannot be traced.
         WorkerError: its process ended without a timeline.
     """
-    with TemporaryDirectory(prefix="gradmeter-") as folder:
-        answer = Path(folder) / "timeline.json"
+    with temporary_folder() as folder:
+        answer = folder / "timeline.json"
         request = {
             "script": str(path),
             "arguments": list(arguments),
