@@ -19,6 +19,7 @@ from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
+from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
@@ -53,6 +54,7 @@ def measure(
             holds a run.json that is no run file, a case would not fit in memory, or there is
             nothing to resume; nothing was measured or overwritten.
     """
+    descendants.end_stale()
     remove_stale_folders()
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)

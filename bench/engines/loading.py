@@ -6,12 +6,13 @@ ends the process itself (``os._exit``, a crash in native code) ends it without o
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -61,7 +62,10 @@ def load_file(path: Path) -> Engine:
 
 def folders(path: Path) -> list[str]:
     """The folders that an adapter's file may import from: its own, and the working folder."""
-    return list(dict.fromkeys([str(path.resolve().parent), str(Path.cwd())]))
+    found = [str(path.resolve().parent)]
+    with suppress(OSError):  # the working folder may have been removed
+        found.append(os.getcwd())
+    return list(dict.fromkeys(found))
 
 
 @contextmanager

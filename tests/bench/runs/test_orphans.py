@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.launcher import Process
 
 from ..misbehaviour import (
@@ -142,6 +143,36 @@ def test_what_an_engine_leaves_behind_ends_with_its_worker(tmp_path, marker, lef
     finally:
         process.close()
     assert within(5, lambda: not sleepers(marker)), f"left behind: {sleepers(marker)}"
+
+
+@pytest.mark.parametrize("left", ["forked", "detached", "orphan"])
+def test_what_a_killed_run_leaves_running_the_next_one_ends(tmp_path, marker, left):
+    path = engine_copy(tmp_path, squares_that(f"{LEAVES[left]}\n    time.sleep(600)"))
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PARENT.format(path=path))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+    ) as parent:
+        assert parent.stdout.readline() == b"busy\n"
+        assert within(20, lambda: len(others(marker)) >= 5)  # it, its workers, and theirs
+        descendants.end_stale()
+        assert len(others(marker)) >= 5
+        parent.kill()
+        parent.wait(10)
+    descendants.end_stale()
+    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+
+
+@pytest.mark.parametrize(
+    "mark", ["", "x", "x {}", "x []", "x {", 'x {"pid": 1}', "x " + "[" * 9999, "\udcff"]
+)
+def test_what_has_a_mark_of_another_kind_is_left_alone(mark):
+    environment = {**os.environ, descendants.MARK: mark}
+    with subprocess.Popen(["sleep", "600"], env=environment) as process:
+        descendants.end_stale()
+        assert process.poll() is None
+        process.kill()
 
 
 def test_a_crash_is_told_at_once_while_a_child_has_the_answers_open(tmp_path, marker):
