@@ -12,7 +12,7 @@ import tracemalloc
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradmeter as gradmeter_
@@ -188,6 +188,7 @@ def test_however_a_script_ends_what_was_traced_is_kept(script, end, code, says):
     assert ("until then" in found.stderr) == (code != 0)
 
 
+@settings(deadline=None)
 @given(words=st.lists(st.sampled_from(["--variant", "--size=3", "-h", "--", "x", "--other"])))
 def test_what_follows_two_dashes_is_the_scripts(words):
     command = cli.typer.main.get_command(cli.app).commands["trace"]

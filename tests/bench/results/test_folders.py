@@ -73,7 +73,9 @@ def test_this_process_lives():
     assert this_process() == this_process()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50
+)
 @given(
     content=st.one_of(
         st.none(),
