@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from gradmeter.bench.commands import check, compare, listing, report, run, selftest, trace
+from gradmeter.bench.commands.shared import INTERRUPTED
+from gradmeter.bench.commands.termination import ending_in_order
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results import environment
 
@@ -50,9 +52,15 @@ app.command()(selftest.selftest)
 
 
 def main() -> None:
-    """Run the command; turn a UsageError into a sentence on standard error and exit code 2."""
+    """Run the command; turn a UsageError into a sentence on standard error and exit code 2.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 130.
+    """
     try:
-        app()
+        with ending_in_order():
+            app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except UsageError as error:
         Console(stderr=True, emoji=False).print(
             f"gradmeter: {escape(str(error))}", highlight=False, soft_wrap=True

@@ -13,15 +13,18 @@ import psutil
 from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, run_file
-from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.results.run import Case, Comparison, Options, Run
+from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
+from gradmeter.bench.runs.self_tests import conclusive
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -51,6 +54,8 @@ def measure(
             holds a run.json that is no run file, a case would not fit in memory, or there is
             nothing to resume; nothing was measured or overwritten.
     """
+    descendants.end_stale()
+    remove_stale_folders()
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     if resume:
@@ -149,7 +154,7 @@ def _refusing_write_errors(path: Path) -> Iterator[None]:
 
 
 def _resumed_run(old: Run, new: Run) -> Run:
-    """Make the run that continues the old one: its finished cases, the plan of the new one.
+    """Make the run that continues the old one: its whole cases, the plan of the new one.
 
     Raises:
         UsageError: the two are measured in different ways, so that their cases do not mix.
@@ -170,6 +175,12 @@ def _resumed_run(old: Run, new: Run) -> Run:
     return msgspec.structs.replace(
         new,
         environment=old.environment,
-        self_tests=old.self_tests,
-        cases=[case for case in old.cases if case.finished and case.failure is None],
+        self_tests=conclusive(old.self_tests),
+        cases=[case for case in old.cases if _is_whole(case)],
     )
+
+
+def _is_whole(case: Case) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
+    exact = bool(case.allocations) or not case.array_data
+    return case.finished and case.failure is None and exact and case.residency is not None

@@ -28,7 +28,6 @@ from gradmeter.bench.commands.shared import (
     Sizes,
     Workloads,
     add_engines,
-    catch_termination,
     exit_for,
     fraction,
     measure,
@@ -108,8 +107,8 @@ def compare(
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = what or []
-    add_engines(engine)
+    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    targets = what or targets
     notes: list[str] = []
     if any(_is_file(word) for word in targets):
         run = _pair_files(targets, rev, criteria)
@@ -131,7 +130,6 @@ def compare(
         )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
-            catch_termination()
             revisions: list[Revision] = []
             if rev:
                 groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)

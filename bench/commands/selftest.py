@@ -12,7 +12,6 @@ from gradmeter.bench.commands.shared import (
     INTERRUPTED,
     Sizes,
     Workloads,
-    catch_termination,
     fraction,
     read_options,
 )
@@ -46,7 +45,6 @@ def selftest(
     )  # fmt: skip
     names, sizes = workload or ["squares-3", "goldstein_price"], size or [10_000, 100_000]
     groups, _ = plan(names, sizes, [variant])
-    catch_termination()
     try:
         failed = trial.show(
             Console(emoji=False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
 
 INTERRUPTED = 130
+UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
@@ -80,14 +80,13 @@ def fraction(text: str) -> float:
     return number / 100 if text.endswith("%") else number
 
 
-def add_engines(files: list[Path] | None) -> None:
-    """Register the engines of adapter files.
+def add_engines(files: list[Path] | None) -> list[str]:
+    """Register the engines of adapter files; return their names.
 
     Raises:
         UsageError: a file cannot be loaded.
     """
-    for file in files or []:
-        engines.add_file(file)
+    return list(dict.fromkeys(engines.add_file(file).name for file in files or []))
 
 
 def read_options(**values: Any) -> Options:
@@ -104,11 +103,6 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--budget, --limit, --seconds or --effect: {error}") from None
 
 
-def catch_termination() -> None:
-    """Make SIGTERM end the command as Ctrl-C does, so that it cleans up."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def measure(
     groups: Sequence[Group],
     comparisons: Sequence[Comparison],
@@ -117,7 +111,6 @@ def measure(
     **more: Any,
 ) -> Run:
     """Measure, with the progress on standard error; exit with 130 when interrupted."""
-    catch_termination()
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)
@@ -130,7 +123,7 @@ def measure(
 def exit_for(run: Run) -> None:
     """Exit with 3 if a case could not be measured or a self-test failed."""
     if any(case.failed for case in run.cases) or not all(t.passed for t in run.self_tests):
-        raise typer.Exit(3)
+        raise typer.Exit(UNMEASURED)
 
 
 def run_path(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +13,14 @@ from typer.core import TyperCommand
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
-from gradmeter.bench.commands.shared import INTERRUPTED
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import trace as report
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.runs.launcher import Process, spec_of
 from gradmeter.bench.runs.sets import readings
 
-FAILED = 3
 SIZE = 1_000_000
 LIMIT = 600.0  # seconds
 
@@ -32,9 +29,43 @@ class Command(TyperCommand):
     """The command of `trace`: the arguments after a script's name are passed to the script."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse no option after the name of a script."""
-        ctx.allow_interspersed_args = not any(map(_is_script, args))
+        """Parse no option after the name of a script; the first ``--`` ends our options.
+
+        Raises:
+            UsageError: an option of `trace` follows a script without ``--`` before it.
+        """
+        at = self._target(args)
+        if at < len(args) and _is_script(args[at]):
+            options, script, own = args[:at], args[at], args[at + 1 :]
+            if "--" in options:
+                options.remove("--")
+            else:
+                head, tail = own, []
+                if "--" in own:
+                    head, tail = own[: own.index("--")], own[own.index("--") + 1 :]
+                self._refuse_options(script, head)
+                own = [*head, *tail]
+            args = [*options, "--", script, *own]
         return super().parse_args(ctx, args)
+
+    def _target(self, args: list[str]) -> int:
+        """The index of the first word that is neither an option nor an option's value."""
+        with_value = {name for p in self.params if not getattr(p, "is_flag", 0) for name in p.opts}
+        at = 0
+        while at < len(args) and args[at].startswith("-"):
+            if args[at] == "--":
+                return at + 1
+            at += 2 if args[at] in with_value else 1
+        return at
+
+    def _refuse_options(self, script: str, words: list[str]) -> None:
+        ours = {name for p in self.params for name in p.opts if name.startswith("--")}
+        for word in words:
+            if word.partition("=")[0] in ours:
+                raise UsageError(
+                    f"{word} follows the script {script}; write it before the script if it is "
+                    f"for gradmeter, or after -- if it is the script's own: {script} -- {word}"
+                )
 
 
 def _is_script(target: str) -> bool:
@@ -67,11 +98,16 @@ def trace(
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 
-    Exit code 3: the script failed, or the workload could not be traced.
+    Options come before a script; what follows its name, or --, is the
+    script's. --variant sets what the engine's settings are when the script
+    starts; with --against, it runs twice, each time in a fresh process.
+    Exit code 3: the script failed or called no operation of the engine,
+    or the workload could not be traced.
 
     Examples:
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
+      gradmeter trace --against engine:retain_grad=on train.py -- --seed 3
     """
     raise typer.Exit(_trace(target, arguments or [], size, variant, against, seed, operations))
 
@@ -92,11 +128,12 @@ def _trace(
     """
     console = Console(emoji=False)
     if _is_script(target):
-        workload_only = {"size": size, "variant": variant, "against": against, "seed": seed}
-        for name, value in workload_only.items():
+        for name, value in {"size": size, "seed": seed}.items():
             if value is not None:
                 raise UsageError(f"--{name} is for workloads, and {target} is a script")
-        return _script(Path(target), arguments, operations, console)
+        from gradmeter.bench.commands.traced_scripts import trace_scripts
+
+        return trace_scripts(Path(target), arguments, variant, against, operations, console)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
@@ -104,27 +141,6 @@ def _trace(
         )
     size = SIZE if size is None else size
     return _workloads(target, size, variant or "engine", against, seed or 0, operations, console)
-
-
-def _script(path: Path, arguments: list[str], operations: bool, console: Console) -> int:
-    from gradmeter.bench.meters.allocations import UnavailableError
-    from gradmeter.bench.timelines import tracing
-
-    try:
-        timeline, error = tracing.script(path, arguments)
-    except OSError as problem:
-        raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
-    except UnavailableError as problem:
-        raise UsageError(f"{path} cannot be traced: {problem}") from None
-    if not sys.stdout.closed:
-        sys.stdout.flush()
-    if error is not None:
-        sys.stderr.write(error.stderr)
-        sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
-    _show(str(path), timeline, operations, console)
-    if error is None:
-        return 0
-    return INTERRUPTED if error.interrupted else FAILED
 
 
 def _workloads(
@@ -149,12 +165,14 @@ def _workloads(
                 f"gradmeter: {case.title} could not be traced: {error}",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
-            return FAILED
+            return UNMEASURED
         except KeyboardInterrupt:
             return INTERRUPTED
     titles = [case.title for _, case in cases]
     if against is None:
-        _show(titles[0], timelines[0], operations, console)
+        if operations:
+            report.show_operations(timelines[0], console)
+        report.show(titles[0], timelines[0], console)
     else:
         for title, timeline in zip(titles, timelines, strict=True) if operations else ():
             console.print(title, markup=False, highlight=False)
@@ -209,11 +227,3 @@ def _record_timeline(group: plan.Group, seed: int) -> Timeline:
             return msgspec.convert(worker.ask("timeline")["timeline"], Timeline)
     finally:
         worker.close()
-
-
-def _show(name: str, timeline: Timeline, operations: bool, console: Console) -> None:
-    if not timeline.operations:
-        console.print("no operation of the engine was called")
-    if operations:
-        report.show_operations(timeline, console)
-    report.show(name, timeline, console)

@@ -6,8 +6,8 @@ import gc
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,8 +75,13 @@ class ScriptError(Exception):
         self.interrupted = interrupted
 
 
-def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError | None]:
+def script(
+    path: Path, arguments: Sequence[str], settings: Mapping[str, Any] | None = None
+) -> tuple[Timeline, ScriptError | None]:
     """Run a script as Python does, and trace it.
+
+    Args:
+        settings: the engine's settings that the script starts with, in every thread.
 
     Returns:
         The timeline, until the failure for a script that failed; and the failure, if any.
@@ -107,8 +112,9 @@ def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError 
     try:
         with meter.watching() as (watch, count):
             # A failure refers to the script's frames: what they hold is alive at the end.
-            failure = _failure_of(run)
-            failure = _failure_of(join) or failure
+            with _starting_with(settings or {}):
+                failure = _failure_of(run)
+                failure = _failure_of(join) or failure
             watch.stop()
             error = None if failure is None else _script_error(failure, str(path))
             failure = None
@@ -121,6 +127,42 @@ def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError 
     finally:
         sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr = before
     return timeline, error
+
+
+@contextmanager
+def _starting_with(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Apply settings in the block, and in each thread that it starts.
+
+    A thread starts from the engine's defaults; here, from these settings.
+    """
+    if not settings:
+        yield
+        return
+    start = threading.Thread.start
+
+    def start_with_settings(thread: threading.Thread) -> None:
+        run = thread.run
+
+        def run_with_settings() -> None:
+            with ExitStack() as stack:
+                _enter(stack, settings)
+                run()
+
+        thread.run = run_with_settings  # type: ignore[method-assign]
+        start(thread)
+
+    with ExitStack() as stack:
+        _enter(stack, settings)
+        setattr(threading.Thread, "start", start_with_settings)  # noqa: B010 (its types differ)
+        try:
+            yield
+        finally:
+            threading.Thread.start = start  # type: ignore[method-assign]
+
+
+def _enter(stack: ExitStack, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        stack.enter_context(engine.using_config(name, value))
 
 
 def _failure_of(work: Callable[[], None]) -> BaseException | None:

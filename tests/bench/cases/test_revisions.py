@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from gradmeter.bench.cases.revisions import checked_out
+from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 
 from ..command import GRADMETER, gradmeter
@@ -200,7 +202,7 @@ def test_an_engine_that_lacks_a_setting_says_so(repository, tmp_path):
     assert "this engine has no setting retain_grad" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
     before = state(repository)
     temporary = tmp_path / "temporary"
@@ -220,6 +222,59 @@ def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
     assert process.returncode == 130
     assert leftovers(temporary) == []
     assert state(repository) == before
+
+
+@pytest.fixture
+def killed(repository, tmp_path, monkeypatch):
+    """The folder of a comparison that was killed while its worktree was registered."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with subprocess.Popen(
+        [GRADMETER, "compare", "--rev", "v1", "--size", "16", "--out", tmp_path / "out"],
+        cwd=repository,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        process.stderr.readline()
+        process.kill()
+    return temporary
+
+
+def worktrees(repository) -> int:
+    return len(git(repository, "worktree", "list").splitlines())
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["folder there", "folder gone"])
+def test_what_a_killed_comparison_leaves_the_next_one_removes(repository, killed, lost, tmp_path):
+    assert worktrees(repository) == 2
+    if lost:  # as after a restart
+        shutil.rmtree(killed)
+        killed.mkdir()
+    mine = tmp_path / "gradmeter-mine" / "0"  # the user's own worktree, wherever it lies
+    git(repository, "worktree", "add", "-q", str(mine), "v1")
+    shutil.rmtree(mine.parent)
+    with checked_out(["v1"], repository):
+        assert worktrees(repository) == 3
+    assert worktrees(repository) == 2
+    assert leftovers(killed) == []
+
+
+def test_a_run_anywhere_removes_what_a_killed_comparison_left(repository, killed, tmp_path):
+    with checked_out(["v1"], repository) as (alive,):
+        remove_stale_folders()
+        assert alive.path.is_dir()
+        assert worktrees(repository) == 2
+    assert leftovers(killed) == []
+    assert worktrees(repository) == 1
+
+
+def test_a_stale_folder_whose_repository_is_gone_is_removed(repository, killed):
+    shutil.rmtree(repository)
+    remove_stale_folders()
+    assert leftovers(killed) == []
 
 
 def test_checked_out_while_the_block_lasts(repository):
