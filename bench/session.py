@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -81,14 +81,12 @@ def measure(
         options=options,
         ways={r.label: {"engine_path": str(r.path)} for r in revisions},
     )
-    (out / PAGE_FILE).unlink(missing_ok=True)  # a page that is there shows another run
+    _remove_page(out)
     try:
-        finished_run = runner.measure(groups)
+        runner.measure(groups)
     finally:  # after Ctrl-C, the report shows what was measured until then
-        _write_report(runner.run, out)
-    if not extra.missing():
-        write_page(finished_run, out / PAGE_FILE)
-    return finished_run
+        shown = _with_reports(runner.run, out)
+    return shown
 
 
 def ready(out: Path) -> None:
@@ -98,28 +96,50 @@ def ready(out: Path) -> None:
         UsageError: the folder cannot be written, or holds a run.json that is no run file.
     """
     files.writable(out)
+    for name in (RUN_FILE, REPORT_FILE):
+        files.refuse_irregular(out / name)
     if (out / RUN_FILE).exists():
         run_file.load(out / RUN_FILE)  # a file that gradmeter did not write is not replaced
 
 
-def write(run: Run, out: Path) -> None:
+def write(run: Run, out: Path) -> Run:
     """Write a measured run: run.json, report.md, and the page where the extra is installed.
 
+    Returns:
+        The run, with a note on each report that could not be written.
+
     Raises:
-        UsageError: a file cannot be written.
+        UsageError: run.json cannot be written.
     """
     save(run, out)
-    with _refusing_write_errors(out / PAGE_FILE):
+    _remove_page(out)
+    return _with_reports(run, out)
+
+
+def _remove_page(out: Path) -> None:
+    """Remove a page that is there, since it shows another run."""
+    with suppress(OSError):  # what cannot be removed cannot be replaced, and that is noted
         (out / PAGE_FILE).unlink(missing_ok=True)
-    _write_report(run, out)
+
+
+def _with_reports(run: Run, out: Path) -> Run:
+    """Write the renderings of a saved run; return it with a note on each that failed.
+
+    They can be made again from run.json, so none of them changes the outcome of a run.
+    """
+    problems = []
+    try:
+        with _refusing_write_errors(out / REPORT_FILE, "gradmeter show prints the run"):
+            report = markdown.render(run)
+            files.write(out / REPORT_FILE, report.encode(errors="replace"))
+    except UsageError as error:
+        problems.append(str(error))
     if run.finished and not extra.missing():
-        write_page(run, out / PAGE_FILE)
-
-
-def _write_report(run: Run, out: Path) -> None:
-    with _refusing_write_errors(out / REPORT_FILE):
-        report = markdown.render(run)
-        files.write(out / REPORT_FILE, report.encode(errors="replace"))
+        try:
+            write_page(run, out / PAGE_FILE)
+        except UsageError as error:
+            problems.append(f"{error}; without the page, the run is complete in {out / RUN_FILE}")
+    return msgspec.structs.replace(run, notes=[*run.notes, *problems])
 
 
 def save(run: Run, out: Path) -> None:
@@ -132,8 +152,11 @@ def save(run: Run, out: Path) -> None:
         run_file.save(run, out / RUN_FILE)
 
 
+CONTINUE = "correct this and continue with --resume"
+
+
 @contextmanager
-def _refusing_write_errors(path: Path) -> Iterator[None]:
+def _refusing_write_errors(path: Path, remedy: str = CONTINUE) -> Iterator[None]:
     """Turn an error of writing a file into a sentence.
 
     Raises:
@@ -144,7 +167,7 @@ def _refusing_write_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}); what was written before is still "
-            "there; correct this and continue with --resume"
+            f"there; {remedy}"
         ) from None
 
 

@@ -29,7 +29,8 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
-    {"errors"},
+    {"errors", "output"},
+    {"text"},
 )
 LEVEL = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.text import plain
 
 INTERRUPTED = 130
 
@@ -123,7 +125,7 @@ def measure(
             return session.measure(groups, comparisons, options, out, tell, **more)
     except KeyboardInterrupt:
         hint = "; continue from the finished cases with --resume" if "resume" in more else ""
-        typer.echo(f"gradmeter: interrupted{hint}", err=True)
+        print(f"gradmeter: interrupted{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -131,6 +133,16 @@ def exit_for(run: Run) -> None:
     """Exit with 3 if a case could not be measured or a self-test failed."""
     if any(case.failed for case in run.cases) or not all(t.passed for t in run.self_tests):
         raise typer.Exit(3)
+
+
+def say(line: str) -> None:
+    """Print a line on standard output, whatever text it holds."""
+    print(plain(line), flush=True)
+
+
+def say_lines(text: str) -> None:
+    """Print a document that is safe to show already, such as Markdown or JSON."""
+    print(text, flush=True)
 
 
 def run_path(path: Path) -> Path:
@@ -146,4 +158,4 @@ def show_run(run: Run) -> None:
 def tell_written(out: Path) -> None:
     """Print the paths of the files that a run has written."""
     paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    typer.echo(f"written: {', '.join(str(path) for path in paths if path.exists())}")
+    say(f"written: {', '.join(str(path) for path in paths if path.exists())}")

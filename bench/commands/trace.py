@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from gradmeter.bench import workloads
+from gradmeter.bench import output, workloads
 from gradmeter.bench.cases import plan, variants
 from gradmeter.bench.commands.shared import INTERRUPTED
 from gradmeter.bench.errors import UsageError, WorkerError
@@ -111,13 +111,12 @@ def _script(path: Path, arguments: list[str], operations: bool, console: Console
     from gradmeter.bench.timelines import tracing
 
     try:
-        timeline, error = tracing.script(path, arguments)
+        with output.untouched():
+            timeline, error = tracing.script(path, arguments)
     except OSError as problem:
         raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
     except UnavailableError as problem:
         raise UsageError(f"{path} cannot be traced: {problem}") from None
-    if not sys.stdout.closed:
-        sys.stdout.flush()
     if error is not None:
         sys.stderr.write(error.stderr)
         sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -47,3 +48,27 @@ def writable(folder: Path) -> None:
             f"nothing can be written to the folder {folder}: {error.strerror}; choose another "
             "with --out"
         ) from None
+
+
+def refuse_irregular(path: Path) -> None:
+    """Refuse a path that is no regular file: a folder, a pipe or a device.
+
+    Such a path cannot be replaced by a file, and reading it may wait for ever.
+
+    Raises:
+        UsageError: something else than a regular file is there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # it is not there, or what reads or writes it says why it cannot
+    if not stat.S_ISREG(mode):
+        kinds = {
+            stat.S_IFDIR: "a folder",
+            stat.S_IFIFO: "a pipe",
+            stat.S_IFCHR: "a device",
+            stat.S_IFBLK: "a device",
+            stat.S_IFSOCK: "a socket",
+        }
+        kind = kinds.get(stat.S_IFMT(mode), "something else")
+        raise UsageError(f"{path} is {kind}, where a file has to be; choose another path")

@@ -14,7 +14,7 @@ import pytest
 from gradmeter.bench.cases.revisions import checked_out
 from gradmeter.bench.errors import UsageError
 
-from ..command import GRADMETER, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter
 
 ENGINE = Path(__file__).resolve().parents[3] / "engine"
 # The least that is still a comparison.
@@ -216,7 +216,7 @@ def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
         process.stderr.readline()
         time.sleep(1)
         os.killpg(process.pid, how)  # as a terminal does
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert leftovers(temporary) == []
     assert state(repository) == before

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from ..command import PATIENCE
 from ..suite_files import OUT, PLAIN, QUICK, figures, loaded, suite
 
 MB = 1_000_000
@@ -419,7 +420,7 @@ def test_a_real_ctrl_c_in_a_pass_gives_the_collector_back(pytester):
         while not (pytester.path / "ready").exists() and time.monotonic() < end:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
     assert "INTERNALERROR" not in said
     assert (pytester.path / "state").read_text() == "(True, 0, False)"

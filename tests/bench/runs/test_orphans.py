@@ -80,7 +80,7 @@ def test_when_the_parent_is_killed_its_busy_workers_end(tmp_path, marker, loop, 
         assert len(others(marker)) == 3
         parent.send_signal(how)
         parent.wait(10)
-    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+    assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
 def test_what_a_worker_started_itself_ends_with_it(tmp_path, marker):
@@ -93,7 +93,7 @@ def test_what_a_worker_started_itself_ends_with_it(tmp_path, marker):
             process.ask("time", loops=1)
     finally:
         process.close()
-    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+    assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
 def test_an_interpreter_that_is_a_shell_script_is_ended_with_what_it_runs(tmp_path, marker):
