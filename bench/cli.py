@@ -87,7 +87,7 @@ def _call() -> int:
         if type(error).__name__ != "NoArgsIsHelpError":  # it has printed the help
             command = context.command_path if context is not None else "gradmeter"
             message = error.format_message().rstrip(".")
-            _tell(f"{message[:1].lower()}{message[1:]}; {command} --help lists what it takes")
+            _tell(f"{message}; {command} --help lists what it takes")
         return int(error.exit_code)
     return code or 0
 

@@ -29,6 +29,7 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
+    {"git"},
     {"errors", "output"},
     {"text"},
 )

@@ -32,8 +32,17 @@ class Command(TyperCommand):
     """The command of `trace`: the arguments after a script's name are passed to the script."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse no option after the name of a script."""
-        ctx.allow_interspersed_args = not any(map(_is_script, args))
+        """Parse no option after the name of a script or of a module."""
+        for place, word in enumerate(args):
+            if _is_script(word):
+                break
+            if word.startswith("-m"):  # -m NAME or, as Python takes it too, -mNAME
+                name = [word[2:]] if word != "-m" else []
+                if not name + args[place + 1 :]:
+                    raise UsageError("-m takes the name of a module, as python -m does")
+                args = [*args[:place], "-m", "--", *name, *args[place + 1 :]]
+                break
+        ctx.allow_interspersed_args = "-m" not in args and not any(map(_is_script, args))
         return super().parse_args(ctx, args)
 
 
@@ -44,7 +53,10 @@ def _is_script(target: str) -> bool:
 def trace(
     target: Annotated[
         str,
-        typer.Argument(metavar="WORKLOAD|SCRIPT", help="squares-3; or a script, ending in .py."),
+        typer.Argument(
+            metavar="WORKLOAD|SCRIPT",
+            help="squares-3; or a script, ending in .py; or with -m, a module.",
+        ),
     ],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
@@ -64,6 +76,10 @@ def trace(
     operations: Annotated[
         bool, typer.Option("--operations", help="Print every operation, too.")
     ] = False,
+    module: Annotated[
+        bool,
+        typer.Option("-m", help="Run a module, as python -m does, with the arguments after it."),
+    ] = False,
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 
@@ -72,8 +88,10 @@ def trace(
     Examples:
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
+      gradmeter trace -m package.train --epochs 1
     """
-    raise typer.Exit(_trace(target, arguments or [], size, variant, against, seed, operations))
+    code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
+    raise typer.Exit(code)
 
 
 def _trace(
@@ -84,19 +102,21 @@ def _trace(
     against: str | None,
     seed: int | None,
     operations: bool,
+    module: bool = False,
 ) -> int:
-    """Trace a workload, two of them, or a script; return the exit code.
+    """Trace a workload, two of them, or a program; return the exit code.
 
     Raises:
         UsageError: the call was wrong.
     """
     console = Console(emoji=False)
-    if _is_script(target):
+    if module or _is_script(target):
+        kind = "module" if module else "script"
         workload_only = {"size": size, "variant": variant, "against": against, "seed": seed}
         for name, value in workload_only.items():
             if value is not None:
-                raise UsageError(f"--{name} is for workloads, and {target} is a script")
-        return _script(Path(target), arguments, operations, console)
+                raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
+        return _program(target, arguments, operations, module, console)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
@@ -106,21 +126,26 @@ def _trace(
     return _workloads(target, size, variant or "engine", against, seed or 0, operations, console)
 
 
-def _script(path: Path, arguments: list[str], operations: bool, console: Console) -> int:
+def _program(
+    name: str, arguments: list[str], operations: bool, module: bool, console: Console
+) -> int:
     from gradmeter.bench.meters.allocations import UnavailableError
     from gradmeter.bench.timelines import tracing
 
     try:
         with output.untouched():
-            timeline, error = tracing.script(path, arguments)
+            if module:
+                timeline, error = tracing.module(name, arguments)
+            else:
+                timeline, error = tracing.script(Path(name), arguments)
     except OSError as problem:
-        raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
+        raise UsageError(f"the script {name} cannot be read: {problem.strerror}") from None
     except UnavailableError as problem:
-        raise UsageError(f"{path} cannot be traced: {problem}") from None
+        raise UsageError(f"{name} cannot be traced: {problem}") from None
     if error is not None:
         sys.stderr.write(error.stderr)
         sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
-    _show(str(path), timeline, operations, console)
+    _show(name, timeline, operations, console)
     if error is None:
         return 0
     return INTERRUPTED if error.interrupted else FAILED

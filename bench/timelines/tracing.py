@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import msgspec
@@ -22,6 +24,9 @@ from gradmeter.bench.meters.allocations import Count
 from gradmeter.bench.meters.watch import Watch
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.engine import observer
+
+# What `python -m` itself calls; its public function keeps no module alive for the threads.
+runpy: Any = import_module("runpy")
 
 
 class Trace:
@@ -86,16 +91,63 @@ def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError 
         UnavailableError: as `tracing`.
     """
     source = path.read_bytes()
+
+    def code(main: ModuleType) -> CodeType:
+        main.__file__ = str(path)
+        return compile(source, str(path), "exec", dont_inherit=True)
+
+    return _main(code, [str(path), *arguments], str(path.parent.resolve()))
+
+
+def module(name: str, arguments: Sequence[str]) -> tuple[Timeline, ScriptError | None]:
+    """Run a module as ``python -m`` does, and trace it.
+
+    Returns:
+        As `script`; a module that is not there is a failure, in Python's words.
+
+    Raises:
+        UnavailableError: as `tracing`.
+    """
+
+    def code(main: ModuleType) -> CodeType:
+        try:
+            _, spec, found = runpy._get_module_details(name, runpy._Error)
+        except runpy._Error as error:
+            raise SystemExit(f"{sys.executable}: {error}") from None
+        sys.argv[0] = spec.origin
+        main.__dict__.update(
+            __file__=spec.origin,
+            __cached__=spec.cached,
+            __loader__=spec.loader,
+            __package__=spec.parent,
+            __spec__=spec,
+        )
+        compiled: CodeType = found
+        return compiled
+
+    return _main(code, ["-m", *arguments], os.getcwd())
+
+
+def _main(
+    code: Callable[[ModuleType], CodeType], arguments: list[str], folder: str
+) -> tuple[Timeline, ScriptError | None]:
+    """Run a program as the module ``__main__``, and trace it.
+
+    Args:
+        code: prepares the module and returns its code; what it raises is the program's.
+        arguments: for ``sys.argv``.
+        folder: the first of ``sys.path``.
+    """
     main = ModuleType("__main__")
-    main.__file__ = str(path)
     before = (sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr)
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(path.parent.resolve()))
+    sys.argv = arguments
+    if not sys.flags.safe_path:
+        sys.path.insert(0, folder)
     sys.modules["__main__"] = main
     threads = set(threading.enumerate())
 
     def run() -> None:
-        exec(compile(source, str(path), "exec", dont_inherit=True), main.__dict__)
+        exec(code(main), main.__dict__)
 
     def join() -> None:
         for thread in set(threading.enumerate()) - threads:
@@ -110,7 +162,7 @@ def script(path: Path, arguments: Sequence[str]) -> tuple[Timeline, ScriptError 
             failure = _failure_of(run)
             failure = _failure_of(join) or failure
             watch.stop()
-            error = None if failure is None else _script_error(failure, str(path))
+            error = None if failure is None else _script_error(failure)
             failure = None
             main.__dict__.clear()
             timeline = _finish(watch, count)
@@ -134,7 +186,7 @@ def _failure_of(work: Callable[[], None]) -> BaseException | None:
     return None
 
 
-def _script_error(failure: BaseException, path: str) -> ScriptError:
+def _script_error(failure: BaseException) -> ScriptError:
     """Describe the exception of a script, without the frames of the harness."""
     if isinstance(failure, SystemExit):
         stderr = "" if isinstance(failure.code, int) else f"{failure.code}\n"
@@ -143,7 +195,7 @@ def _script_error(failure: BaseException, path: str) -> ScriptError:
     if isinstance(failure, KeyboardInterrupt):
         return ScriptError("the script was interrupted", interrupted=True)
     frames = failure.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename != path:
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
     stderr = "".join(traceback.format_exception(type(failure), failure, frames))
     return ScriptError(f"the script raised {type(failure).__name__}", stderr)

@@ -257,3 +257,27 @@ def test_odd_file_names_and_searched_revisions(repository, tmp_path):
     (repository / os.fsdecode(b"odd\xff.txt")).write_text("")
     done = compared(repository, tmp_path, "--rev", ":/two")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_working_tree_is_copied_as_far_as_it_is_measured(repository, tmp_path):
+    (repository / "data.bin").write_bytes(b"x" * 1000)
+    (repository / "engine" / "table.npy").write_bytes(b"table")
+    (repository / "beside.py").write_text("")
+    (repository / "engine" / "linked.py").symlink_to("operations.py")
+    outside = tmp_path / "outside.py"
+    outside.write_text("OUTSIDE = 1\n")
+    (repository / "engine" / "outside.py").symlink_to(outside)
+    (repository / "gradmeter").mkdir()
+    (repository / "gradmeter" / "engine").symlink_to("../engine")
+    with checked_out([None], repository) as (revision,):
+        names = {str(p.relative_to(revision.path)) for p in revision.path.rglob("*")}
+        assert "data.bin" not in names
+        assert {"engine/table.npy", "beside.py", "gradmeter/engine"} <= names
+        assert (revision.path / "engine" / "linked.py").is_symlink()
+        assert (revision.path / "engine" / "outside.py").read_text() == "OUTSIDE = 1\n"
+        copy, original = (top / "engine" / "operations.py" for top in (revision.path, repository))
+        text = copy.read_text()
+        assert text == original.read_text()
+        with original.open("r+") as file:  # an editor that writes in place
+            file.write("changed")
+        assert copy.read_text() == text
