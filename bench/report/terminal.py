@@ -16,6 +16,8 @@ from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
+MOST = 200  # comparisons, those with the largest effects first; the others are counted
+
 
 def escape(text: str) -> str:
     """Escape a text so that the console prints it as it is."""
@@ -32,7 +34,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
-    for comparison, rows in verdicts.ordered(run):
+    pairs = verdicts.ordered(run)
+    for comparison, rows in pairs[:MOST]:
         _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
             if not row.is_baseline:
@@ -41,6 +44,13 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
                     words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)
         console.print()
+    if len(pairs) > MOST:
+        changed = sum(1 for _, rows in pairs[MOST:] if any(row.changes for row in rows))
+        console.print(
+            f"and {len(pairs) - MOST:,} more comparisons, {changed or 'none'} of them with other "
+            "memory; gradmeter compare --markdown and report.md have them all\n",
+            highlight=False,
+        )
     lone = verdicts.lone(run)
     for case in lone:
         _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics as averages
+from functools import cached_property
 from typing import Final, Literal
 
 from msgspec import field
@@ -204,7 +205,7 @@ class Ground(Value, frozen=True, kw_only=True):
     threads: int
 
 
-class Run(Value, frozen=True, kw_only=True):
+class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
@@ -229,7 +230,10 @@ class Run(Value, frozen=True, kw_only=True):
         if len({case.key for case in self.cases}) < len(self.cases):
             raise ValueError("two cases have the same workload, size and variant")
 
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, int, str], Case]:
+        return {case.key: case for case in self.cases}
+
     def case(self, workload: str, size: int, variant: str) -> Case | None:
         """The case of this key; None if the run has none."""
-        key = (workload, size, variant)
-        return next((case for case in self.cases if case.key == key), None)
+        return self._by_key.get((workload, size, variant))

@@ -259,7 +259,10 @@ def calls(run: Run) -> list[Case]:
 
 
 def _not_compared(run: Run) -> list[Case]:
-    shown = {row.case.key for comparison in run.comparisons for row in rows(run, comparison)}
+    shown = set()
+    for c in run.comparisons:
+        if run.case(c.workload, c.size, c.baseline) is not None:
+            shown |= {(c.workload, c.size, name) for name in (c.baseline, *c.candidates)}
     return [case for case in run.cases if case.key not in shown]
 
 
