@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -97,8 +98,8 @@ def ready(out: Path) -> None:
     """
     files.writable(out)
     for name in (RUN_FILE, REPORT_FILE):
-        files.refuse_irregular(out / name)
-    if (out / RUN_FILE).exists():
+        files.refuse_irregular(out / name, "cannot be written")
+    if os.path.exists(out / RUN_FILE):
         run_file.load(out / RUN_FILE)  # a file that gradmeter did not write is not replaced
 
 

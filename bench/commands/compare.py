@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -182,7 +183,7 @@ def _exact(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> list[g
 
 
 def _is_file(word: str) -> bool:
-    return word.endswith(".json") or run_path(Path(word)).is_file()
+    return word.endswith(".json") or os.path.isfile(run_path(Path(word)))
 
 
 def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[gates.Gate]) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -147,7 +148,7 @@ def say_lines(text: str) -> None:
 
 def run_path(path: Path) -> Path:
     """Return the path of a run file, given that or its folder."""
-    return path / session.RUN_FILE if path.is_dir() else path
+    return path / session.RUN_FILE if os.path.isdir(path) else path
 
 
 def show_run(run: Run) -> None:
@@ -158,4 +159,4 @@ def show_run(run: Run) -> None:
 def tell_written(out: Path) -> None:
     """Print the paths of the files that a run has written."""
     paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    say(f"written: {', '.join(str(path) for path in paths if path.exists())}")
+    say(f"written: {', '.join(str(path) for path in paths if os.path.exists(path))}")

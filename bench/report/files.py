@@ -22,6 +22,7 @@ def refuse_other(out: Path) -> None:
     Raises:
         UsageError: ``out`` is a file of another kind, or a folder.
     """
+    files.refuse_irregular(out, "cannot be written")
     try:
         with out.open("rb") as file:
             is_page = file.read(15).lower() == b"<!doctype html>"

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from gradmeter.bench import git
-from gradmeter.bench.results.readings import Value
+from gradmeter.bench.results.readings import Count, Value
 
 
 class Environment(Value, frozen=True, kw_only=True):
@@ -31,10 +31,10 @@ class Environment(Value, frozen=True, kw_only=True):
     versions: dict[str, str]
     system: str
     cpu: str
-    cores: int
-    memory_bytes: int
-    collector_thresholds: list[int]
-    blas_threads: int
+    cores: Count
+    memory_bytes: Count
+    collector_thresholds: list[Count]
+    blas_threads: Count
     pinned: bool
     commit: str | None
     dirty: bool | None
