@@ -17,8 +17,8 @@ from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
-from gradmeter.bench.results import environment, files, run_file
-from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.results import environment, files, lock, run_file
+from gradmeter.bench.results.run import Comparison, Ground, Options, Run
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
@@ -48,16 +48,29 @@ def measure(
         revisions: those of the engine that the groups' variants are labelled with.
 
     Raises:
-        UsageError: an engine or an interpreter is missing, the folder cannot be written or
-            holds a run.json that is no run file, a case would not fit in memory, or there is
-            nothing to resume; nothing was measured or overwritten.
+        UsageError: an engine or an interpreter is missing, the folder cannot be written, is
+            written by another run or holds a run.json that is no run file, a case would not fit
+            in memory, or there is nothing to resume; nothing was measured or overwritten.
     """
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
-    if resume:
-        files.writable(out)
-    else:
-        ready(out)
+    files.writable(out)
+    with lock.held(out):
+        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages)
+
+
+def _measure(
+    groups: Sequence[Group],
+    comparisons: Sequence[Comparison],
+    options: Options,
+    out: Path,
+    tell: Callable[[float, str], None],
+    resume: bool,
+    revisions: Sequence[Revision],
+    packages: dict[str, Ground],
+) -> Run:
+    """Measure into a folder that is locked."""
+    _check(out, replace=not resume)
     machine = environment.describe()
     run = Run(
         environment=machine,
@@ -91,16 +104,28 @@ def measure(
 
 
 def ready(out: Path) -> None:
-    """Make the folder of a new run.
+    """Make the folder of a new run, and lock it until the process ends.
 
     Raises:
-        UsageError: the folder cannot be written, or holds a run.json that is no run file.
+        UsageError: the folder cannot be written, another run writes to it, or it holds a
+            run.json that is no run file.
     """
     files.writable(out)
+    lock.take(out)
+    _check(out, replace=True)
+
+
+def _check(out: Path, *, replace: bool) -> None:
+    """Refuse a folder whose files cannot be replaced by those of a run.
+
+    Args:
+        replace: whether run.json is replaced and not read; one that gradmeter did not write
+            is refused.
+    """
     for name in (RUN_FILE, REPORT_FILE):
         files.refuse_irregular(out / name, "cannot be written")
-    if os.path.exists(out / RUN_FILE):
-        run_file.load(out / RUN_FILE)  # a file that gradmeter did not write is not replaced
+    if replace and os.path.exists(out / RUN_FILE):
+        run_file.load(out / RUN_FILE)
 
 
 def write(run: Run, out: Path) -> Run:
