@@ -29,7 +29,7 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
-    {"git"},
+    {"git", "installing"},
     {"errors", "output"},
     {"text"},
 )

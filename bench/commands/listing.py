@@ -17,7 +17,7 @@ from gradmeter.bench.report.terminal import escape
 
 METHODS = {
     "arrays": "exact bytes (its arrays are NumPy's)",
-    "own": "resident; the whole heap with gradmeter[native]",
+    "own": "resident; the whole heap with memray",
 }
 
 

@@ -23,9 +23,9 @@ def report(
         typer.Option(help="A folder for the charts as SVG and PNG, and a report.md with them."),
     ] = None,
 ) -> None:
-    r"""Write a run as one HTML page that needs no network.
+    """Write a run as one HTML page that needs no network.
 
-    Takes the extra: pip install 'gradmeter\[report]'.
+    Takes packages of their own: pip install jinja2 altair vl-convert-python.
     """
     run = run_file.load(run_path(path))
     out = out or run_path(path).parent / session.PAGE_FILE

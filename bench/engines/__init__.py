@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.installing import install
 
 GROUP = "gradmeter.engines"
 SCRATCH = "GRADMETER_SCRATCH"  # names a worker's folder for the compiled programs of its engine
@@ -174,8 +175,7 @@ class Engine:
     @property
     def command(self) -> str:
         """The command that installs it."""
-        words = self.extra or (self.distributions[0] if self.distributions else self.name)
-        return f"pip install '{words}'"
+        return install(self.extra or (self.distributions[0] if self.distributions else self.name))
 
     def reason(self, workload: str, settings: Mapping[str, Any]) -> str:
         """Return why the engine has no figures for a workload; empty where nothing prevents them.

@@ -102,7 +102,8 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         (
             ("median",),
             "seconds of one run of the workload: forward, backward, and the step of "
-            "gradient descent where there is one. Absolute times are this machine's, on this "
+            "gradient descent where there is one; by the clock that the ratio is of, CPU or wall. "
+            "Forward and backward are wall seconds. Absolute times are this machine's, on this "
             "day: do not compare them with another run's.",
         ),
         (

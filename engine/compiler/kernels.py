@@ -60,7 +60,7 @@ def require_numba() -> Any:
         import numba
     except ImportError as error:
         raise CompilerError(
-            "engine.compile needs Numba; install it with pip install 'gradmeter[compiled]'"
+            "engine.compile needs Numba; install it with pip install numba"
         ) from error
     return numba
 
