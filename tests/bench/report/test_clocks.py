@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from msgspec.structs import replace as change
 
 from gradmeter.bench.report import markdown, sentences
 from gradmeter.bench.results.readings import TimeSet
@@ -47,13 +47,8 @@ def test_the_medians_are_of_the_seconds_that_are_compared():
 
 def test_a_program_that_waits_is_shown_by_the_wall_clock():
     found = compared(case(times=timed(0.02, 0.01)), strong(times=timed(0.03, 0.01)))
-    waiting = [
-        msgspec.structs.replace(
-            c, times=[msgspec.structs.replace(t, cpu=[0.001] * 2) for t in c.times]
-        )
-        for c in found.cases
-    ]
-    found = msgspec.structs.replace(found, cases=waiting)
+    waiting = [change(c, times=[change(t, cpu=[0.001] * 2) for t in c.times]) for c in found.cases]
+    found = change(found, cases=waiting)
     assert verdicts.candidates(found)[0].time.clock == "wall"
     assert "| median (wall) |" in markdown.render(found)
 
