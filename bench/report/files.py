@@ -28,8 +28,8 @@ def refuse_other(out: Path) -> None:
             is_page = file.read(15).lower() == b"<!doctype html>"
     except FileNotFoundError:
         return
-    except OSError:
-        is_page = False
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
     if not is_page:
         raise UsageError(f"{out} exists and is no page, so it is left as it is; choose another -o")
 
