@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradmeter.bench.cases.git import git, remove_worktree
+from gradmeter.bench import git
 from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.folders import temporary_folder
 
+if sys.platform == "linux":
+    import fcntl
+
+FICLONE = 0x40049409  # linux/fs.h
 WORKING_TREE = "working-tree"
 
 
@@ -43,7 +49,7 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
         UsageError: there is no repository, a revision does not exist or has no package
             ``engine``, or its files cannot be written.
     """
-    top = Path(git(start, "rev-parse", "--show-toplevel", why=f"{start} is in no git repository"))
+    top = git.top(start)
     commits = [_commit(top, name) for name in names]
     remove_stale_folders()
     remove_stale_worktrees(top)
@@ -56,7 +62,7 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
             path = folder / str(number)
             if name is None:
                 _copy(top, path)
-                changed = git(top, "status", "--porcelain", "--", "engine")
+                changed = git.answer(top, "status", "--porcelain", "--", "engine")
                 state = "with uncommitted changes" if changed else "unchanged"
                 meaning = f"the working tree at {commit[:12]}, {state} in engine/"
             else:
@@ -72,7 +78,7 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
 
 def _remove_all(top: Path, worktrees: list[Path]) -> None:
     for path in worktrees:
-        remove_worktree(top, path)
+        git.remove_worktree(top, path)
 
 
 def _label(name: str | None, earlier: Sequence[str | None]) -> str:
@@ -89,13 +95,13 @@ def _commit(top: Path, name: str | None) -> str:
         f"there is no revision {revision!r} in {top.name}; in a shallow clone, fetch it "
         "first (git fetch origin REVISION, or actions/checkout with fetch-depth: 0)"
     )
-    object_id = git(top, "rev-parse", "--verify", "--quiet", revision, why=why)
-    return git(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
+    object_id = git.answer(top, "rev-parse", "--verify", "--quiet", revision, why=why)
+    return git.answer(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
 
 
 def _add(top: Path, path: Path, name: str, commit: str) -> None:
     # No hook runs, so none can fetch large files or change the checkout.
-    git(
+    git.answer(
         top,
         "-c", "core.hooksPath=/dev/null",
         "worktree", "add", "--quiet", "--detach", str(path), commit,
@@ -104,13 +110,55 @@ def _add(top: Path, path: Path, name: str, commit: str) -> None:
 
 
 def _copy(top: Path, path: Path) -> None:
-    """Copy the working tree, tracked files or not, without what git ignores."""
-    listed = git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", strip=False)
-    for name in filter(None, listed.split("\0")):
+    """Copy what may be measured of the working tree: the packages, and other Python sources.
+
+    Tracked files or not, without what git ignores; data outside of the packages stay where
+    they are.
+    """
+    listed = git.answer(
+        top, "ls-files", "-z", "--cached", "--others", "--exclude-standard",
+        "--", "engine", "gradmeter", "*.py", "*.pyi",
+        strip=False,
+    )  # fmt: skip
+    for name in dict.fromkeys(filter(None, listed.split("\0"))):
         source, target = top / name, path / name
-        if source.is_file():  # neither deleted nor a submodule
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                shutil.copy2(source, target)
-            except OSError as error:
-                raise UsageError(f"{name} cannot be copied: {error.strerror}") from None
+        try:
+            if source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _copy_link(source, target, top)
+            elif source.is_file():  # neither deleted nor a submodule
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _clone(source, target)
+        except OSError as error:
+            raise UsageError(f"{name} cannot be copied: {error.strerror}") from None
+
+
+def _copy_link(source: Path, target: Path, top: Path) -> None:
+    """Copy a symbolic link: within the tree as it is, else what it leads to."""
+    if source.resolve().is_relative_to(top.resolve()) and not os.path.isabs(os.readlink(source)):
+        target.symlink_to(os.readlink(source))
+    elif source.is_file():
+        _clone(source.resolve(), target)
+
+
+def _clone(source: Path, target: Path) -> None:
+    """Copy a file, without copying its blocks where the file system can share them.
+
+    A hard link would share later changes too, and a working tree is edited while it is
+    measured.
+    """
+    with source.open("rb") as old, target.open("wb") as new:
+        if not _share_blocks(old.fileno(), new.fileno()):
+            shutil.copyfileobj(old, new)
+    shutil.copystat(source, target)
+
+
+def _share_blocks(source: int, target: int) -> bool:
+    """Let a file share another one's blocks until either is changed; False where it cannot."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target, FICLONE, source)
+    except OSError:
+        return False
+    return True

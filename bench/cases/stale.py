@@ -6,8 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gradmeter.bench.cases.git import git, remove_worktree
-from gradmeter.bench.errors import UsageError
+from gradmeter.bench import git
 from gradmeter.bench.results.folders import PREFIX, stale_folders
 
 
@@ -18,7 +17,7 @@ def remove_stale_folders() -> None:
         if record.repository and repository.is_dir():
             for path in _worktrees(repository):
                 if path.parent == folder.resolve():
-                    remove_worktree(repository, path)
+                    git.remove_worktree(repository, path)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -29,13 +28,13 @@ def remove_stale_worktrees(repository: Path) -> None:
         folder = path.parent
         ours = folder.name.startswith(PREFIX) and path.name.isdigit()
         if ours and folder.parent == temporary and not folder.exists():
-            remove_worktree(repository, path)
+            git.remove_worktree(repository, path)
 
 
 def _worktrees(repository: Path) -> list[Path]:
     try:
-        listed = git(repository, "worktree", "list", "--porcelain")
-    except UsageError:  # it is no repository any more
+        listed = git.ask(repository, "worktree", "list", "--porcelain")
+    except git.GitError:  # it is no repository any more
         return []
     lines = listed.splitlines()
     return [Path(line.partition(" ")[2]) for line in lines if line.startswith("worktree ")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,12 +34,13 @@ from gradmeter.bench.commands.shared import (
     measure,
     read_options,
     run_path,
+    say,
+    say_lines,
     show_run,
     tell_written,
 )
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import comparison, gate
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.verdicts import gates, verdicts
@@ -146,17 +148,17 @@ def compare(
             run = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:
-        typer.echo(json.dumps(comparison.document(run, failed), indent=1))
+        say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
-        typer.echo(comparison.render(run, failed, notes))
+        say_lines(comparison.render(run, failed, notes))
     else:
         show_run(run)
         for label, meaning in run.revisions.items():
-            typer.echo(f"{plain(label)}: {plain(meaning)}")
+            say(f"{label}: {meaning}")
         if not notes:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
-            typer.echo(line)
+            say(line)
     if failed:
         raise typer.Exit(1)
     exit_for(run)
@@ -179,7 +181,7 @@ def _exact(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> list[g
 
 
 def _is_file(word: str) -> bool:
-    return word.endswith(".json") or run_path(Path(word)).is_file()
+    return word.endswith(".json") or os.path.isfile(run_path(Path(word)))
 
 
 def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[gates.Gate]) -> Run:

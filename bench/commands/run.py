@@ -26,6 +26,7 @@ from gradmeter.bench.commands.shared import (
     measure,
     read_options,
     run_path,
+    say,
     show_run,
     tell_written,
 )
@@ -103,4 +104,4 @@ def baseline(
     """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
     measured_run = run_file.load(run_path(path))
     count = write_baseline(measured_run, out)
-    typer.echo(f"written: {out}, the exact bytes of {count} cases")
+    say(f"written: {out}, the exact bytes of {count} cases")

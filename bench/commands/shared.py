@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.text import plain
 
 INTERRUPTED = 130
 UNMEASURED = 3
@@ -116,7 +119,7 @@ def measure(
             return session.measure(groups, comparisons, options, out, tell, **more)
     except KeyboardInterrupt:
         hint = "; continue from the finished cases with --resume" if "resume" in more else ""
-        typer.echo(f"gradmeter: interrupted{hint}", err=True)
+        print(f"gradmeter: interrupted{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -126,9 +129,19 @@ def exit_for(run: Run) -> None:
         raise typer.Exit(UNMEASURED)
 
 
+def say(line: str) -> None:
+    """Print a line on standard output, whatever text it holds."""
+    print(plain(line), flush=True)
+
+
+def say_lines(text: str) -> None:
+    """Print a document that is safe to show already, such as Markdown or JSON."""
+    print(text, flush=True)
+
+
 def run_path(path: Path) -> Path:
     """Return the path of a run file, given that or its folder."""
-    return path / session.RUN_FILE if path.is_dir() else path
+    return path / session.RUN_FILE if os.path.isdir(path) else path
 
 
 def show_run(run: Run) -> None:
@@ -139,4 +152,4 @@ def show_run(run: Run) -> None:
 def tell_written(out: Path) -> None:
     """Print the paths of the files that a run has written."""
     paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    typer.echo(f"written: {', '.join(str(path) for path in paths if path.exists())}")
+    say(f"written: {', '.join(str(path) for path in paths if os.path.exists(path))}")

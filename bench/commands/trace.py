@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -29,42 +28,50 @@ class Command(TyperCommand):
     """The command of `trace`: the arguments after a script's name are passed to the script."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse no option after the name of a script; the first ``--`` ends our options.
+        """Parse no option after the name of a program; the first ``--`` ends our options.
 
         Raises:
-            UsageError: an option of `trace` follows a script without ``--`` before it.
+            UsageError: an option of `trace` follows a program without ``--`` before it.
         """
         at = self._target(args)
-        if at < len(args) and _is_script(args[at]):
-            options, script, own = args[:at], args[at], args[at + 1 :]
+        options, module, rest = args[:at], False, args[at:]
+        if rest and rest[0].startswith("-m"):  # -m NAME or, as Python takes it too, -mNAME
+            module = True
+            rest = [*filter(None, [rest[0][2:]]), *rest[1:]]
+            if not rest:
+                raise UsageError("-m takes the name of a module, as python -m does")
+        if module or (rest and _is_script(rest[0])):
+            target, own = rest[0], rest[1:]
             if "--" in options:
                 options.remove("--")
             else:
                 head, tail = own, []
                 if "--" in own:
                     head, tail = own[: own.index("--")], own[own.index("--") + 1 :]
-                self._refuse_options(script, head)
+                self._refuse_options(target, head)
                 own = [*head, *tail]
-            args = [*options, "--", script, *own]
+            args = [*options, *["-m"] * module, "--", target, *own]
         return super().parse_args(ctx, args)
 
     def _target(self, args: list[str]) -> int:
-        """The index of the first word that is neither an option nor an option's value."""
+        """The index of ``-m``, or of the first word that is no option and no option's value."""
         with_value = {name for p in self.params if not getattr(p, "is_flag", 0) for name in p.opts}
         at = 0
         while at < len(args) and args[at].startswith("-"):
             if args[at] == "--":
                 return at + 1
+            if args[at].startswith("-m"):
+                return at
             at += 2 if args[at] in with_value else 1
         return at
 
-    def _refuse_options(self, script: str, words: list[str]) -> None:
+    def _refuse_options(self, program: str, words: list[str]) -> None:
         ours = {name for p in self.params for name in p.opts if name.startswith("--")}
         for word in words:
             if word.partition("=")[0] in ours:
                 raise UsageError(
-                    f"{word} follows the script {script}; write it before the script if it is "
-                    f"for gradmeter, or after -- if it is the script's own: {script} -- {word}"
+                    f"{word} follows the program {program}; write it before that if it is for "
+                    f"gradmeter, or after -- if it is the program's own: {program} -- {word}"
                 )
 
 
@@ -75,7 +82,10 @@ def _is_script(target: str) -> bool:
 def trace(
     target: Annotated[
         str,
-        typer.Argument(metavar="WORKLOAD|SCRIPT", help="squares-3; or a script, ending in .py."),
+        typer.Argument(
+            metavar="WORKLOAD|SCRIPT",
+            help="squares-3; or a script, ending in .py; or with -m, a module.",
+        ),
     ],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
@@ -95,6 +105,10 @@ def trace(
     operations: Annotated[
         bool, typer.Option("--operations", help="Print every operation, too.")
     ] = False,
+    module: Annotated[
+        bool,
+        typer.Option("-m", help="Run a module, as python -m does, with the arguments after it."),
+    ] = False,
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 
@@ -108,8 +122,10 @@ def trace(
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
       gradmeter trace --against engine:retain_grad=on train.py -- --seed 3
+      gradmeter trace -m package.train --epochs 1
     """
-    raise typer.Exit(_trace(target, arguments or [], size, variant, against, seed, operations))
+    code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
+    raise typer.Exit(code)
 
 
 def _trace(
@@ -120,20 +136,22 @@ def _trace(
     against: str | None,
     seed: int | None,
     operations: bool,
+    module: bool = False,
 ) -> int:
-    """Trace a workload, two of them, or a script; return the exit code.
+    """Trace a workload, two of them, or a program; return the exit code.
 
     Raises:
         UsageError: the call was wrong.
     """
     console = Console(emoji=False)
-    if _is_script(target):
+    if module or _is_script(target):
+        kind = "module" if module else "script"
         for name, value in {"size": size, "seed": seed}.items():
             if value is not None:
-                raise UsageError(f"--{name} is for workloads, and {target} is a script")
-        from gradmeter.bench.commands.traced_scripts import trace_scripts
+                raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
+        from gradmeter.bench.commands.traced_programs import trace_programs
 
-        return trace_scripts(Path(target), arguments, variant, against, operations, console)
+        return trace_programs(target, module, arguments, variant, against, operations, console)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "

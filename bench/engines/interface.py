@@ -10,6 +10,8 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Literal
 
+from gradmeter.bench.installing import install
+
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -165,8 +167,7 @@ class Engine:
     @property
     def command(self) -> str:
         """The command that installs it."""
-        words = self.extra or (self.distributions[0] if self.distributions else self.name)
-        return f"pip install '{words}'"
+        return install(self.extra or (self.distributions[0] if self.distributions else self.name))
 
     def reason(self, workload: str, settings: Mapping[str, Any]) -> str:
         """Return why the engine has no figures for a workload; empty where nothing prevents them.

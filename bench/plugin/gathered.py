@@ -98,7 +98,7 @@ class Gathered:
             return self.cases_run(), messages, failed
         run = self.run(finished=finished)
         try:
-            write(run, self.out)
+            run = write(run, self.out)
         except UsageError as error:
             messages, failed = [*messages, f"gradmeter: {error}"], True
         return run, messages, failed

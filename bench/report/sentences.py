@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
 
 from gradmeter.bench.numbers import (
     apart,
@@ -91,10 +93,13 @@ def _change_text(change: Change, array_bytes: int) -> str:
     )
 
 
-def ratio_text(row: Row) -> str:
+def ratio_text(row: Row, shown: str = "") -> str:
     """The ratio of times with its interval, to the digits that this supports.
 
     In brackets instead of parentheses: the smallest and largest of too few sets.
+
+    Args:
+        shown: the clock whose seconds stand beside it; empty for none.
     """
     if row.is_baseline:
         return "1" if row.case.times and row.compared else "-"
@@ -103,14 +108,31 @@ def ratio_text(row: Row) -> str:
     time = row.time
     few = None if time.sure else time.sets
     ratio, span = ratio_span(time.ratio, time.low, time.high, few)
-    return f"{ratio} ({span})" if time.sure else f"{ratio} [{span}]"
+    other = f" {CLOCKS[time.clock]}" if shown not in ("", time.clock) else ""
+    return f"{ratio} ({span}){other}" if time.sure else f"{ratio} [{span}]{other}"
 
 
-def median_text(case: Case) -> str:
-    """The median duration of a case, to the digits that its sets support."""
-    middles, middle = case.medians, case.median
-    if middle is None:
+def clock(rows: Sequence[Row]) -> str:
+    """The clock whose seconds a table shows: the one that its ratios are of.
+
+    "processor" where all are, else "wall"; then `ratio_text` marks a ratio of the other kind.
+    """
+    clocks = {row.time.clock for row in rows if row.time is not None}
+    return "processor" if clocks == {"processor"} else "wall"
+
+
+CLOCKS = {"processor": "CPU", "wall": "wall"}  # as the heads of tables name them
+
+
+def median_text(case: Case, clock: str = "wall") -> str:
+    """The median duration of a case by a clock, to the digits that its sets support."""
+    if clock == "wall":
+        middles = case.medians
+    else:
+        middles = [median(times.cpu) for times in case.times if times.cpu]
+    if not any(middles):
         return "-"
+    middle = median(middles)
     half = (max(middles) - min(middles)) / 2 if len(middles) > 1 else middle
     return seconds_text(middle, significant(half / middle) if middle else 1)
 

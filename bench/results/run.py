@@ -6,8 +6,8 @@ read. ``bench/run.schema.json`` is the JSON Schema of this module.
 
 from __future__ import annotations
 
-import math
 import statistics as averages
+from functools import cached_property
 from typing import Final, Literal
 
 from msgspec import field
@@ -16,7 +16,10 @@ from gradmeter.bench import statistics
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.readings import (
+    LONGEST_MEASURED,
+    MOST,
     Allocations,
+    Count,
     Cycles,
     Failure,
     Heap,
@@ -32,6 +35,8 @@ from gradmeter.bench.results.readings import (
 FORMAT: Final = "gradmeter run"
 VERSION: Final = 3
 LONGEST: Final = 86_400  # seconds
+MOST_ROUNDS: Final = 1_000_000
+MOST_SETS: Final = 2000  # an interval is made of the averages of every two
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
@@ -51,10 +56,10 @@ class Case(Value, frozen=True, kw_only=True):
     """
 
     workload: str
-    size: int
+    size: Count
     variant: str
     collector: str
-    array_bytes: int
+    array_bytes: Count
     array_data: bool = True
     predicted: Predicted | None = None
     checked: str = ""
@@ -62,7 +67,7 @@ class Case(Value, frozen=True, kw_only=True):
     allocations: list[Allocations] = field(default_factory=list)
     cycles: Cycles | None = None
     timeline: Timeline | None = None
-    collected_peak: int | None = None
+    collected_peak: Count | None = None
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
     times: list[TimeSet] = field(default_factory=list)
@@ -73,11 +78,13 @@ class Case(Value, frozen=True, kw_only=True):
     finished: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse arrays of no bytes, and a first run that is no duration."""
+        """Refuse arrays of no bytes, a first run that is no duration, and too many sets."""
         if self.array_bytes < 1:
             raise ValueError("array_bytes is positive")
-        if self.first_run is not None and not 0 <= self.first_run < math.inf:
+        if self.first_run is not None and not 0 <= self.first_run <= LONGEST_MEASURED:
             raise ValueError("seconds are finite and not negative")
+        if max(len(self.times), len(self.again)) > 2 * MOST_SETS:
+            raise ValueError(f"a case has {2 * MOST_SETS:,} sets at most")
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -167,7 +174,7 @@ class Comparison(Value, frozen=True, kw_only=True):
     """A baseline and its candidates, on one workload and size; variants by name."""
 
     workload: str
-    size: int
+    size: Count
     baseline: str
     candidates: list[str]
 
@@ -183,18 +190,24 @@ class Options(Value, frozen=True, kw_only=True):
     """
 
     collector: str
-    seed: int
-    sets: int
+    seed: Count
+    sets: Count
     budget: float
-    min_rounds: int
+    min_rounds: Count
     limit: float
-    most_sets: int = 0
+    most_sets: Count = 0
     seconds: float = 0.0
     effect: float = EFFECT
     confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
-        """Refuse durations and fractions outside their ranges."""
+        """Refuse durations, numbers of sets and fractions outside their ranges."""
+        if max(self.sets, self.most_sets) > MOST_SETS or min(self.sets, self.most_sets) < 0:
+            raise ValueError(f"the sets of a case are 0 to {MOST_SETS:,}")
+        if not 1 <= self.min_rounds <= MOST_ROUNDS:
+            raise ValueError(f"the fewest rounds of a case are 1 to {MOST_ROUNDS:,}")
+        if not 0 <= self.seed <= MOST:
+            raise ValueError(f"a seed is 0 to {MOST}")
         if not (0 <= self.budget <= LONGEST and 0 < self.limit <= LONGEST):
             raise ValueError(
                 f"a budget is 0 to {LONGEST} seconds and a limit more than 0 to {LONGEST} seconds"
@@ -223,10 +236,10 @@ class Ground(Value, frozen=True, kw_only=True):
     engine: str
     python: str
     numpy: str
-    threads: int
+    threads: Count
 
 
-class Run(Value, frozen=True, kw_only=True):
+class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
@@ -251,7 +264,10 @@ class Run(Value, frozen=True, kw_only=True):
         if len({case.key for case in self.cases}) < len(self.cases):
             raise ValueError("two cases have the same workload, size and variant")
 
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, int, str], Case]:
+        return {case.key: case for case in self.cases}
+
     def case(self, workload: str, size: int, variant: str) -> Case | None:
         """The case of this key; None if the run has none."""
-        key = (workload, size, variant)
-        return next((case for case in self.cases if case.key == key), None)
+        return self._by_key.get((workload, size, variant))

@@ -1,4 +1,4 @@
-"""Trace a script in a process of its own, under settings of the engine."""
+"""Trace a program in a process of its own, under settings of the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,9 +20,9 @@ PATIENCE = 5.0  # seconds for an interrupted script to end by itself
 
 
 def trace_alone(
-    path: Path, arguments: Sequence[str], settings: Mapping[str, Any]
+    target: str, arguments: Sequence[str], settings: Mapping[str, Any], *, module: bool
 ) -> tuple[Timeline, ScriptError | None]:
-    """Run a script in a fresh process as Python does, and trace it there.
+    """Run a script, or a module, in a fresh process as Python does, and trace it there.
 
     Returns:
         The timeline, until the failure for a script that failed; and the failure, if any.
@@ -35,7 +34,8 @@ def trace_alone(
     with temporary_folder() as folder:
         answer = folder / "timeline.json"
         request = {
-            "script": str(path),
+            "target": target,
+            "module": module,
             "arguments": list(arguments),
             "settings": dict(settings),
             "answer": str(answer),

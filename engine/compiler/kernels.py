@@ -71,7 +71,7 @@ def require_numba() -> Any:
                 f"{_advice()}"
             ) from error
         raise CompilerError(
-            "engine.compile needs Numba; install it with pip install 'gradmeter[compiled]'"
+            "engine.compile needs Numba; install it with pip install numba"
         ) from error
     settings: Any = numba.config
     if settings.DISABLE_JIT:

@@ -293,9 +293,9 @@ def test_an_engine_that_is_not_installed_is_named_with_the_command(tmp_path):
     path = adapter(tmp_path, text)
     done = gradmeter("run", *TINY, *BOTH, "--engine", path, "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "pip install 'no-such-engine'" in done.stderr
+    assert "pip install no-such-engine" in done.stderr
     listed = gradmeter("list", "engines", "--engine", path)
-    assert "pip install 'no-such-engine'" in listed.stdout
+    assert "pip install no-such-engine" in listed.stdout
     assert not (tmp_path / "out").exists()
 
 

@@ -26,7 +26,7 @@ from gradmeter.bench.runs.launcher import Process, Spec
 from gradmeter.bench.timelines import explain
 from gradmeter.engine import ObserverError, Variable
 
-from ..command import GRADMETER, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter
 from ..misbehaviour import within
 
 STRONG = "engine:output_references=strong"
@@ -116,7 +116,7 @@ def test_two_are_compared(against, says):
         ),
         (["x.py", f"--variant={STRONG}"], "--variant=engine:output_references=strong follows"),
         *(
-            (["--seed", "1", "x.py", "a", option, "3"], f"{option} follows the script x.py")
+            (["--seed", "1", "x.py", "a", option, "3"], f"{option} follows the program x.py")
             for option in ("--variant", "--against", "--size", "--seed", "--operations")
         ),
         ([], "Missing argument"),
@@ -334,9 +334,9 @@ def test_ctrl_c_while_a_workload_is_traced_is_no_error():
         [GRADMETER, "trace", "squares-3000", "--size", "10000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        assert within(30, lambda: psutil.Process(process.pid).children())  # its worker
+        assert within(lambda: psutil.Process(process.pid).children())  # its worker
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in said
 

@@ -6,7 +6,6 @@ import dataclasses
 import signal
 import subprocess
 import sys
-import time
 from html import unescape
 
 import pytest
@@ -22,7 +21,8 @@ from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
 from .. import run_files
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter
+from ..misbehaviour import within
 from ..report.test_reports import shown
 from ..run_files import MB, case, run, strong
 from ..suite_files import OUT, QUICK, loaded, suite
@@ -271,12 +271,13 @@ def test_ctrl_c_while_the_workers_measure_leaves_both_kinds(pytester):
     )
     path = pytester.path / OUT / "run.json"
     with process:
-        end = time.monotonic() + 30
-        while "squares-3" not in (path.read_text() if path.exists() else ""):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        assert within(
+            lambda: (
+                process.poll() is not None or (path.exists() and "squares-3" in path.read_text())
+            )
+        )
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
     found = loaded(pytester)
     assert not found.finished

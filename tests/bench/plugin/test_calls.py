@@ -12,6 +12,7 @@ import time
 import psutil
 import pytest
 
+from ..command import PATIENCE
 from ..suite_files import OUT, PLAIN, QUICK, figures, loaded, suite
 
 MB = 1_000_000
@@ -423,7 +424,7 @@ def test_a_real_ctrl_c_in_a_pass_gives_the_collector_back(pytester):
             time.sleep(1)
             forked = [child for child in forked if child.is_running()]
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
     assert "INTERNALERROR" not in said
     assert forked

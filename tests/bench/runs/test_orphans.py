@@ -83,7 +83,7 @@ def test_when_the_parent_is_killed_its_busy_workers_end(tmp_path, marker, loop, 
         assert len(others(marker)) == 3
         parent.send_signal(how)
         parent.wait(10)
-    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+    assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
 def test_what_a_worker_started_itself_ends_with_it(tmp_path, marker):
@@ -96,7 +96,7 @@ def test_what_a_worker_started_itself_ends_with_it(tmp_path, marker):
             process.ask("time", loops=1)
     finally:
         process.close()
-    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+    assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
 # An engine that starts what outlives it: forked, detached, orphaned, without an environment.

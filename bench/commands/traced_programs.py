@@ -1,47 +1,53 @@
-"""Trace a script under one variant or two, and print it."""
+"""Trace a script or a module under one variant or two, and print it."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from gradmeter.bench import output
 from gradmeter.bench.cases import variants
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
-from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.report import trace as report
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.runs import scripts
+from gradmeter.bench.text import plain
 from gradmeter.bench.timelines import tracing
 
 
-def trace_scripts(
-    path: Path,
+def trace_programs(
+    target: str,
+    module: bool,
     arguments: list[str],
     variant: str | None,
     against: str | None,
     operations: bool,
     console: Console,
 ) -> int:
-    """Trace a script, or a script under two variants; return the exit code.
+    """Trace a program, or a program under two variants; return the exit code.
+
+    Args:
+        target: a script, or with ``module`` the name of a module.
 
     Raises:
-        UsageError: the script cannot be read or traced, or a variant is none of a script's.
+        UsageError: it cannot be read or traced, or a variant is none of a script's.
     """
     settings = _script_settings("--variant", variant or "engine")
-    titles = [f"{path} {variant}" if variant or against else str(path)]
+    name = f"-m {target}" if module else target
     if against is None:
-        return _show_script(titles[0], _script(path, arguments, settings), operations, console)
+        title = f"{name} {variant}" if variant else name
+        with output.untouched():
+            traced = tracing.program(target, arguments, settings, module=module)
+        return _show_script(title, traced, operations, console)
     both = (settings, _script_settings("--against", against))
-    titles = [f"{path} {text}" for text in (variant or "engine", against)]
+    titles = [f"{name} {text}" for text in (variant or "engine", against)]
     timelines, code = [], 0
     for title, chosen in zip(titles, both, strict=True):
         try:
-            timeline, error = scripts.trace_alone(path, arguments, chosen)
+            timeline, error = scripts.trace_alone(target, arguments, chosen, module=module)
         except WorkerError as problem:
             sys.stderr.write(f"gradmeter: {plain(title)} could not be traced: {problem}\n")
             return UNMEASURED
@@ -55,7 +61,7 @@ def trace_scripts(
         console.print(title, markup=False, highlight=False)
         report.show_operations(timeline, console)
     if not any(timeline.operations for timeline in timelines):
-        _show_no_operations(str(path), console)
+        _show_no_operations(name, console)
         code = code or UNMEASURED
     report.show_difference((titles[0], titles[1]), (timelines[0], timelines[1]), console)
     return code
@@ -95,18 +101,6 @@ def _script_settings(option: str, text: str) -> dict[str, Any]:
 
 
 Script = tuple[Timeline, tracing.ScriptError | None]
-
-
-def _script(path: Path, arguments: list[str], settings: dict[str, Any]) -> Script:
-    try:
-        traced = tracing.script(path, arguments, settings)
-    except OSError as problem:
-        raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
-    except UnavailableError as problem:
-        raise UsageError(f"{path} cannot be traced: {problem}") from None
-    if not sys.stdout.closed:
-        sys.stdout.flush()
-    return traced
 
 
 def _show_script(title: str, traced: Script, operations: bool, console: Console) -> int:
