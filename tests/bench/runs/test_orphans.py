@@ -142,7 +142,7 @@ def test_what_an_engine_leaves_behind_ends_with_its_worker(tmp_path, marker, lef
             assert sleepers(marker)
     finally:
         process.close()
-    assert within(5, lambda: not sleepers(marker)), f"left behind: {sleepers(marker)}"
+    assert within(lambda: not sleepers(marker)), f"left behind: {sleepers(marker)}"
 
 
 @pytest.mark.parametrize("left", ["forked", "detached", "orphan"])
@@ -155,13 +155,13 @@ def test_what_a_killed_run_leaves_running_the_next_one_ends(tmp_path, marker, le
         cwd=ROOT,
     ) as parent:
         assert parent.stdout.readline() == b"busy\n"
-        assert within(20, lambda: len(others(marker)) >= 5)  # it, its workers, and theirs
+        assert within(lambda: len(others(marker)) >= 5)  # it, its workers, and theirs
         descendants.end_stale()
         assert len(others(marker)) >= 5
         parent.kill()
         parent.wait(10)
     descendants.end_stale()
-    assert within(5, lambda: not others(marker)), f"left behind: {others(marker)}"
+    assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
 @pytest.mark.parametrize(
