@@ -152,4 +152,4 @@ def show_run(run: Run) -> None:
 def tell_written(out: Path) -> None:
     """Print the paths of the files that a run has written."""
     paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    say(f"written: {', '.join(str(path) for path in paths if os.path.exists(path))}")
+    say(f"written: {', '.join(str(path) for path in paths if os.path.isfile(path))}")
