@@ -16,6 +16,7 @@ from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.shared import (
+    Allocator,
     AsMarkdown,
     Budget,
     Collector,
@@ -42,6 +43,7 @@ from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
+from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gates, verdicts
 
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
@@ -87,6 +89,7 @@ def compare(
     budget: Budget = 1.8,
     min_rounds: MinRounds = 12,
     collector: Collector = "on",
+    allocator: Allocator = DEFAULT,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -120,6 +123,7 @@ def compare(
     else:
         options = read_options(
             collector=collector,
+            allocator=allocator,
             seed=seed,
             sets=sets,
             budget=budget,

@@ -10,6 +10,7 @@ import typer
 from gradmeter.bench import session
 from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands.shared import (
+    Allocator,
     Budget,
     Collector,
     Engines,
@@ -31,6 +32,7 @@ from gradmeter.bench.commands.shared import (
 )
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
+from gradmeter.bench.runs.allocators import DEFAULT
 
 
 def run(
@@ -48,6 +50,7 @@ def run(
     ] = None,
     engine: Engines = None,
     collector: Collector = "on",
+    allocator: Allocator = DEFAULT,
     budget: Budget = 1.5,
     sets: Sets = 10,
     min_rounds: MinRounds = 10,
@@ -76,6 +79,7 @@ def run(
     )
     options = read_options(
         collector=collector,
+        allocator=allocator,
         seed=seed,
         sets=sets,
         budget=budget,

@@ -58,6 +58,7 @@ class MeasuredCases:
         get = self.config.getoption
         return Options(
             collector=self.settings.collector,
+            allocator=self.settings.allocator,
             seed=0,
             sets=self.settings.sets,
             budget=float(get("benchmark_max_time")),
@@ -144,6 +145,7 @@ def extra(case: Case) -> dict[str, Any]:
         "size": case.size,
         "variant": case.variant,
         "collector": case.collector,
+        "allocator": case.allocator,
         "array_bytes": case.array_bytes,
     }
     if case.memory is not None:

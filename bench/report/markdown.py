@@ -80,7 +80,7 @@ def _table(rows: list[Row], options: Options) -> str:
     heap = any(row.case.heap for row in rows)
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
     lines = [
-        f"{arrays}collector {_text(first.collector)}",
+        f"{arrays}collector {_text(first.collector)}, allocator {first.allocator}",
         "",
         "| variant | median | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",

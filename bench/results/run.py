@@ -34,6 +34,7 @@ LONGEST: Final = 86_400  # seconds
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
+Allocator = Literal["kept", "returned", "system"]
 ORDINARY: Final = 0  # the size of a test's call, which has none
 
 
@@ -52,6 +53,7 @@ class Case(Value, frozen=True, kw_only=True):
     collector: str
     array_bytes: int
     array_data: bool = True
+    allocator: Allocator = "system"
     predicted: Predicted | None = None
     checked: str = ""
     first_run: float | None = None
@@ -157,7 +159,8 @@ class Options(Value, frozen=True, kw_only=True):
     comparison gets more sets, up to ``most_sets``, until ``seconds`` are spent on it, or four
     times as many where its estimate lies beyond the smallest effect.
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
-    as fractions.
+    as fractions. ``allocator`` is the policy under which cases are timed; see
+    runs/allocators.py. Runs from before there was one were timed under "system".
     """
 
     collector: str
@@ -170,6 +173,7 @@ class Options(Value, frozen=True, kw_only=True):
     seconds: float = 0.0
     effect: float = EFFECT
     confidence: float = CONFIDENCE
+    allocator: Allocator = "system"
 
     def __post_init__(self) -> None:
         """Refuse durations and fractions outside their ranges."""

@@ -20,6 +20,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.engines import SCRATCH
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.environment import cores
+from gradmeter.bench.runs import allocators
 from gradmeter.bench.workloads import Workload
 
 _THREADS = (
@@ -62,7 +63,9 @@ class Spec:
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
+        allocator: the policy of the C library's allocator, see runs/allocators.py.
         place: where in a huge page the heap begins, see runs/layout.py; None for anywhere.
     """
 
@@ -83,6 +86,8 @@ class Spec:
     slower: float = 0.0
     small_pages: bool = False
     place: int | None = None
+    allocator: str = "system"
+    history: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
@@ -101,7 +106,8 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
 
 def _environment(spec: Spec) -> dict[str, str]:
     """A worker's environment: ours without `_DISTURBING`, and the variables of its spec."""
-    environment = {k: v for k, v in os.environ.items() if k not in _DISTURBING}
+    environment = allocators.environment(spec.allocator, os.environ)
+    environment = {k: v for k, v in environment.items() if k not in _DISTURBING}
     environment |= dict.fromkeys(_THREADS, str(spec.threads))
     # The safe path keeps what lies beside start_worker.py from being imported.
     environment["PYTHONSAFEPATH"] = "1"
@@ -171,6 +177,7 @@ class Process:
                 "slower": spec.slower,
                 "engine_path": spec.engine_path,
                 "place": spec.place,
+                "history": spec.history,
             }
         )
 

@@ -42,6 +42,10 @@ class Bench:
             engines.add_file(Path(case["adapter"]))
         from gradmeter.bench.cases.program import program, sources
 
+        if case.get("history"):
+            from gradmeter.bench.runs import histories
+
+            histories.act(case["history"])
         adapter = engines.get(case["engine"]).make(**case["settings"])
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
@@ -185,6 +189,10 @@ class Bench:
         """Time one round of ``request["loops"]`` runs: seconds per run, by phase."""
         from gradmeter.bench.meters.time import measure
 
+        if not gc.get_freeze_count():
+            # The collector visits what the program makes, not what imports left before it.
+            gc.collect()
+            gc.freeze()
         return measure(self.make, request["loops"], self.slower)
 
     def selftest(self, _: Request) -> dict[str, Any]:
