@@ -20,6 +20,7 @@ from gradmeter.bench.commands.shared import (
     AsMarkdown,
     Budget,
     Collector,
+    Counted,
     Engines,
     FailOn,
     Limit,
@@ -90,6 +91,7 @@ def compare(
     min_rounds: MinRounds = 12,
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
+    instructions: Counted = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -124,6 +126,7 @@ def compare(
         options = read_options(
             collector=collector,
             allocator=allocator,
+            instructions=instructions,
             seed=seed,
             sets=sets,
             budget=budget,
@@ -149,6 +152,7 @@ def compare(
             gates.check_terms(criteria, _candidates(comparisons))
             gates.check_exact(criteria, _exact(comparisons, groups))
             gates.check_sets(criteria, options)
+            gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:

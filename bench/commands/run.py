@@ -13,6 +13,7 @@ from gradmeter.bench.commands.shared import (
     Allocator,
     Budget,
     Collector,
+    Counted,
     Engines,
     Limit,
     MinRounds,
@@ -51,6 +52,7 @@ def run(
     engine: Engines = None,
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
+    instructions: Counted = False,
     budget: Budget = 1.5,
     sets: Sets = 10,
     min_rounds: MinRounds = 10,
@@ -80,6 +82,7 @@ def run(
     options = read_options(
         collector=collector,
         allocator=allocator,
+        instructions=instructions,
         seed=seed,
         sets=sets,
         budget=budget,

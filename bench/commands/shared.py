@@ -13,6 +13,7 @@ from rich.console import Console
 from gradmeter.bench import engines, session
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
@@ -36,6 +37,13 @@ Allocator = Annotated[
     typer.Option(
         help="The C library's allocator while timing: kept (freed memory stays in the process), "
         "returned (given back each time) or system (by what the process did before)."
+    ),
+]
+Counted = Annotated[
+    bool,
+    typer.Option(
+        "--instructions",
+        help="Count instructions, too, under valgrind's callgrind: the same in every process.",
     ),
 ]
 Budget = Annotated[
@@ -108,6 +116,11 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
     if values["allocator"] not in POLICIES:
         raise UsageError(f"--allocator is {', '.join(POLICIES)}, not {values['allocator']!r}")
+    if values.get("instructions") and not instructions.version():
+        raise UsageError(
+            f"--instructions takes {instructions.PACKAGE}, which is not installed; on Debian: "
+            f"apt install {instructions.PACKAGE}"
+        )
     try:
         return Options(**values)
     except ValueError as error:

@@ -91,6 +91,9 @@ def _table(rows: list[Row], options: Options) -> str:
         lines.append("| " + " | ".join(_cells(row, heap)) + " |")
         if not row.is_baseline:
             remarks.append(f"- {_text(sentences.sentence(row))}")
+            counted = sentences.instructions_sentence(row)
+            if counted:
+                remarks.append(f"- {_text(counted)}")
             if row.time is not None and row.time.sure:
                 remarks.append(f"- {_text(time_sentence(row, options))}")
     slow = list(filter(None, map(sentences.first_run_text, rows)))

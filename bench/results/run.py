@@ -20,6 +20,7 @@ from gradmeter.bench.results.readings import (
     Cycles,
     Failure,
     Heap,
+    Instructions,
     Predicted,
     Residency,
     SelfTest,
@@ -63,6 +64,7 @@ class Case(Value, frozen=True, kw_only=True):
     collected_peak: int | None = None
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
+    instructions: Instructions | None = None
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
     failure: Failure | None = None
@@ -161,6 +163,7 @@ class Options(Value, frozen=True, kw_only=True):
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
+    ``instructions`` says whether these are counted.
     """
 
     collector: str
@@ -174,6 +177,7 @@ class Options(Value, frozen=True, kw_only=True):
     effect: float = EFFECT
     confidence: float = CONFIDENCE
     allocator: Allocator = "system"
+    instructions: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations and fractions outside their ranges."""

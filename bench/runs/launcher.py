@@ -19,6 +19,7 @@ import gradmeter
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.engines import SCRATCH
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.meters import instructions
 from gradmeter.bench.results.environment import cores
 from gradmeter.bench.runs import allocators
 from gradmeter.bench.workloads import Workload
@@ -63,6 +64,7 @@ class Spec:
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        counts: the folder for the counters of a worker that runs under callgrind.
         history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
         allocator: the policy of the C library's allocator, see runs/allocators.py.
@@ -88,6 +90,7 @@ class Spec:
     place: int | None = None
     allocator: str = "system"
     history: str = ""
+    counts: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
@@ -118,6 +121,8 @@ def _environment(spec: Spec) -> dict[str, str]:
         environment["NUMPY_MADVISE_HUGEPAGE"] = "0"
     if spec.place is not None:  # the order in sets of strings is part of a layout
         environment["PYTHONHASHSEED"] = str(spec.place)
+    if spec.counts:
+        environment["PYTHONHASHSEED"] = "0"
     if spec.scratch:
         environment[SCRATCH] = spec.scratch
     if spec.objects:
@@ -137,6 +142,13 @@ def _cores(spec: Spec) -> list[int]:
     return [*available[first:], *available[:first]][: spec.threads]
 
 
+def _command(spec: Spec) -> list[str]:
+    command = [spec.interpreter, str(_START), str(_PACKAGE)]
+    if not spec.counts:
+        return command
+    return [*instructions.command(Path(spec.counts)), *command, "alone"]
+
+
 class Process:
     """A worker process. It ends with `close`, with its standard input, or by itself.
 
@@ -149,7 +161,7 @@ class Process:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
         try:
             self.popen = subprocess.Popen(
-                [spec.interpreter, str(_START), str(_PACKAGE)],
+                _command(spec),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -202,6 +214,18 @@ class Process:
             WorkerError: as `ask`.
         """
         self._answer()
+
+    def step(self) -> dict[str, Any]:
+        """Let a worker that is stepped through go on, and return what it says of the next phase.
+
+        Raises:
+            WorkerError: as `ask`.
+        """
+        assert self.popen.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self.popen.stdin.write(b"\n")
+            self.popen.stdin.flush()
+        return self._answer()
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
         """Apply a meter and return its reading.

@@ -21,6 +21,7 @@ from gradmeter.bench.cases.plan import Group, new_case
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Case, Options, Run
+from gradmeter.bench.runs.instruction_passes import count
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.self_tests import passed, self_test
@@ -67,7 +68,8 @@ class Runner:
     def measure(self, groups: Sequence[Group]) -> Run:
         """Measure every group that is not finished yet, and return the run."""
         groups = [group for group in groups if not self.record.finished(group)]
-        self.record.begin(sum(len(g.variants) * 2 + self.options.sets for g in groups))
+        passes = 2 + self.options.instructions
+        self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
         if groups and not self.run.self_tests:
             self.record.add_self_tests(self_test(self._workers, groups))
@@ -121,7 +123,11 @@ class Runner:
             record.put(case)
             record.step(f"{case.title}: resident memory")
             if case.failure is None and passed(tests, resident=True):
-                record.put(passes.resident(group, variant, case))
+                case = passes.resident(group, variant, case)
+                record.put(case)
+            if case.failure is None and self.options.instructions:
+                record.step(f"{case.title}: instructions")
+                record.put(count(self._workers, group, variant, case))
 
     def _new_case(self, group: Group, variant: Variant) -> Case:
         return new_case(group, variant, self.options.collector, self.options.allocator)

@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ Request = dict[str, Any]
 
 
 class Bench:
-    """A built case; each public method answers a request of its name."""
+    """A built case; each public method answers a request of its name.
 
-    def __init__(self, case: Request) -> None:
+    Args:
+        answers: the file descriptor that answers are written to.
+    """
+
+    def __init__(self, case: Request, answers: int) -> None:
+        self.answers = answers
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
             _import_engine_from(case["engine_path"])
@@ -195,6 +201,25 @@ class Bench:
             gc.freeze()
         return measure(self.make, request["loops"], self.slower)
 
+    def stepped(self, request: Request) -> dict[str, Any]:
+        """Run the program ``request["programs"]`` times, waiting for a byte before each phase.
+
+        Before a phase its name is written as an answer, from bytes that were made before: so
+        little runs between two phases that it can be subtracted. "nothing" is a phase that does
+        nothing. The collector is off, and what was alive before is frozen.
+        """
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        names = ("nothing", "inputs", "forward", "backward", "step", "end")
+        answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
+        for _ in range(request["programs"]):
+            for name in chain(("nothing",), self.make()):
+                os.write(self.answers, answers[name])
+                os.read(0, 1)
+            gc.collect()
+        return {"next": "finished"}
+
     def selftest(self, _: Request) -> dict[str, Any]:
         """Test the meters on known values."""
         from gradmeter.bench.meters import selftest
@@ -249,6 +274,17 @@ def _pin(cores: list[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
+def _lines(*, alone: bool) -> Callable[[], str]:
+    """What returns the next line of standard input.
+
+    The process exits at its end, in the middle of a request too; ``alone`` reads without a
+    thread, whose turns would be counted with the instructions of a phase.
+    """
+    if not alone:
+        return _requests().get
+    return lambda: sys.stdin.readline() or os._exit(0)
+
+
 def _requests() -> queue.SimpleQueue[str]:
     """A queue of the lines of standard input, at whose end the process exits at once."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -263,19 +299,19 @@ def _requests() -> queue.SimpleQueue[str]:
 
 
 def main() -> None:
-    """Serve requests until standard input ends."""
+    """Serve requests until standard input ends; with the argument "alone", in one thread."""
     _die_with_parent()
     # A workload that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    lines = _requests()
+    next_line = _lines(alone="alone" in sys.argv[1:])
     bench: Bench | None = None
     with ExitStack() as stack:
         while True:
-            request = json.loads(lines.get())
+            request = json.loads(next_line())
             try:
                 if bench is None:
-                    bench = Bench(request)
+                    bench = Bench(request, answers.fileno())
                     _pin(request["cores"])  # not earlier: the workers of a set load on every core
                     stack.enter_context(bench.context)
                     answer: dict[str, Any] = {"ok": {"python": sys.version.split()[0]}}
