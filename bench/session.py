@@ -14,6 +14,7 @@ from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, run_file
@@ -51,6 +52,8 @@ def measure(
             holds a run.json that is no run file, a case would not fit in memory, or there is
             nothing to resume; nothing was measured or overwritten.
     """
+    if options.instructions:
+        instructions.require()
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
     if resume:

@@ -13,7 +13,6 @@ from rich.console import Console
 from gradmeter.bench import engines, session
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
@@ -116,11 +115,6 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
     if values["allocator"] not in POLICIES:
         raise UsageError(f"--allocator is {', '.join(POLICIES)}, not {values['allocator']!r}")
-    if values.get("instructions") and not instructions.version():
-        raise UsageError(
-            f"--instructions takes {instructions.PACKAGE}, which is not installed; on Debian: "
-            f"apt install {instructions.PACKAGE}"
-        )
     try:
         return Options(**values)
     except ValueError as error:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradmeter.bench.cases.program import END
-from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.errors import UsageError, WorkerError
 
 PACKAGE = "valgrind"  # Debian's, Fedora's and Homebrew's
 CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64")
@@ -90,6 +90,19 @@ def version() -> str:
         return ""
     done = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, timeout=30)
     return done.stdout.strip().removeprefix("valgrind-")
+
+
+def require() -> None:
+    """Make sure that instructions can be counted here.
+
+    Raises:
+        UsageError: valgrind is not installed.
+    """
+    if not version():
+        raise UsageError(
+            f"counting instructions takes {PACKAGE}, which is not installed; on Debian: "
+            f"apt install {PACKAGE}"
+        )
 
 
 def command(folder: Path) -> list[str]:

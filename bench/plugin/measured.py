@@ -64,6 +64,7 @@ class MeasuredCases:
             budget=float(get("benchmark_max_time")),
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
+            instructions=self.settings.instructions,
         )
 
     def groups(self) -> tuple[list[Group], list[Comparison]]:

@@ -31,6 +31,7 @@ class Settings:
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
         engines: files of adapters.
+        instructions: whether each case's instructions are counted.
     """
 
     memory: bool
@@ -41,6 +42,7 @@ class Settings:
     against: Path | None
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
+    instructions: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -76,6 +78,12 @@ def add(parser: pytest.Parser) -> None:
         "returned (given back each time) or system. Default: kept",
     )
     group.addoption(
+        "--bench-instructions",
+        action="store_true",
+        default=None,
+        help="Count the instructions of each case, too, under valgrind's callgrind.",
+    )
+    group.addoption(
         "--bench-sets",
         metavar="N",
         help="Sets of fresh processes that each case is timed in; a verdict on time takes 8. "
@@ -109,6 +117,7 @@ def add(parser: pytest.Parser) -> None:
         ("against", "string"),
         ("fail_on", "linelist"),
         ("engine", "linelist"),
+        ("instructions", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -146,6 +155,9 @@ def read(config: pytest.Config) -> Settings:
         if against
         else None,
         fail_on=config.getoption("bench_fail_on") or _ini(config, "fail_on") or (),
+        instructions=config.getoption("bench_instructions")
+        or _ini(config, "instructions")
+        or False,
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

@@ -231,7 +231,7 @@ def on_instructions(gates: Sequence[Gate], rows: Iterable[Row]) -> list[Breach]:
         for gate in gates:
             if gate.what != COUNTED or not gate.matches(row.case.key):
                 continue
-            if counted.ratio > 1 + gate.amount / 100:
+            if (counted.after - counted.before) * 100 > counted.before * gate.amount:
                 text = f"instructions {counted.before:,} -> {counted.after:,}"
                 percent = f"{counted.ratio - 1:+.2%}"
                 breaches.append(

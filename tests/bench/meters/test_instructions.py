@@ -36,7 +36,7 @@ def test_totals_are_read_from_what_callgrind_writes():
 
 @pytest.mark.parametrize("text", ["", "events: Ir\n", "totals: 3\n", "events: Ir\ntotals: many\n"])
 def test_a_file_without_totals_is_refused(text):
-    with pytest.raises(ValueError, match="totals|invalid literal"):
+    with pytest.raises(ValueError, match=r"totals|invalid literal"):
         totals(text)
 
 
@@ -143,7 +143,7 @@ def test_counts_that_are_not_of_the_same_rounds_are_refused(rounds, misses):
 def test_without_valgrind_one_sentence_names_the_package(tmp_path):
     done = gradmeter("run", *TINY, "--instructions", env={"PATH": str(tmp_path)}, cwd=tmp_path)
     assert done.returncode == 2
-    assert "--instructions takes valgrind, which is not installed" in done.stderr
+    assert "counting instructions takes valgrind, which is not installed" in done.stderr
 
 
 needs_valgrind = pytest.mark.skipif(
@@ -170,3 +170,17 @@ def test_two_processes_execute_the_same_and_one_operation_in_a_hundred_more_is_s
         assert all(more.instructions > each.instructions for each, more in pairs)
     assert WARM_UP > 0
     assert meter.version()
+
+
+@needs_valgrind
+def test_the_report_says_what_more_is_executed_and_a_gate_fails_by_it(tmp_path):
+    two = ("engine", "engine:retain_grad=on")
+    done = gradmeter(
+        "compare", *two, "--size", "16", "--instructions", "--sets", "1", "--budget", "0",
+        "--seconds", "0", "--fail-on", "instructions>5%", "--out", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "engine:retain_grad=on on squares-3 x 16: more instructions" in text
+    assert "gate failed: instructions>5%" in text
+    assert "more instructions" in (tmp_path / "report.md").read_text()
