@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from gradmeter.bench import output
 from gradmeter.bench.commands import check, compare, listing, report, run, selftest, trace
+from gradmeter.bench.commands.shared import INTERRUPTED, say
+from gradmeter.bench.commands.termination import ending_in_order
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results import environment
+from gradmeter.bench.text import plain
+
+UNWRITTEN = 4
+
+# Typer has the class from Click or in itself, and gives it no public name of its own.
+_Refused: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     help="What an automatic-differentiation engine costs, in bytes and in seconds.",
+    epilog="Exit codes: 0 fine, 1 a gate failed, 2 the call or an input file was wrong, 3 some "
+    "cases could not be measured, 4 standard output could not be written (what was measured is "
+    "saved), 130 interrupted. A reader who stops reading, such as head, changes none of them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,7 +34,7 @@ app = typer.Typer(
 
 def _version(requested: bool) -> None:
     if requested:
-        typer.echo(f"gradmeter {environment.version()}")
+        say(f"gradmeter {environment.version()}")
         raise typer.Exit
 
 
@@ -50,11 +60,44 @@ app.command()(selftest.selftest)
 
 
 def main() -> None:
-    """Run the command; turn a UsageError into a sentence on standard error and exit code 2."""
+    """Run the command and exit; see the exit codes in the help.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 130.
+    """
+    with output.tolerant() as out:
+        code = _call()
+        out.flush()
+        if out.failed:
+            assert out.problem is not None
+            _tell(
+                f"standard output cannot be written ({out.problem.strerror}), so what it would "
+                "show is lost; a run that was measured is saved, and gradmeter show prints it"
+            )
+            code = code or UNWRITTEN
+    sys.exit(code)
+
+
+def _call() -> int:
+    """Run the command; return its exit code."""
     try:
-        app()
+        with ending_in_order():
+            code: int | None = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except UsageError as error:
-        Console(stderr=True, emoji=False).print(
-            f"gradmeter: {escape(str(error))}", highlight=False, soft_wrap=True
-        )
-        sys.exit(2)
+        _tell(str(error))
+        return 2
+    except typer.Abort:
+        return INTERRUPTED
+    except _Refused as error:
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ != "NoArgsIsHelpError":  # it has printed the help
+            command = context.command_path if context is not None else "gradmeter"
+            message = error.format_message().rstrip(".")
+            _tell(f"{message}; {command} --help lists what it takes")
+        return int(error.exit_code)
+    return code or 0
+
+
+def _tell(message: str) -> None:
+    print(f"gradmeter: {plain(message)}", file=sys.stderr)

@@ -1,12 +1,20 @@
 """The exceptions of the harness: a wrong call, or a worker that returned no reading."""
 
+from gradmeter.bench.text import plain
+
 
 class GradmeterError(Exception):
     """The base of the exceptions of the harness."""
 
 
 class UsageError(GradmeterError):
-    """The call or an input file was wrong; nothing was done (exit code 2)."""
+    """The call or an input file was wrong; nothing was done (exit code 2).
+
+    Its message is one line that any terminal can show, whatever names and files put into it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
 
 
 class WorkerError(GradmeterError):

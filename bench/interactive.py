@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import extra
 from gradmeter.bench.report import trace as report
+from gradmeter.bench.report.files import timeline_html
 from gradmeter.bench.timelines import tracing
 
 
@@ -21,12 +23,13 @@ class Trace(tracing.Trace):
     """
 
     def _repr_html_(self) -> str | None:
-        """Return the charts for a notebook; None, for text, without the extra "report"."""
+        """Return the charts for a notebook; None, for text, where they cannot be drawn."""
         if self.timeline is None or not self.timeline.operations or extra.missing():
             return None
-        from gradmeter.bench.report.images import timeline_html
-
-        return timeline_html(self.timeline)
+        try:
+            return timeline_html(self.timeline)
+        except UsageError:
+            return None
 
     def __repr__(self) -> str:
         return str(self)

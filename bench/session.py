@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,16 +14,19 @@ import psutil
 from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
-from gradmeter.bench.results import environment, files, run_file
-from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.results import environment, files, lock, run_file
+from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
+from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
+from gradmeter.bench.runs.self_tests import conclusive
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -48,18 +52,33 @@ def measure(
         revisions: those of the engine that the groups' variants are labelled with.
 
     Raises:
-        UsageError: an engine or an interpreter is missing, the folder cannot be written or
-            holds a run.json that is no run file, a case would not fit in memory, or there is
-            nothing to resume; nothing was measured or overwritten.
+        UsageError: an engine or an interpreter is missing, the folder cannot be written, is
+            written by another run or holds a run.json that is no run file, a case would not fit
+            in memory, or there is nothing to resume; nothing was measured or overwritten.
     """
     if options.instructions:
         instructions.require()
+    descendants.end_stale()
+    remove_stale_folders()
     packages = grounds(groups)
     check_fits(groups, psutil.virtual_memory().available)
-    if resume:
-        files.writable(out)
-    else:
-        ready(out)
+    files.writable(out)
+    with lock.held(out):
+        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages)
+
+
+def _measure(
+    groups: Sequence[Group],
+    comparisons: Sequence[Comparison],
+    options: Options,
+    out: Path,
+    tell: Callable[[float, str], None],
+    resume: bool,
+    revisions: Sequence[Revision],
+    packages: dict[str, Ground],
+) -> Run:
+    """Measure into a folder that is locked."""
+    _check(out, replace=not resume)
     machine = environment.describe()
     run = Run(
         environment=machine,
@@ -84,45 +103,77 @@ def measure(
         options=options,
         ways={r.label: {"engine_path": str(r.path)} for r in revisions},
     )
-    (out / PAGE_FILE).unlink(missing_ok=True)  # a page that is there shows another run
+    _remove_page(out)
     try:
-        finished_run = runner.measure(groups)
+        runner.measure(groups)
     finally:  # after Ctrl-C, the report shows what was measured until then
-        _write_report(runner.run, out)
-    if not extra.missing():
-        write_page(finished_run, out / PAGE_FILE)
-    return finished_run
+        shown = _with_reports(runner.run, out)
+    return shown
 
 
 def ready(out: Path) -> None:
-    """Make the folder of a new run.
+    """Make the folder of a new run, and lock it until the process ends.
 
     Raises:
-        UsageError: the folder cannot be written, or holds a run.json that is no run file.
+        UsageError: the folder cannot be written, another run writes to it, or it holds a
+            run.json that is no run file.
     """
     files.writable(out)
-    if (out / RUN_FILE).exists():
-        run_file.load(out / RUN_FILE)  # a file that gradmeter did not write is not replaced
+    lock.take(out)
+    _check(out, replace=True)
 
 
-def write(run: Run, out: Path) -> None:
+def _check(out: Path, *, replace: bool) -> None:
+    """Refuse a folder whose files cannot be replaced by those of a run.
+
+    Args:
+        replace: whether run.json is replaced and not read; one that gradmeter did not write
+            is refused.
+    """
+    for name in (RUN_FILE, REPORT_FILE):
+        files.refuse_irregular(out / name, "cannot be written")
+    if replace and os.path.exists(out / RUN_FILE):
+        run_file.load(out / RUN_FILE)
+
+
+def write(run: Run, out: Path) -> Run:
     """Write a measured run: run.json, report.md, and the page where the extra is installed.
 
+    Returns:
+        The run, with a note on each report that could not be written.
+
     Raises:
-        UsageError: a file cannot be written.
+        UsageError: run.json cannot be written.
     """
     save(run, out)
-    with _refusing_write_errors(out / PAGE_FILE):
+    _remove_page(out)
+    return _with_reports(run, out)
+
+
+def _remove_page(out: Path) -> None:
+    """Remove a page that is there, since it shows another run."""
+    with suppress(OSError):  # what cannot be removed cannot be replaced, and that is noted
         (out / PAGE_FILE).unlink(missing_ok=True)
-    _write_report(run, out)
+
+
+def _with_reports(run: Run, out: Path) -> Run:
+    """Write the renderings of a saved run; return it with a note on each that failed.
+
+    They can be made again from run.json, so none of them changes the outcome of a run.
+    """
+    problems = []
+    try:
+        with _refusing_write_errors(out / REPORT_FILE, "gradmeter show prints the run"):
+            report = markdown.render(run)
+            files.write(out / REPORT_FILE, report.encode(errors="replace"))
+    except UsageError as error:
+        problems.append(str(error))
     if run.finished and not extra.missing():
-        write_page(run, out / PAGE_FILE)
-
-
-def _write_report(run: Run, out: Path) -> None:
-    with _refusing_write_errors(out / REPORT_FILE):
-        report = markdown.render(run)
-        files.write(out / REPORT_FILE, report.encode(errors="replace"))
+        try:
+            write_page(run, out / PAGE_FILE)
+        except UsageError as error:
+            problems.append(f"{error}; without the page, the run is complete in {out / RUN_FILE}")
+    return msgspec.structs.replace(run, notes=[*run.notes, *problems])
 
 
 def save(run: Run, out: Path) -> None:
@@ -135,8 +186,11 @@ def save(run: Run, out: Path) -> None:
         run_file.save(run, out / RUN_FILE)
 
 
+CONTINUE = "correct this and continue with --resume"
+
+
 @contextmanager
-def _refusing_write_errors(path: Path) -> Iterator[None]:
+def _refusing_write_errors(path: Path, remedy: str = CONTINUE) -> Iterator[None]:
     """Turn an error of writing a file into a sentence.
 
     Raises:
@@ -147,12 +201,12 @@ def _refusing_write_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}); what was written before is still "
-            "there; correct this and continue with --resume"
+            f"there; {remedy}"
         ) from None
 
 
 def _resumed_run(old: Run, new: Run) -> Run:
-    """Make the run that continues the old one: its finished cases, the plan of the new one.
+    """Make the run that continues the old one: its whole cases, the plan of the new one.
 
     Raises:
         UsageError: the two are measured in different ways, so that their cases do not mix.
@@ -173,6 +227,12 @@ def _resumed_run(old: Run, new: Run) -> Run:
     return msgspec.structs.replace(
         new,
         environment=old.environment,
-        self_tests=old.self_tests,
-        cases=[case for case in old.cases if case.finished and case.failure is None],
+        self_tests=conclusive(old.self_tests),
+        cases=[case for case in old.cases if _is_whole(case)],
     )
+
+
+def _is_whole(case: Case) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
+    exact = bool(case.allocations) or not case.array_data
+    return case.finished and case.failure is None and exact and case.residency is not None

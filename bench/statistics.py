@@ -11,10 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from itertools import accumulate
-from statistics import median
+from statistics import NormalDist, median
 from typing import Literal
+
+EXACT = 256  # values up to which a distribution is counted out
 
 Word = Literal["faster", "slower", "same", "inconclusive"]
 
@@ -62,13 +65,17 @@ def left_out(n: int, alpha: float) -> int | None:
     Returns:
         c, or None where even W = 0 is too likely: n is too small for this alpha.
     """
+    if n > EXACT:  # the normal approximation, with its correction for continuity; section 3.1
+        deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+        outside = math.floor(n * (n + 1) / 4 + NormalDist().inv_cdf(alpha / 2) * deviation - 0.5)
+        return outside if outside >= 0 else None
     ways = [1]
     for k in range(1, n + 1):
         longer = ways + [0] * k
         for i, count in enumerate(ways):
             longer[i + k] += count
         ways = longer
-    allowed = math.floor(alpha / 2 * 2**n)
+    allowed = math.floor(Fraction(alpha) / 2 * 2**n)
     outside = sum(1 for total in accumulate(ways) if total <= allowed) - 1
     return outside if outside >= 0 else None
 
@@ -147,5 +154,5 @@ def looks(first: int, most: int, growth: float = 1.75) -> list[int]:
     """
     counts = [first]
     while counts[-1] < most:
-        counts.append(min(most, math.ceil(counts[-1] * growth)))
+        counts.append(min(most, max(counts[-1] + 1, math.ceil(counts[-1] * growth))))
     return counts

@@ -5,8 +5,9 @@ from importlib import import_module
 from os.path import samefile
 from typing import TYPE_CHECKING, Any
 
+from . import numpy_protocols  # noqa: F401 (what NumPy does with a Variable)
 from .checkpointing import checkpoint
-from .config import Config, Settings, no_grad, using_config
+from .config import Config, no_grad, using_config
 from .errors import (
     CompilerError,
     DataError,
@@ -34,6 +35,7 @@ from .operations import (
     sum,  # noqa: A004
     tanh,
 )
+from .settings import Settings
 from .variable import Variable, as_array, as_variable
 
 if TYPE_CHECKING:

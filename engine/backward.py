@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import observer
-from .config import current
+from .blocks import current
 from .errors import GradientError, GraphError
 from .function import (
     LEAF,
@@ -19,8 +19,8 @@ from .function import (
     released_error,
     saved_by,
 )
-from .gradient import Slots, accumulate, conform, ones, own, zeros
-from .stand_in import copy_array
+from .gradient import Slots, accumulate, accumulated_dtype, conform, ones, own, widen, zeros
+from .stand_in import as_plain, copy_array
 from .variable import Variable, check_data
 
 OutputGradients = list[tuple[Function, Slots]]
@@ -65,13 +65,16 @@ def sweep(
     gradients are pending than in the order of generations.
 
     Returns:
-        The leaves' gradients, as [gradient, leaf] by the leaf's id; with retain_grad,
+        The leaves' gradients, as [gradient, leaf, dtype] by the leaf's id, not yet narrowed
+        to that dtype where the arithmetic's is wider; with retain_grad,
         each function with the gradients of its outputs; without, the outputs that hold
         a gradient of an earlier sweep.
     """
     order = [-function._number]
     pending = {order[0]: (function, gys)}
     leaves: dict[int, Slots] = {}
+    wide: dict[tuple[int, int], np.dtype[Any]] = {}  # pending gradients to be narrowed
+    is_mixed = False  # whether gradients of one variable may be of several dtypes
     output_gradients: OutputGradients = []
     stale_outputs: list[Variable] = []
     slots: Slots | None
@@ -79,6 +82,8 @@ def sweep(
     while order:
         function, gys = pending.pop(heappop(order))
         edges = function._edges or ()
+        if wide:
+            _narrow(gys, function._number, wide)
         if function._released:
             raise released_error(function)
         if function._layouts is not None:
@@ -127,14 +132,19 @@ def sweep(
             source, index, shape, dtype = edge
             if type(gx) is not np.ndarray or gx.dtype is not dtype or gx.shape != shape:
                 label = f"{name_of(function)}: the gradient that backward returned for input {i}"
-                gxs[i] = gx = conform(gx, shape, dtype, function.built_in, label)
+                wider_dtype = accumulated_dtype(gx, dtype)
+                gxs[i] = gx = conform(gx, shape, wider_dtype, function.built_in, label)
+                if wider_dtype != dtype:
+                    is_mixed = True
+                    if index >= 0:
+                        wide[source._number, index] = dtype
             if not function.built_in:  # a user's backward may write into what it returned
                 gx = None
                 own(gxs, i)
                 gx = gxs[i]
             if index < 0:
                 index = 0
-                slots = leaves.setdefault(id(source), [None, source])
+                slots = leaves.setdefault(id(source), [None, source, dtype])
             else:
                 number = -source._number
                 if number in pending:
@@ -152,11 +162,21 @@ def sweep(
                         f"used with shape {shape} and with shape {slots[index].shape}"
                     )
                 gx = None  # accumulate() counts references, and this one is not needed
+                if is_mixed:
+                    widen(slots, index, gxs, i)
                 accumulate(slots, index, gxs, i)
         gx = gxs = slots = None  # frees gradients that were added to others, before an event
         if observer.watches:
             _notify("after", function, (), [_pending_gradient(e, leaves, pending) for e in edges])
     return leaves, output_gradients, stale_outputs
+
+
+def _narrow(gys: Slots, number: int, wide: dict[tuple[int, int], np.dtype[Any]]) -> None:
+    """Convert the complete gradients of an operation's outputs to the outputs' dtypes."""
+    for i in range(len(gys)):
+        dtype = wide.pop((number, i), None)
+        if dtype is not None:
+            gys[i] = as_plain(gys[i]).astype(dtype, copy=False)
 
 
 def _store(
@@ -170,9 +190,13 @@ def _store(
         if previous is not None:
             gradient = slots[0]
             label = "backward: the grad that a leaf holds, to which the new one would be added,"
-            previous = conform(previous, gradient.shape, gradient.dtype, False, label)
-            del gradient
-            accumulate(slots, 0, [previous], 0)
+            dtype = accumulated_dtype(previous, gradient.dtype)
+            incoming = [conform(previous, gradient.shape, dtype, False, label)]
+            del gradient, previous
+            widen(slots, 0, incoming, 0)
+            accumulate(slots, 0, incoming, 0)
+        if slots[0].dtype != slots[2]:
+            slots[0] = slots[0].astype(slots[2])
         own(slots, 0)
     for function, gys in output_gradients:
         # Keeps input variables that have no other references, with their gradients.
@@ -216,5 +240,6 @@ def _notify(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()
             inputs=tuple(gys),
             outputs=tuple(gxs),
             saved=saved_by(function),
+            function=function,
         )
     )

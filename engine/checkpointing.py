@@ -12,9 +12,11 @@ from typing import Any, Final
 from weakref import ref
 
 from .backward import sweep
+from .computations import Computation, computation_of, difference
 from .config import no_grad, using_config
 from .errors import DataError, GraphError
 from .function import Function, _next_number
+from .generators import States, changed, generator_states, present_states, restore
 from .variable import Variable
 
 PASS_AS_INPUT: Final = "give it to engine.checkpoint as one of the inputs"
@@ -22,6 +24,14 @@ PASS_AS_INPUT: Final = "give it to engine.checkpoint as one of the inputs"
 
 def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
     """Compute ``function(*inputs)``, saving only the inputs; backward computes it again.
+
+    Random numbers are the same both times: where the function draws from `np.random`,
+    `random` or a generator that it reaches (through its closure, globals, attributes and
+    containers), backward puts the generator back for the second computation, and afterwards
+    leaves it as it was. What else differs is found by comparing the operations, their
+    constants, the inputs and the results. That takes some 0.2 ms per call for the generators'
+    states, some 10 microseconds per operation, and reading the inputs, constants and results
+    once more each time: for ten operations on a million elements 1.2 times the time.
 
     Args:
         function: takes the inputs and returns a Variable or a tuple of them. It is called
@@ -35,9 +45,9 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
     Raises:
         DataError: an input or what the function returned is of another type.
         GraphError: in the backward: the function uses a Variable from outside that is not
-            an input, or returned another number of results than before.
+            an input, or did something else than before.
     """
-    return _Checkpoint(function)(*inputs)
+    return _Checkpoint(function, [isinstance(x, Variable) for x in inputs])(*inputs)
 
 
 class _Checkpoint(Function):
@@ -46,14 +56,20 @@ class _Checkpoint(Function):
     built_in = True  # it takes numbers as they are, and writes into none of its arguments
     operation_name = "checkpoint"
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    _computation: Computation  # of the forward
+    _states: States  # of the generators that the forward drew from, before it
+
+    def __init__(self, function: Callable[..., Any], are_variables: list[bool]) -> None:
         self.function = function
+        self._are_variables = are_variables  # of the inputs, also where nothing is recorded
 
     def forward(self, *arrays: Any) -> Any:
         """Compute the function's results, without its graph."""
         self.saved_for_backward = arrays
+        states = generator_states(self.function)
         with no_grad():
-            results = self.function(*self._variables(arrays))
+            results, self._computation, _ = computation_of(self.function, self._variables(arrays))
+        self._states = changed(states)
         is_tuple = isinstance(results, tuple)
         for y in results if is_tuple else (results,):
             if not isinstance(y, Variable):
@@ -69,7 +85,7 @@ class _Checkpoint(Function):
         first_number = _next_number()
         # Weak references make no cycles, so that what is deleted below is freed at once.
         with using_config("enable_backprop", True), using_config("output_references", "weak"):
-            end = _end(self.function(*inputs), list(gys), inputs)
+            end = _end(self._results_again(inputs), list(gys), inputs)
         del gys
         if end is None:
             return tuple([None] * len(inputs))
@@ -77,7 +93,7 @@ class _Checkpoint(Function):
         leaves = sweep(end, [None], False, False)[0]
         del end
         gradients = tuple([leaves.pop(id(x), (None,))[0] for x in inputs])
-        outside_leaves = [ref(leaf) for _, leaf in leaves.values()]
+        outside_leaves = [ref(leaf) for _, leaf, _ in leaves.values()]
         leaves.clear()
         if any(leaf() is not None for leaf in outside_leaves):
             raise GraphError(
@@ -86,10 +102,39 @@ class _Checkpoint(Function):
             )
         return gradients
 
+    def _results_again(self, inputs: list[Any]) -> Any:
+        """Compute the function's results as in the forward, with its random numbers.
+
+        Raises:
+            GraphError: the function did something else.
+        """
+        states_now = present_states([generator for generator, _ in self._states])
+        restore(self._states)
+        try:
+            results, computation, names = computation_of(self.function, inputs)
+        finally:
+            restore(states_now)
+        count, count_before = len(computation.results), len(self._computation.results)
+        reason = (
+            f"it returned {count} results, and {count_before} before"
+            if count != count_before
+            else difference(self._computation, computation, names)
+        )
+        if reason is not None:
+            raise GraphError(
+                "checkpoint: the function did something else when backward computed it again: "
+                f"{reason}; its gradients would be those of another computation. Give what "
+                "changes (arrays that are written into, counters, times, unseeded random "
+                f"numbers) as an input, computed before: {PASS_AS_INPUT}"
+            )
+        return results
+
     def _variables(self, arrays: tuple[Any, ...]) -> list[Any]:
-        """Return the function's inputs, as Variables where gradients are needed."""
-        edges = self._edges or [None] * len(arrays)
-        return [x if edge is None else Variable(x) for x, edge in zip(arrays, edges, strict=True)]
+        """Return the function's inputs, as Variables where they were given as such."""
+        return [
+            Variable(x) if is_variable else x
+            for x, is_variable in zip(arrays, self._are_variables, strict=True)
+        ]
 
 
 class _End(Function):
@@ -115,11 +160,6 @@ class _End(Function):
 def _end(results: Any, gradients: list[Any], inputs: list[Any]) -> _End | None:
     """Return the root of the graph of the results; None if they depend on no input."""
     results = results if isinstance(results, tuple) else (results,)
-    if len(results) != len(gradients):
-        raise GraphError(
-            f"checkpoint: the function returned {len(results)} results, and {len(gradients)} "
-            "before; it must do the same each time"
-        )
     input_ids = {id(x) for x in inputs}
     pairs = [
         (y, gradient)

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from . import observer
-from .config import current
+from .blocks import context_settings, current, tied
 from .errors import DataError, EngineError, GraphError
 from .stand_in import ARRAYS, StandIn, as_plain
 from .variable import NO_GRAPH, Variable, check_data, check_dtype
@@ -90,7 +90,7 @@ class Function:
                 f"{name_of(self)}: this instance has recorded a call already; a Function "
                 "instance records one call, so make a new one for each"
             )
-        settings = current()
+        settings = context_settings() if not tied else current()
         recording = settings.enable_backprop
         arrays: list[Any] = []
         edges: list[Edge | None] = []
@@ -112,6 +112,11 @@ class Function:
                     recorded = True
                     continue
             else:
+                if x is None:
+                    raise DataError(
+                        f"{name_of(self)}, input {len(arrays)}: the operand is None; operands "
+                        "are Variables, ndarrays and numbers"
+                    )
                 if not isinstance(x, PYTHON_NUMBERS):
                     check = check_dtype if isinstance(x, np.generic) else check_data
                     check(x, f"{name_of(self)}, input {len(arrays)}")
@@ -303,6 +308,7 @@ def _notify_forward(
             inputs=tuple(arrays),
             outputs=results if isinstance(results, tuple) else (results,),
             saved=saved_by(function) if function._edges else (),
+            function=function,
         )
     )
 

@@ -46,7 +46,10 @@ def own(slots: Slots, index: int) -> None:
 
 
 def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
-    """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared."""
+    """Add ``incoming[i]`` to ``slots[index]``, in place where one of the two is unshared.
+
+    They are of one dtype; see `widen`.
+    """
     if is_unshared(slots, index) and not isinstance(incoming[i], StandIn):
         np.add(slots[index], incoming[i], out=slots[index])
     elif is_unshared(incoming, i) and not isinstance(slots[index], StandIn):
@@ -54,6 +57,25 @@ def accumulate(slots: Slots, index: int, incoming: Slots, i: int) -> None:
         slots[index] = incoming[i]
     else:
         slots[index] = as_plain(slots[index] + incoming[i])
+
+
+def widen(slots: Slots, index: int, incoming: Slots, i: int) -> None:
+    """Convert the narrower one of ``slots[index]`` and ``incoming[i]`` to the other's dtype."""
+    dtype = np.result_type(slots[index].dtype, incoming[i].dtype)
+    for arrays, k in ((slots, index), (incoming, i)):
+        if arrays[k].dtype is not dtype:
+            arrays[k] = as_plain(arrays[k]).astype(dtype, copy=False)
+
+
+def accumulated_dtype(gradient: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which a gradient is added to others for a variable of ``dtype``.
+
+    That is the arithmetic's where it is wider: a sum is narrowed once, when it is complete.
+    """
+    given: np.dtype[Any] = getattr(gradient, "dtype", dtype)
+    if given is dtype or given.kind not in "biuf":
+        return dtype
+    return np.result_type(given, dtype)
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -86,7 +108,9 @@ def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
         *range(lead),
         *[lead + i for i, n in enumerate(shape) if n == 1 and gradient.shape[lead + i] != 1],
     )
-    total: Array = as_plain(np.sum(gradient, axis=axes)).reshape(shape)
+    # NumPy adds rows of float16 in float16, where a sum of ones ends at 2048.
+    dtype = np.float32 if gradient.dtype == np.float16 else None
+    total: Array = as_plain(np.sum(gradient, axis=axes, dtype=dtype)).reshape(shape)
     return total
 
 

@@ -7,6 +7,7 @@ check.
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,9 +44,20 @@ class Event:
             as the variables hold them.
         saved: after forward: the arrays it holds until its backward; before backward: the
             same; after backward: what it still holds (nothing, unless ``retain_graph``).
+        function: the operation itself, during the observer's call; None for "store".
     """
 
-    __slots__ = ("inputs", "moment", "names", "number", "operation", "outputs", "phase", "saved")
+    __slots__ = (
+        "function",
+        "inputs",
+        "moment",
+        "names",
+        "number",
+        "operation",
+        "outputs",
+        "phase",
+        "saved",
+    )
 
     def __init__(
         self,
@@ -58,6 +70,7 @@ class Event:
         inputs: tuple[Any, ...] = (),
         outputs: tuple[Any, ...] = (),
         saved: tuple[Any, ...] = (),
+        function: Any = None,
     ) -> None:
         self.phase = phase
         self.moment = moment
@@ -67,6 +80,7 @@ class Event:
         self.inputs = inputs
         self.outputs = outputs
         self.saved = saved
+        self.function = function
 
     def __repr__(self) -> str:
         return f"<{self.moment} {self.phase} of {self.operation}, number {self.number}>"
@@ -87,13 +101,14 @@ watches: tuple[_Watch, ...] = ()
 """The registered observers, of all threads; an operation checks whether this is empty."""
 
 
+_registration = threading.RLock()  # two threads that register at once must not lose a watch
+
 silent: ContextVar[bool] = ContextVar("engine_silent", default=False)
 """True while a program is recorded: its operations have no arrays to report."""
 
 
 def notify(event: Event) -> None:
     """Hand an event to every observer, then take the arrays out of it."""
-    global watches
     if silent.get():
         return
     try:
@@ -105,9 +120,10 @@ def notify(event: Event) -> None:
                 # Its traceback and causes would keep stack frames alive, and their arrays.
                 error.__traceback__ = error.__context__ = error.__cause__ = None
                 watch.error = error
-                watches = tuple(w for w in watches if w is not watch)
+                _remove(watch)
     finally:
         event.inputs = event.outputs = event.saved = ()
+        event.function = None
 
 
 @contextmanager
@@ -126,13 +142,20 @@ def observe(observer: Observer) -> Iterator[None]:
     """
     global watches
     watch = _Watch(observer)
-    watches = (*watches, watch)
+    with _registration:
+        watches = (*watches, watch)
     try:
         yield
     finally:
-        watches = tuple(w for w in watches if w is not watch)
+        _remove(watch)
     if watch.error is not None:
         raise ObserverError(
             f"the observer raised {type(watch.error).__name__} ({watch.error}) and was not "
             "called again; the operations that it watched are complete"
         ) from watch.error
+
+
+def _remove(watch: _Watch) -> None:
+    global watches
+    with _registration:
+        watches = tuple(w for w in watches if w is not watch)

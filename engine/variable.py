@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ma
 
 from .errors import DataError
+from .python_protocols import PythonProtocols
 from .stand_in import ARRAYS, StandIn
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ NO_GRAPH: tuple[()] = ()
 """The edge of a result that was not recorded; a leaf's edge is None."""
 
 
-class Variable:
+class Variable(PythonProtocols):
     """An array that refers to the operation that computed it, and can hold a gradient.
 
     Args:
@@ -38,9 +39,6 @@ class Variable:
     """
 
     __slots__ = ("__weakref__", "_edge", "data", "grad", "name")
-
-    # An ndarray on the left of an operator leaves the operation to Variable.
-    __array_ufunc__ = None
 
     data: np.ndarray[Any, Any]  # None is allowed, as in the book; few uses meet it
     grad: np.ndarray[Any, Any] | None

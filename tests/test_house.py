@@ -29,7 +29,9 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
-    {"errors"},
+    {"git", "installing"},
+    {"errors", "output"},
+    {"text"},
 )
 LEVEL = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

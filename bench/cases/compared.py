@@ -92,8 +92,7 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
             )
         )
     meaning = {
-        label: f"{name}, gradmeter {run.environment.gradmeter}, commit "
-        f"{(run.environment.commit or 'unknown')[:12]}, Python {run.environment.python}"
+        label: f"{name}, {run.environment.code}, Python {run.environment.python}"
         for label, name, run in zip((BEFORE, AFTER), names, (before, after), strict=True)
     }
     return change(

@@ -14,6 +14,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.engines import Engine
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.installing import install
 from gradmeter.bench.results.environment import cores
 from gradmeter.bench.results.run import Ground
 
@@ -100,7 +101,7 @@ def _ground(variant: Variant) -> Ground:
     if engine.distributions and not versions:
         command = engine.command
         if variant.python:
-            command = f"{variant.python} -m pip install {engine.distributions[0]}"
+            command = install(engine.distributions[0], python=variant.python)
         target = f" for python={variant.python}" if variant.python else ""
         raise UsageError(f"{variant}: {engine.name} is not installed{target}; {command}")
     if variant.threads > len(cores()) and cores() != [None]:
@@ -124,7 +125,7 @@ def _check_python(variant: Variant, interpreter: Interpreter) -> None:
     if "numpy" not in interpreter.versions:
         raise UsageError(
             f"{variant}: this Python {interpreter.python} has no numpy; "
-            f"{variant.python} -m pip install numpy"
+            f"{install('numpy', python=variant.python)}"
         )
 
 
@@ -139,5 +140,5 @@ def notes(groups: Sequence[Group]) -> list[str]:
         return []
     return [
         f"{', '.join(own)}: arrays outside NumPy's memory, so there are no exact bytes of them; "
-        "for the exact bytes of the whole heap: pip install 'gradmeter[native]'"
+        f"for the exact bytes of the whole heap: {install('gradmeter[native]')}"
     ]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradmeter.bench import git
+from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.folders import temporary_folder
 
+if sys.platform == "linux":
+    import fcntl
+
+FICLONE = 0x40049409  # linux/fs.h
 WORKING_TREE = "working-tree"
 
 
@@ -43,17 +49,20 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
         UsageError: there is no repository, a revision does not exist or has no package
             ``engine``, or its files cannot be written.
     """
-    top = Path(_git(start, "rev-parse", "--show-toplevel", why=f"{start} is in no git repository"))
+    top = git.top(start)
     commits = [_commit(top, name) for name in names]
-    folder = Path(tempfile.mkdtemp(prefix="gradmeter-"))
+    remove_stale_folders()
+    remove_stale_worktrees(top)
     worktrees: list[Path] = []
-    try:
+    with ExitStack() as stack:
+        folder = stack.enter_context(temporary_folder(str(top)))
+        stack.callback(_remove_all, top, worktrees)
         revisions = []
         for number, (name, commit) in enumerate(zip(names, commits, strict=True)):
             path = folder / str(number)
             if name is None:
                 _copy(top, path)
-                changed = _git(top, "status", "--porcelain", "--", "engine")
+                changed = git.answer(top, "status", "--porcelain", "--", "engine")
                 state = "with uncommitted changes" if changed else "unchanged"
                 meaning = f"the working tree at {commit[:12]}, {state} in engine/"
             else:
@@ -65,10 +74,11 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
                 raise UsageError(f"there is no package engine at the top of {top.name} at {where}")
             revisions.append(Revision(_label(name, names[:number]), meaning, path))
         yield revisions
-    finally:
-        for path in worktrees:
-            _remove(top, path)
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_all(top: Path, worktrees: list[Path]) -> None:
+    for path in worktrees:
+        git.remove_worktree(top, path)
 
 
 def _label(name: str | None, earlier: Sequence[str | None]) -> str:
@@ -85,13 +95,13 @@ def _commit(top: Path, name: str | None) -> str:
         f"there is no revision {revision!r} in {top.name}; in a shallow clone, fetch it "
         "first (git fetch origin REVISION, or actions/checkout with fetch-depth: 0)"
     )
-    object_id = _git(top, "rev-parse", "--verify", "--quiet", revision, why=why)
-    return _git(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
+    object_id = git.answer(top, "rev-parse", "--verify", "--quiet", revision, why=why)
+    return git.answer(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
 
 
 def _add(top: Path, path: Path, name: str, commit: str) -> None:
     # No hook runs, so none can fetch large files or change the checkout.
-    _git(
+    git.answer(
         top,
         "-c", "core.hooksPath=/dev/null",
         "worktree", "add", "--quiet", "--detach", str(path), commit,
@@ -99,48 +109,56 @@ def _add(top: Path, path: Path, name: str, commit: str) -> None:
     )  # fmt: skip
 
 
-def _remove(top: Path, path: Path) -> None:
-    """Remove a worktree and its entry in the repository, even if it is incomplete."""
-    command = ["git", "worktree", "remove", "--force", "--force", str(path)]
-    subprocess.run(command, cwd=top, capture_output=True, env=_environment())
-
-
 def _copy(top: Path, path: Path) -> None:
-    """Copy the working tree, tracked files or not, without what git ignores."""
-    listed = _git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", strip=False)
-    for name in filter(None, listed.split("\0")):
+    """Copy what may be measured of the working tree: the packages, and other Python sources.
+
+    Tracked files or not, without what git ignores; data outside of the packages stay where
+    they are.
+    """
+    listed = git.answer(
+        top, "ls-files", "-z", "--cached", "--others", "--exclude-standard",
+        "--", "engine", "gradmeter", "*.py", "*.pyi",
+        strip=False,
+    )  # fmt: skip
+    for name in dict.fromkeys(filter(None, listed.split("\0"))):
         source, target = top / name, path / name
-        if source.is_file():  # neither deleted nor a submodule
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                shutil.copy2(source, target)
-            except OSError as error:
-                raise UsageError(f"{name} cannot be copied: {error.strerror}") from None
+        try:
+            if source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _copy_link(source, target, top)
+            elif source.is_file():  # neither deleted nor a submodule
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _clone(source, target)
+        except OSError as error:
+            raise UsageError(f"{name} cannot be copied: {error.strerror}") from None
 
 
-def _environment() -> dict[str, str]:
-    """Our environment without the variables that git sets for the commands of a hook."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+def _copy_link(source: Path, target: Path, top: Path) -> None:
+    """Copy a symbolic link: within the tree as it is, else what it leads to."""
+    if source.resolve().is_relative_to(top.resolve()) and not os.path.isabs(os.readlink(source)):
+        target.symlink_to(os.readlink(source))
+    elif source.is_file():
+        _clone(source.resolve(), target)
 
 
-def _git(folder: Path, *arguments: str, why: str = "git failed", strip: bool = True) -> str:
+def _clone(source: Path, target: Path) -> None:
+    """Copy a file, without copying its blocks where the file system can share them.
+
+    A hard link would share later changes too, and a working tree is edited while it is
+    measured.
+    """
+    with source.open("rb") as old, target.open("wb") as new:
+        if not _share_blocks(old.fileno(), new.fileno()):
+            shutil.copyfileobj(old, new)
+    shutil.copystat(source, target)
+
+
+def _share_blocks(source: int, target: int) -> bool:
+    """Let a file share another one's blocks until either is changed; False where it cannot."""
+    if sys.platform != "linux":
+        return False
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="surrogateescape",  # as Python decodes file names
-            env=_environment(),
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed; --rev needs it") from None
-    except OSError as error:
-        raise UsageError(f"{why}: {error}") from None
-    if done.returncode:
-        last = done.stderr.strip().splitlines()
-        message = f" (git: {last[-1]})" if last else ""
-        raise UsageError(f"{why}{message}")
-    return done.stdout.strip() if strip else done.stdout
+        fcntl.ioctl(target, FICLONE, source)
+    except OSError:
+        return False
+    return True

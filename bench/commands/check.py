@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import AsMarkdown, FailOn, RunArgument, run_path
+from gradmeter.bench.commands.shared import (
+    AsMarkdown,
+    FailOn,
+    RunArgument,
+    run_path,
+    say,
+    say_lines,
+)
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
@@ -52,13 +59,13 @@ def check(
     outcome = judge(run, before, criteria, against)
     lines = gate.lines(outcome, criteria, run, path)
     if markdown:
-        typer.echo(gate.as_markdown("Memory gate", lines))
+        say_lines(gate.as_markdown("Memory gate", lines))
     else:
         for line in lines:
-            typer.echo(line)
+            say(line)
     raise typer.Exit(outcome.exit_code)
 
 
 def explain() -> None:
     """Explain the gates that --fail-on takes."""
-    typer.echo(gates.__doc__)
+    say_lines(gates.__doc__ or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,18 +31,18 @@ from gradmeter.bench.commands.shared import (
     Sizes,
     Workloads,
     add_engines,
-    catch_termination,
     exit_for,
     fraction,
     measure,
     read_options,
     run_path,
+    say,
+    say_lines,
     show_run,
     tell_written,
 )
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import comparison, gate
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
@@ -113,8 +114,8 @@ def compare(
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = what or []
-    add_engines(engine)
+    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    targets = what or targets
     notes: list[str] = []
     if any(_is_file(word) for word in targets):
         run = _pair_files(targets, rev, criteria)
@@ -138,7 +139,6 @@ def compare(
         )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
-            catch_termination()
             revisions: list[Revision] = []
             if rev:
                 groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
@@ -156,17 +156,17 @@ def compare(
             run = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:
-        typer.echo(json.dumps(comparison.document(run, failed), indent=1))
+        say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
-        typer.echo(comparison.render(run, failed, notes))
+        say_lines(comparison.render(run, failed, notes))
     else:
         show_run(run)
         for label, meaning in run.revisions.items():
-            typer.echo(f"{plain(label)}: {plain(meaning)}")
+            say(f"{label}: {meaning}")
         if not notes:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
-            typer.echo(line)
+            say(line)
     if failed:
         raise typer.Exit(1)
     exit_for(run)
@@ -189,7 +189,7 @@ def _exact(comparisons: Sequence[Comparison], groups: Sequence[Group]) -> list[g
 
 
 def _is_file(word: str) -> bool:
-    return word.endswith(".json") or run_path(Path(word)).is_file()
+    return word.endswith(".json") or os.path.isfile(run_path(Path(word)))
 
 
 def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[gates.Gate]) -> Run:

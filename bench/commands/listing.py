@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from gradmeter.bench import engines, workloads
@@ -14,10 +13,11 @@ from gradmeter.bench.cases.variants import WORKER_SETTINGS
 from gradmeter.bench.commands.shared import Engines, add_engines
 from gradmeter.bench.engines import Setting, written
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.report.terminal import escape
 
 METHODS = {
     "arrays": "exact bytes (its arrays are NumPy's)",
-    "own": "resident; the whole heap with gradmeter\\[native]",
+    "own": "resident; the whole heap with memray",
 }
 
 
@@ -72,11 +72,11 @@ def _engines(console: Console) -> None:
         if version is None:
             missing.append((name, engine.command))
         table.add_row(
-            name,
-            "missing" if version is None else version or "-",
-            engine.meaning,
-            METHODS[engine.memory],
-            ", ".join(setting.name for setting in engine.settings) or "-",
+            escape(name),
+            escape("missing" if version is None else version or "-"),
+            escape(engine.meaning),
+            escape(METHODS[engine.memory]),
+            escape(", ".join(setting.name for setting in engine.settings) or "-"),
         )
         notes += [f"{name} cannot {what}: {reason}" for what, reason in engine.cannot.items()]
     console.print(table)
@@ -96,9 +96,10 @@ def _settings(console: Console) -> None:
     tables["settings of every engine"] = WORKER_SETTINGS
     for title, settings in tables.items():
         if settings:
-            table = _table(title, "setting", "values", "default", "meaning")
+            table = _table(escape(title), "setting", "values", "default", "meaning")
             for setting in settings:
                 default = written(setting.default) or "-"
-                table.add_row(setting.name, setting.takes, default, setting.meaning)
+                cells = (setting.name, setting.takes, default, setting.meaning)
+                table.add_row(*map(escape, cells))
             console.print(table)
             console.print()

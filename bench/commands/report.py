@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import RunArgument, run_path
+from gradmeter.bench.commands.shared import RunArgument, run_path, say
 from gradmeter.bench.report.files import refuse_other, write_images, write_page
 from gradmeter.bench.results import run_file
 
@@ -23,15 +23,15 @@ def report(
         typer.Option(help="A folder for the charts as SVG and PNG, and a report.md with them."),
     ] = None,
 ) -> None:
-    r"""Write a run as one HTML page that needs no network.
+    """Write a run as one HTML page that needs no network.
 
-    Takes the extra: pip install 'gradmeter\[report]'.
+    Takes packages of their own: pip install jinja2 altair vl-convert-python.
     """
     run = run_file.load(run_path(path))
     out = out or run_path(path).parent / session.PAGE_FILE
     refuse_other(out)
     write_page(run, out)
-    typer.echo(f"written: {out}")
+    say(f"written: {out}")
     if images is not None:
         write_images(run, images)
-        typer.echo(f"written: {images}, the charts and a report.md")
+        say(f"written: {images}, the charts and a report.md")

@@ -28,6 +28,7 @@ from gradmeter.bench.commands.shared import (
     measure,
     read_options,
     run_path,
+    say,
     show_run,
     tell_written,
 )
@@ -43,7 +44,7 @@ def run(
         list[str] | None,
         typer.Option(
             help="An engine and its settings, such as engine:output_references=strong; "
-            "repeat for more. The first is the baseline."
+            "repeat for more. The first is the baseline. Default: the engines of --engine.",
         ),
     ] = None,
     baseline: Annotated[
@@ -66,17 +67,18 @@ def run(
     """Measure variants of an engine over workloads and sizes: time and exact memory.
 
     Without options: weak against strong output references over three squares of a million
-    elements. Exit code 3: some cases could not be measured.
+    elements; with --engine and without --variant, the engines of these files (and --baseline
+    engine sets gradmeter's own beside them). Exit code 3: some cases could not be measured.
 
     Example:
       gradmeter run --workload squares-30 --size 10000 --size 1000000
         --variant engine --variant engine:retain_grad=on
     """
-    add_engines(engine)
+    named = add_engines(engine)
     groups, comparisons = plan(
         workload or ["squares-3"],
         size or [1_000_000],
-        variant or ["engine", "engine:output_references=strong"],
+        variant or named or ["engine", "engine:output_references=strong"],
         baseline,
     )
     options = read_options(
@@ -109,4 +111,4 @@ def baseline(
     """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
     measured_run = run_file.load(run_path(path))
     count = write_baseline(measured_run, out)
-    typer.echo(f"written: {out}, the exact bytes of {count} cases")
+    say(f"written: {out}, the exact bytes of {count} cases")

@@ -13,7 +13,6 @@ from gradmeter.bench.commands.shared import (
     Allocator,
     Sizes,
     Workloads,
-    catch_termination,
     fraction,
     read_options,
 )
@@ -56,7 +55,6 @@ def selftest(
     )  # fmt: skip
     names, sizes = workload or ["squares-3", "goldstein_price"], size or [10_000, 100_000]
     groups, _ = plan(names, sizes, [variant])
-    catch_termination()
     try:
         console = Console(emoji=False)
         if histories:

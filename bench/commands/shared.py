@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +18,10 @@ from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.text import plain
 
 INTERRUPTED = 130
+UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
@@ -95,14 +98,13 @@ def fraction(text: str) -> float:
     return number / 100 if text.endswith("%") else number
 
 
-def add_engines(files: list[Path] | None) -> None:
-    """Register the engines of adapter files.
+def add_engines(files: list[Path] | None) -> list[str]:
+    """Register the engines of adapter files; return their names.
 
     Raises:
         UsageError: a file cannot be loaded.
     """
-    for file in files or []:
-        engines.add_file(file)
+    return list(dict.fromkeys(engines.add_file(file).name for file in files or []))
 
 
 def read_options(**values: Any) -> Options:
@@ -121,11 +123,6 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--budget, --limit, --seconds or --effect: {error}") from None
 
 
-def catch_termination() -> None:
-    """Make SIGTERM end the command as Ctrl-C does, so that it cleans up."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def measure(
     groups: Sequence[Group],
     comparisons: Sequence[Comparison],
@@ -134,25 +131,34 @@ def measure(
     **more: Any,
 ) -> Run:
     """Measure, with the progress on standard error; exit with 130 when interrupted."""
-    catch_termination()
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)
     except KeyboardInterrupt:
         hint = "; continue from the finished cases with --resume" if "resume" in more else ""
-        typer.echo(f"gradmeter: interrupted{hint}", err=True)
+        print(f"gradmeter: interrupted{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def exit_for(run: Run) -> None:
     """Exit with 3 if a case could not be measured or a self-test failed."""
     if any(case.failed for case in run.cases) or not all(t.passed for t in run.self_tests):
-        raise typer.Exit(3)
+        raise typer.Exit(UNMEASURED)
+
+
+def say(line: str) -> None:
+    """Print a line on standard output, whatever text it holds."""
+    print(plain(line), flush=True)
+
+
+def say_lines(text: str) -> None:
+    """Print a document that is safe to show already, such as Markdown or JSON."""
+    print(text, flush=True)
 
 
 def run_path(path: Path) -> Path:
     """Return the path of a run file, given that or its folder."""
-    return path / session.RUN_FILE if path.is_dir() else path
+    return path / session.RUN_FILE if os.path.isdir(path) else path
 
 
 def show_run(run: Run) -> None:
@@ -163,4 +169,4 @@ def show_run(run: Run) -> None:
 def tell_written(out: Path) -> None:
     """Print the paths of the files that a run has written."""
     paths = [out / name for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)]
-    typer.echo(f"written: {', '.join(str(path) for path in paths if path.exists())}")
+    say(f"written: {', '.join(str(path) for path in paths if os.path.isfile(path))}")

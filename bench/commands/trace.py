@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -14,16 +12,14 @@ from typer.core import TyperCommand
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
-from gradmeter.bench.commands.shared import INTERRUPTED
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import trace as report
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.runs.launcher import Process, spec_of
 from gradmeter.bench.runs.sets import readings
 
-FAILED = 3
 SIZE = 1_000_000
 LIMIT = 600.0  # seconds
 
@@ -32,9 +28,51 @@ class Command(TyperCommand):
     """The command of `trace`: the arguments after a script's name are passed to the script."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse no option after the name of a script."""
-        ctx.allow_interspersed_args = not any(map(_is_script, args))
+        """Parse no option after the name of a program; the first ``--`` ends our options.
+
+        Raises:
+            UsageError: an option of `trace` follows a program without ``--`` before it.
+        """
+        at = self._target(args)
+        options, module, rest = args[:at], False, args[at:]
+        if rest and rest[0].startswith("-m"):  # -m NAME or, as Python takes it too, -mNAME
+            module = True
+            rest = [*filter(None, [rest[0][2:]]), *rest[1:]]
+            if not rest:
+                raise UsageError("-m takes the name of a module, as python -m does")
+        if module or (rest and _is_script(rest[0])):
+            target, own = rest[0], rest[1:]
+            if "--" in options:
+                options.remove("--")
+            else:
+                head, tail = own, []
+                if "--" in own:
+                    head, tail = own[: own.index("--")], own[own.index("--") + 1 :]
+                self._refuse_options(target, head)
+                own = [*head, *tail]
+            args = [*options, *["-m"] * module, "--", target, *own]
         return super().parse_args(ctx, args)
+
+    def _target(self, args: list[str]) -> int:
+        """The index of ``-m``, or of the first word that is no option and no option's value."""
+        with_value = {name for p in self.params if not getattr(p, "is_flag", 0) for name in p.opts}
+        at = 0
+        while at < len(args) and args[at].startswith("-"):
+            if args[at] == "--":
+                return at + 1
+            if args[at].startswith("-m"):
+                return at
+            at += 2 if args[at] in with_value else 1
+        return at
+
+    def _refuse_options(self, program: str, words: list[str]) -> None:
+        ours = {name for p in self.params for name in p.opts if name.startswith("--")}
+        for word in words:
+            if word.partition("=")[0] in ours:
+                raise UsageError(
+                    f"{word} follows the program {program}; write it before that if it is for "
+                    f"gradmeter, or after -- if it is the program's own: {program} -- {word}"
+                )
 
 
 def _is_script(target: str) -> bool:
@@ -44,7 +82,10 @@ def _is_script(target: str) -> bool:
 def trace(
     target: Annotated[
         str,
-        typer.Argument(metavar="WORKLOAD|SCRIPT", help="squares-3; or a script, ending in .py."),
+        typer.Argument(
+            metavar="WORKLOAD|SCRIPT",
+            help="squares-3; or a script, ending in .py; or with -m, a module.",
+        ),
     ],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
@@ -64,16 +105,27 @@ def trace(
     operations: Annotated[
         bool, typer.Option("--operations", help="Print every operation, too.")
     ] = False,
+    module: Annotated[
+        bool,
+        typer.Option("-m", help="Run a module, as python -m does, with the arguments after it."),
+    ] = False,
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 
-    Exit code 3: the script failed, or the workload could not be traced.
+    Options come before a script; what follows its name, or --, is the
+    script's. --variant sets what the engine's settings are when the script
+    starts; with --against, it runs twice, each time in a fresh process.
+    Exit code 3: the script failed or called no operation of the engine,
+    or the workload could not be traced.
 
     Examples:
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
+      gradmeter trace --against engine:retain_grad=on train.py -- --seed 3
+      gradmeter trace -m package.train --epochs 1
     """
-    raise typer.Exit(_trace(target, arguments or [], size, variant, against, seed, operations))
+    code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
+    raise typer.Exit(code)
 
 
 def _trace(
@@ -84,19 +136,22 @@ def _trace(
     against: str | None,
     seed: int | None,
     operations: bool,
+    module: bool = False,
 ) -> int:
-    """Trace a workload, two of them, or a script; return the exit code.
+    """Trace a workload, two of them, or a program; return the exit code.
 
     Raises:
         UsageError: the call was wrong.
     """
     console = Console(emoji=False)
-    if _is_script(target):
-        workload_only = {"size": size, "variant": variant, "against": against, "seed": seed}
-        for name, value in workload_only.items():
+    if module or _is_script(target):
+        kind = "module" if module else "script"
+        for name, value in {"size": size, "seed": seed}.items():
             if value is not None:
-                raise UsageError(f"--{name} is for workloads, and {target} is a script")
-        return _script(Path(target), arguments, operations, console)
+                raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
+        from gradmeter.bench.commands.traced_programs import trace_programs
+
+        return trace_programs(target, module, arguments, variant, against, operations, console)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
@@ -104,27 +159,6 @@ def _trace(
         )
     size = SIZE if size is None else size
     return _workloads(target, size, variant or "engine", against, seed or 0, operations, console)
-
-
-def _script(path: Path, arguments: list[str], operations: bool, console: Console) -> int:
-    from gradmeter.bench.meters.allocations import UnavailableError
-    from gradmeter.bench.timelines import tracing
-
-    try:
-        timeline, error = tracing.script(path, arguments)
-    except OSError as problem:
-        raise UsageError(f"the script {path} cannot be read: {problem.strerror}") from None
-    except UnavailableError as problem:
-        raise UsageError(f"{path} cannot be traced: {problem}") from None
-    if not sys.stdout.closed:
-        sys.stdout.flush()
-    if error is not None:
-        sys.stderr.write(error.stderr)
-        sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
-    _show(str(path), timeline, operations, console)
-    if error is None:
-        return 0
-    return INTERRUPTED if error.interrupted else FAILED
 
 
 def _workloads(
@@ -149,12 +183,14 @@ def _workloads(
                 f"gradmeter: {case.title} could not be traced: {error}",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
-            return FAILED
+            return UNMEASURED
         except KeyboardInterrupt:
             return INTERRUPTED
     titles = [case.title for _, case in cases]
     if against is None:
-        _show(titles[0], timelines[0], operations, console)
+        if operations:
+            report.show_operations(timelines[0], console)
+        report.show(titles[0], timelines[0], console)
     else:
         for title, timeline in zip(titles, timelines, strict=True) if operations else ():
             console.print(title, markup=False, highlight=False)
@@ -209,11 +245,3 @@ def _record_timeline(group: plan.Group, seed: int) -> Timeline:
             return msgspec.convert(worker.ask("timeline")["timeline"], Timeline)
     finally:
         worker.close()
-
-
-def _show(name: str, timeline: Timeline, operations: bool, console: Console) -> None:
-    if not timeline.operations:
-        console.print("no operation of the engine was called")
-    if operations:
-        report.show_operations(timeline, console)
-    report.show(name, timeline, console)

@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from gradmeter.bench.goals import compiler
+from gradmeter.bench.goals import compiler, memory_pass
 from gradmeter.bench.goals.engine import dezero_goals, own_goals, torch_goals
 from gradmeter.bench.goals.goal import ratios
 
@@ -29,6 +29,8 @@ def main() -> int:
     missed += not _print_row(name, compiler.COMPILE_SECONDS, compiler.compile_seconds())
     name = "Goldstein-Price compiled, 1e7 points, bytes beyond inputs and outputs"
     missed += not _print_row(name, compiler.SPARE, [compiler.spare()] * 2)
+    name, figures = memory_pass.measure()
+    missed += not _print_row(name, memory_pass.LIMIT, figures)
     return 1 if missed else 0
 
 

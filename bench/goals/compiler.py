@@ -17,6 +17,7 @@ import numpy as np
 from gradmeter import engine
 from gradmeter.bench import workloads
 from gradmeter.bench.goals.goal import Goal, without_setup
+from gradmeter.bench.installing import install
 from gradmeter.bench.meters.allocations import counting
 
 POINTS = 10**7
@@ -122,7 +123,7 @@ def goals(threads: int) -> list[Goal]:
             Goal(f"{name}, against jax.jit", 0.5, compiled, without_setup(_jitted(points)), 21)
         )
     except ImportError:
-        print("JAX is not compared; pip install 'gradmeter[jax]'", file=sys.stderr)
+        print(f"JAX is not compared; {install('gradmeter[jax]')}", file=sys.stderr)
     return compiler_goals
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradmeter import engine
 from gradmeter.bench.goals.goal import Goal, Prepare, Work, without_setup
+from gradmeter.bench.installing import install
 
 
 def chain(operation: Callable[[Any], Any], length: int, size: int = 10) -> Work:
@@ -78,7 +79,7 @@ def dezero_goals() -> list[Goal]:
         dezero = importlib.import_module("dezero")
         functions = importlib.import_module("dezero.functions")
     except ImportError as error:
-        print(f"DeZero is not compared ({error}); pip install 'gradmeter[peers]'", file=sys.stderr)
+        print(f"DeZero is not compared ({error}); {install('gradmeter[dezero]')}", file=sys.stderr)
         return []
 
     def book(operation: Callable[[Any], Any]) -> Work:
@@ -126,7 +127,7 @@ def torch_goals() -> list[Goal]:
     try:
         torch: Any = importlib.import_module("torch")
     except ImportError:
-        print("PyTorch is not compared: it is not installed; pip install torch", file=sys.stderr)
+        print(f"PyTorch is not compared: it is not installed; {install('torch')}", file=sys.stderr)
         return []
     torch.set_num_threads(1)
     ones = torch.ones(10, dtype=torch.float64)

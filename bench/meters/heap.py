@@ -10,14 +10,13 @@ would show as arenas of 1 MiB.
 from __future__ import annotations
 
 import gc
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 from gradmeter.bench.cases.program import END, Program
 from gradmeter.bench.meters.cycles import collector_off
+from gradmeter.bench.results.folders import temporary_folder
 
 PASSES = 3
 
@@ -48,8 +47,8 @@ def measure(make: Callable[[], Program]) -> Heap:
     """
     import memray
 
-    with collector_off(), tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
-        path = Path(folder) / "heap"
+    with collector_off(), temporary_folder() as folder:
+        path = folder / "heap"
         destination = memray.FileDestination(path, compress_on_exit=False)
         phases = make()
         with memray.Tracker(

@@ -51,6 +51,16 @@ def _field(name: str) -> int:
     raise OSError(f"{_STATUS} has no {name}")
 
 
+def resident() -> int:
+    """The bytes of this process that are resident now."""
+    return _field("VmRSS")
+
+
+def resident_peak() -> int:
+    """The most bytes that were resident since the start, or since the peak was reset."""
+    return _field("VmHWM")
+
+
 def can_reset() -> bool:
     """Whether this process may reset its resident peak."""
     try:
@@ -70,7 +80,7 @@ def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Reside
     """
     gc.collect()
     if after_a_run:
-        _trim()
+        trim()
     reset = can_reset()
     before = _field("VmRSS") if reset else 0
     started = time.time()
@@ -84,7 +94,7 @@ def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Reside
     return Residency("process peak", _process_peak(), 0, started, stopped)
 
 
-def _trim() -> None:
+def trim() -> None:
     """Return the freed memory that the C library keeps to the system, where it can."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -40,6 +40,12 @@ class Budget:
         return sentences
 
 
+def wanted(marks: Iterable[pytest.Mark]) -> bool:
+    """Whether a test's call is to be measured: not where its closest mark says False."""
+    mark = next(iter(marks), None)
+    return mark is None or mark.args != (False,)
+
+
 def read(marks: Iterable[pytest.Mark]) -> Budget | None:
     """Read the budget of a test from its marks, the closest first; None where there is none.
 
@@ -49,9 +55,11 @@ def read(marks: Iterable[pytest.Mark]) -> Budget | None:
     limits: dict[str, int] = {}
     written: dict[str, object] = {}
     for mark in marks:
+        if mark.args == (False,) and not mark.kwargs:
+            break  # the tests around are not measured
         if mark.args or not mark.kwargs:
             raise UsageError(
-                f'{MARK} takes budgets by name, such as max_peak="24MB" or max_cycle=0'
+                f'{MARK} takes budgets by name, such as max_peak="24MB" or max_cycle=0, or False'
             )
         for name, value in mark.kwargs.items():
             if name not in FIGURES:

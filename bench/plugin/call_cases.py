@@ -7,11 +7,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from gradmeter.bench.meters.call import Pass
+from gradmeter.bench.meters.call_in_fork import Measured
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.readings import Allocations, Cycles, Failure, SelfTest
-from gradmeter.bench.results.run import ORDINARY, Case, Options, Run
+from gradmeter.bench.results.run import CANNOT, ORDINARY, Case, Options, Run
 
 STAGE = "memory pass"
+
+
+def measured(name: str, reading: Measured) -> Case:
+    """Make the case of a test's call from everything that was read of it."""
+    return msgspec.structs.replace(
+        case(name, reading.passes), kept=reading.kept, resident=reading.resident
+    )
 
 
 def case(name: str, passes: Sequence[Pass]) -> Case:
@@ -49,17 +57,22 @@ def case(name: str, passes: Sequence[Pass]) -> Case:
     )
 
 
-def failed(name: str, error: BaseException) -> Case:
-    """Make the case of a test whose call raised an error in the memory pass only."""
+def failed(name: str, kind: str, message: str) -> Case:
+    """Make the case of a test whose call has no figures: it raised or ended in the memory pass."""
     return Case(
         workload=name,
         size=ORDINARY,
         variant="",
         collector="off",
         array_bytes=1,
-        failure=Failure(STAGE, type(error).__name__, str(error)),
+        failure=Failure(STAGE, kind, message),
         finished=True,
     )
+
+
+def visible(name: str, action: str) -> Case:
+    """Make the case of a test whose call does what a test could see, so it is not repeated."""
+    return failed(name, CANNOT, f"{action}, and a test could see that done again")
 
 
 def figures(case: Case) -> dict[str, int | bool]:

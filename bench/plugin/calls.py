@@ -1,35 +1,38 @@
 """Measure the call of each pytest-benchmark test, after pytest-benchmark has timed it.
 
 A pytest plugin that is registered with ``--bench-memory`` only. In the process that runs a
-test, it hooks the fixture ``benchmark``, measures the call with gradmeter.bench.meters.call
-and sends the figures with the test's report. In the process that began the session, which
-with pytest-xdist is another one, it gathers them.
+test, it hooks the fixture ``benchmark``, measures the call in forked processes, which the test
+cannot see, and sends the figures with the test's report. In the process that began the session,
+which with pytest-xdist is another one, it gathers them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from functools import cache, partial
+from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.meters import selftest
-from gradmeter.bench.meters.allocations import UnavailableError, counting
-from gradmeter.bench.meters.call import Call, Pass, measure
-from gradmeter.bench.plugin import budgets, call_cases
+from gradmeter.bench.meters import forked
+from gradmeter.bench.meters.allocations import UnavailableError
+from gradmeter.bench.meters.call import Call, Pass
+from gradmeter.bench.meters.call_in_fork import measure_unseen
+from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
 from gradmeter.bench.results.readings import SelfTest
-from gradmeter.bench.results.run import Case
+from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
 
-_ATTRIBUTE = "gradmeter"  # of a test's report: holds a CallReport as JSON
+# A forked process is killed after the one, and the other times the seconds of a call.
+LEAST_SECONDS = 10.0
+LONGER = 50  # eight calls at most, up to five times slower while they are traced
 
-# They end a test and are no subclasses of Exception.
-_OUTCOMES = (pytest.fail.Exception, pytest.skip.Exception)
+NO_ANSWER = "no answer"  # the kind of failure of a forked process that ended, or had to be ended
+_ATTRIBUTE = "gradmeter"  # of a test's report: holds a CallReport as JSON
 
 
 class CallFigures:
@@ -53,42 +56,6 @@ NO_FIGURES = CallFigures()
 CALL_FIGURES = pytest.StashKey[CallFigures]()
 BUDGET = pytest.StashKey[budgets.Budget]()
 BUDGET_ERROR = pytest.StashKey[str]()
-
-
-@cache
-def _measuring(kind: Any) -> Any:
-    """Derive a class of benchmark fixtures that measure each call once it has been timed.
-
-    The class keeps the name of ``kind``, and overrides nothing but its two public methods.
-    """
-
-    class MeasuringFixture(kind):  # type: ignore[misc]
-        gradmeter_measure: Callable[[Any, Call], None]
-
-        def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True  # a traceback of the user's call shows no frame of ours
-            result = super().__call__(function_to_benchmark, *args, **kwargs)
-            self.gradmeter_measure(self, Call(function_to_benchmark, args, kwargs))
-            return result
-
-        def pedantic(
-            self,
-            target: Any,
-            args: Any = (),
-            kwargs: Any = None,
-            setup: Any = None,
-            teardown: Any = None,
-            *rest: Any,
-            **how: Any,
-        ) -> Any:
-            __tracebackhide__ = True
-            result = super().pedantic(target, args, kwargs, setup, teardown, *rest, **how)
-            self.gradmeter_measure(self, Call(target, args, kwargs, setup, teardown))
-            return result
-
-    for name in ("__name__", "__qualname__", "__module__"):
-        setattr(MeasuringFixture, name, getattr(kind, name))
-    return MeasuringFixture
 
 
 class Suite:
@@ -127,48 +94,49 @@ class Suite:
     ) -> Generator[None, Any, Any]:
         """Have the fixture ``benchmark`` measure its call."""
         fixture = yield
-        if fixturedef.argname == "benchmark" and question_of(request.node) is None:
-            from pytest_benchmark.fixture import BenchmarkFixture
-
-            if isinstance(fixture, BenchmarkFixture) and not hasattr(fixture, "gradmeter_measure"):
-                request.node.stash[CALL_FIGURES] = CallFigures()
-                kind: Any = type(fixture)
-                fixture.__class__ = _measuring(kind)
-                fixture.gradmeter_measure = partial(self._measure, request.node)  # type: ignore[attr-defined]
+        item = request.node
+        if (
+            fixturedef.argname != "benchmark"
+            or not isinstance(item, pytest.Item)  # of a wider scope: not pytest-benchmark's
+            or question_of(item) is not None
+            or not budgets.wanted(item.iter_markers(budgets.MARK))
+        ):
+            return fixture
+        # A fixture of that name can stand on another one, which is measured already.
+        if item.stash.get(CALL_FIGURES, None) is None:
+            try:
+                problem = benchmark_fixture.extend(fixture, partial(self._measure, item))
+            except Exception as error:  # of a fixture that is no ordinary object
+                problem = f"the fixture benchmark is closed: {type(error).__name__}: {error}"
+            item.stash[CALL_FIGURES] = CallFigures()
+            item.stash[CALL_FIGURES].unavailable = problem
         return fixture
 
-    def _measure(self, item: pytest.Item, benchmark: Any, call: Call) -> None:
-        """Measure a call that was timed without an error; the test's outcome stays as it was."""
+    def _measure(self, item: pytest.Item, benchmark: Any, call: Call, seconds: float) -> None:
+        """Measure a call that was timed without an error; the test's outcome stays as it was.
+
+        Args:
+            seconds: that the call took, at most.
+        """
         figures = item.stash[CALL_FIGURES]
         try:
-            self._try_meters()
-            figures.passes = measure(call)
-            figures.case = call_cases.case(item.nodeid, figures.passes)
+            reading = measure_unseen(call, LEAST_SECONDS + LONGER * seconds)
         except UnavailableError as error:
             figures.unavailable = str(error)
             return
-        except pytest.exit.Exception:
-            raise
-        except (Exception, *_OUTCOMES) as error:
-            figures.case = call_cases.failed(item.nodeid, error)
+        except forked.RaisedError as error:
+            figures.case = call_cases.failed(item.nodeid, error.kind, error.message)
+        except forked.VisibleActionError as error:
+            figures.case = call_cases.visible(item.nodeid, str(error))
+        except forked.NoAnswerError as error:
+            figures.case = call_cases.failed(item.nodeid, NO_ANSWER, str(error))
+        except Exception as error:  # ours, and no matter of the test's
+            figures.case = call_cases.failed(item.nodeid, type(error).__name__, str(error))
+        else:
+            figures.passes = reading.passes
+            figures.case = call_cases.measured(item.nodeid, reading)
+            self.tests = self.tests or reading.self_tests
         benchmark.extra_info.update(call_cases.figures(figures.case))
-
-    def _try_meters(self) -> None:
-        """Run the meter's self-tests, once in a process.
-
-        Raises:
-            UnavailableError: a self-test fails, or array data cannot be counted.
-        """
-        if not self.tests:
-            with counting():
-                pass
-            self.tests = [SelfTest(**test) for test in selftest.run(selftest.EXACT)]
-        for test in self.tests:
-            if not test.passed:
-                raise UnavailableError(
-                    f"the meter fails its self-test, {test.name}"
-                    + (f": {test.problem}" if test.problem else "")
-                )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -225,7 +193,10 @@ class Suite:
         encoded = getattr(report, _ATTRIBUTE, None)
         if encoded is None or self.worker:
             return
-        self.gathered.add(report.nodeid, msgspec.json.decode(encoded, type=CallReport))
+        try:
+            self.gathered.add(report.nodeid, msgspec.json.decode(encoded, type=CallReport))
+        except Exception as error:  # ours, and no matter of the session's
+            self.gathered.unavailable[report.nodeid] = f"{type(error).__name__}: {error}"
 
     @property
     def worker(self) -> bool:
@@ -243,11 +214,14 @@ def _judge(item: pytest.Item) -> list[str]:
         figures.budget = "not judged" if figures.unavailable else "no call"
         return []
     if not figures.passes:
-        assert figures.case.failure is not None
+        failure = figures.case.failure
+        assert failure is not None
         figures.budget = "not judged"
+        if failure.kind in (CANNOT, NO_ANSWER):
+            return [f"the budget cannot be judged: {failure.message}"]
         return [
             "the budget cannot be judged: in the memory pass the call raised "
-            f"{figures.case.failure.kind}: {figures.case.failure.message}"
+            f"{failure.kind}: {failure.message}"
         ]
     broken = budget.broken(figures.passes)
     figures.budget = "broken" if broken else "kept"

@@ -14,9 +14,9 @@ from gradmeter.bench.results.readings import SelfTest, Value
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.session import save, write
 
-# Durations of a write until the next one: writing takes a tenth of the session at most.
-WRITE_SHARE = 0.1  # of the session's time goes into writing run.json at most
-WRITE_SECONDS = 0.5  # that go into it anyhow
+WRITTEN_AT_ONCE = 8  # cases; from there on, writing takes a share of the session's time at most
+WRITE_SHARE = 0.05  # of the session's time goes into writing run.json at most
+WRITE_SECONDS = 0.1  # that go into it anyhow
 MOST_NAMED = 3  # tests that one kind of message names; the others are counted
 
 
@@ -67,9 +67,10 @@ class Gathered:
             self._write()
 
     def _write(self) -> None:
-        """Write run.json, unless more than a tenth of the session's time went into that."""
+        """Write run.json, unless too much of the session's time went into that."""
         began = time.monotonic()
-        if self._writing > WRITE_SHARE * (began - self._began) + WRITE_SECONDS:
+        spent = self._writing > WRITE_SHARE * (began - self._began) + WRITE_SECONDS
+        if spent and len(self.cases) > WRITTEN_AT_ONCE:
             return
         with suppress(UsageError):  # `finish` reports it
             save(self.run(finished=False), self.out)
@@ -97,7 +98,7 @@ class Gathered:
             return self.cases_run(), messages, failed
         run = self.run(finished=finished)
         try:
-            write(run, self.out)
+            run = write(run, self.out)
         except UsageError as error:
             messages, failed = [*messages, f"gradmeter: {error}"], True
         return run, messages, failed

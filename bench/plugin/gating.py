@@ -28,17 +28,21 @@ class SessionGates:
     gates: Sequence[Gate]
     against: Path | None
 
-    def judge(self, run: Run | None, out: Path) -> tuple[list[str], bool]:
-        """Judge a run; return the lines to print, and whether the session fails."""
+    def judge(self, run: Run | None, out: Path) -> tuple[list[str], list[str]]:
+        """Judge a run; return the lines to print, and the gates for which the session fails.
+
+        Where the gates cannot be judged, these are all of them.
+        """
         if not self.gates:
-            return [], False
+            return [], []
+        every = [gate.text for gate in self.gates]
         if run is None:
             options = "--benchmark-only or --bench-memory"
-            return [f"gates: nothing was measured, so no gate is judged; give {options}"], False
+            return [f"gates: nothing was measured, so no gate is judged; give {options}"], []
         try:
             before = None if self.against is None else load_baseline(self.against)
         except UsageError as error:
-            return [f"gates: {error}"], True
+            return [f"gates: {error}"], every
         outcome = judge(run, before, self.gates, self.against)
         rows = verdicts.candidates(run)
         inside = gates.on_time(self.gates, rows, run.options)
@@ -51,7 +55,9 @@ class SessionGates:
             for gate in self.gates
             if not any(map(gate.matches, keys))
         ]
-        return messages + screen.lines(outcome, self.gates, run, out), outcome.exit_code != 0
+        failed = sorted({breach.gate for breach in outcome.breaches}) or every
+        lines = messages + screen.lines(outcome, self.gates, run, out)
+        return lines, failed if outcome.exit_code else []
 
 
 def read(settings: Settings) -> SessionGates:

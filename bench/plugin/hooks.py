@@ -12,6 +12,7 @@ project loads this module: so it imports the harness only when an option needs i
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,10 @@ class Session:
             for file in self.settings.engines:
                 engines.add_file(file)
         if self.settings.fail_on or self.settings.against:
-            from gradmeter.bench.plugin import gating
+            try:
+                from gradmeter.bench.plugin import gating
+            except ImportError as error:
+                raise UsageError(f"gates cannot be judged here: {error}") from None
 
             self.gates = gating.read(self.settings)
 
@@ -77,7 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "bench_memory(max_peak, max_held, max_cycle): the most bytes that the test's call may "
-        'take, as 24_000_000 or "24MB"; judged with --bench-memory.',
+        'take, as 24_000_000 or "24MB"; judged with --bench-memory. bench_memory(False): the call '
+        "is not measured.",
     )
     try:
         state = config.stash[KEY] = Session(config)
@@ -85,9 +90,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if state.settings.memory:
         if config.pluginmanager.hasplugin("benchmark"):
-            from gradmeter.bench.plugin.calls import Suite
-            from gradmeter.bench.plugin.gathered import Gathered
-
+            try:
+                from gradmeter.bench.plugin.calls import Suite
+                from gradmeter.bench.plugin.gathered import Gathered
+            except Exception as error:  # a package that is missing, or broken
+                state.screen.append(_problem("--bench-memory measures no calls here", error))
+                return
             state.gathered = Gathered(state.settings.out, state.cases_run)
             config.pluginmanager.register(Suite(config, state.gathered), "gradmeter-suite")
         else:
@@ -147,10 +155,27 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Finish what was measured and judge the gates; one that failed fails the session."""
-    state = session.config.stash[KEY]
-    if hasattr(session.config, "workerinput"):
+    state = session.config.stash.get(KEY, None)
+    if state is None or hasattr(session.config, "workerinput"):
         return  # pytest-xdist's workers measure, and its first process gathers
-    failed = False
+    try:
+        failures = _finish(session, state)
+    except Exception as error:  # ours, and no matter of the session's
+        state.screen.append(_problem("the figures cannot be reported", error))
+        gates = state.gates.gates if state.gates is not None else ()
+        failures = {"gate": [gate.text for gate in gates]}
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for noun, names in failures.items():
+        if names and reporter is not None:  # counted in pytest's last line
+            reports = [_report(f"{noun} {name}") for name in names]
+            reporter.stats[f"{noun}{'s' * (len(names) > 1)} failed"] = reports
+    if any(failures.values()) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _finish(session: pytest.Session, state: Session) -> dict[str, list[str]]:
+    """Write the run and judge the gates; return for what the session fails, by its noun."""
+    failures = {}
     if state.gathered is None:
         state.run = state.cases_run()
     else:
@@ -158,12 +183,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         stopped = bool(session.shouldstop or session.shouldfail)
         state.run, lines, failed = state.gathered.finish(ended and not stopped)
         state.screen += lines
+        failures["gradmeter report"] = lines[-1:] if failed else []
     if state.gates is not None:
-        lines, broken = state.gates.judge(state.run, state.settings.out)
+        lines, failures["gate"] = state.gates.judge(state.run, state.settings.out)
         state.screen += lines
-        failed |= broken
-    if failed and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return failures
+
+
+def _report(name: str) -> pytest.TestReport:
+    """A failure as a test's report, since other plugins read every report that is counted."""
+    return pytest.TestReport(
+        name, (name, None, name), keywords={}, outcome="failed", longrepr=None, when="call"
+    )
+
+
+def _problem(what: str, error: Exception) -> str:
+    return f"gradmeter: {what}: {type(error).__name__}: {error}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -174,20 +209,25 @@ def pytest_terminal_summary(
     try:
         yield
     finally:
-        state = config.stash[KEY]
-        if state.run is not None:
-            from gradmeter.bench.plugin.measured import show
+        state = config.stash.get(KEY, None)
+        if state is not None and state.run is not None:
+            try:
+                from gradmeter.bench.plugin.measured import show
 
-            budgets = state.gathered.budgets if state.gathered is not None else {}
-            show(state.run, terminalreporter, config, state.settings.out, budgets)
-        for line in state.screen:
+                budgets = state.gathered.budgets if state.gathered is not None else {}
+                show(state.run, terminalreporter, config, state.settings.out, budgets)
+            except Exception as error:  # ours, and no matter of the session's
+                state.screen.insert(0, _problem("the figures cannot be shown", error))
+        for line in state.screen if state is not None else ():
             terminalreporter.line(line, red=line.startswith(("gate failed", "FAILED")))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
     """Record in pytest-benchmark's JSON which gradmeter measured the durations."""
-    if config.stash[KEY].cases_run() is not None:
-        from gradmeter.bench.results import environment
+    state = config.stash.get(KEY, None)
+    with suppress(Exception):  # a figure that is ours, in a file that is not
+        if state is not None and state.cases_run() is not None:
+            from gradmeter.bench.results import environment
 
-        machine_info["gradmeter"] = environment.version()
+            machine_info["gradmeter"] = environment.version()

@@ -16,6 +16,7 @@ from rich.console import Console
 from gradmeter.bench import session
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import terminal
@@ -184,8 +185,8 @@ def show(
     figures = "memory and time of the cases above" if timed else "exact memory of the calls above"
     reporter.section(f"gradmeter: {figures}")
     width = max(80, int(reporter._tw.fullwidth))
-    console = Console(file=reporter._tw._file, width=width, emoji=False)
-    terminal.show(run, console, budgets)
+    with to_terminal(reporter._tw._file) as file:
+        terminal.show(run, Console(file=file, width=width, emoji=False), budgets)
     for option in sorted(_given_options(config) & _NOT_APPLICABLE.keys()) if timed else ():
         reporter.line(f"{option} does not apply to these cases: {_NOT_APPLICABLE[option]}")
     for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE):

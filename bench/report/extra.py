@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.installing import install
 
 PACKAGES = {"jinja2": "jinja2", "altair": "altair", "vl_convert": "vl-convert-python"}
 
@@ -22,6 +23,5 @@ def need() -> None:
     """
     if missing():
         raise UsageError(
-            f"the page needs {', '.join(missing())}, not installed here: "
-            "pip install 'gradmeter[report]'"
+            f"the page needs {', '.join(missing())}, not installed here: {install(*missing())}"
         )

@@ -105,7 +105,8 @@ def _calls(run: Run) -> Figure | None:
 
 
 def _memory_fact(rows: list[Row]) -> str:
-    facts = [sentences.sentence(row) for row in rows if not row.is_baseline]
+    candidates = [row for row in verdicts.by_effect(rows) if not row.is_baseline]
+    facts = [sentences.sentence(row) for row in candidates[:1]]
     peaks = [row.case.memory.peak for row in rows if row.case.memory]
     unit = rows[0].case.array_bytes
     return facts[0] if facts else f"The peak is {arrays_text(max(peaks), unit)} arrays."

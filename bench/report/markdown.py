@@ -79,16 +79,18 @@ def _table(rows: list[Row], options: Options) -> str:
     first = rows[0].case
     heap = any(row.case.heap for row in rows)
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
+    clock = sentences.clock(rows)
+    middle = "median" + f" ({sentences.CLOCKS[clock]})" * any(row.time for row in rows)
     lines = [
         f"{arrays}collector {_text(first.collector)}, allocator {first.allocator}",
         "",
-        "| variant | median | forward | backward | first run | ratio | peak | held | cycle "
+        f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
         "| --- " + "| ---: " * (11 + 2 * heap) + "|",
     ]
     remarks = []
     for row in rows:
-        lines.append("| " + " | ".join(_cells(row, heap)) + " |")
+        lines.append("| " + " | ".join(_cells(row, heap, clock)) + " |")
         if not row.is_baseline:
             remarks.append(f"- {_text(sentences.sentence(row))}")
             counted = sentences.instructions_sentence(row)
@@ -102,7 +104,7 @@ def _table(rows: list[Row], options: Options) -> str:
     return "\n".join(lines) + ("\n\n" + "\n".join(remarks) if remarks else "")
 
 
-def _cells(row: Row, heap: bool) -> list[str]:
+def _cells(row: Row, heap: bool, clock: str) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
     name = _text(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
     forward = [s for times in case.times for s in times.forward]
@@ -110,11 +112,12 @@ def _cells(row: Row, heap: bool) -> list[str]:
     peak = case.predicted.peak if case.predicted else None
     return [
         name,
-        sentences.median_text(case),
+        sentences.median_text(case, clock),
         _seconds(forward),
         _seconds(backward),
         "-" if case.first_run is None else seconds_text(case.first_run, 2),
-        sentences.ratio_text(row) + (f" {row.time.word}" if row.time and row.time.sure else ""),
+        sentences.ratio_text(row, clock)
+        + (f" {row.time.word}" if row.time and row.time.sure else ""),
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import markup
+from rich.cells import chop_cells, set_cell_size
 from rich.console import Console
-from rich.table import Table
 
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
@@ -14,11 +14,14 @@ from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import verdicts
 
+WIDTH = 80  # columns at most
+FIGURE = 8  # columns of a figure at least
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
     "collector frees when that is dropped, in so many objects. Python's own objects and memory "
-    "that native code takes for itself are not counted: 0 B says that the call made no arrays."
+    "that native code takes for itself are not counted: 0 B says that NumPy took no memory for "
+    'arrays, and "not seen" how far resident memory rose beyond the arrays, at least.'
 )
 
 
@@ -38,28 +41,38 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
     Args:
         budgets: the outcome of each test's budget, by node id.
     """
+    figures = ("peak", "held", "cycle", "objects", *(["budget"] if budgets else []))
     for file, tests in by_file(run):
-        table = Table(
-            title=markup.escape(plain(file)) or None,
-            title_justify="left",
-            title_style="bold",
-            box=None,
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-            width=min(console.width, 80),
-        )
-        table.add_column("test", overflow="fold", ratio=1)
-        for name in ("peak", "held", "cycle", "objects", *(["budget"] if budgets else [])):
-            table.add_column(name, justify="right", no_wrap=True, min_width=8)
-        for name, case in tests:
-            cells = [*_cells(case), *([budgets.get(case.workload, "-")] if budgets else [])]
-            table.add_row(markup.escape(plain(name)), *cells)
-        console.print(table)
+        if file:
+            console.out(plain(file), style="bold", highlight=False)
+        rows = [
+            (plain(name), *_cells(case), *([budgets.get(case.workload, "-")] if budgets else []))
+            for name, case in tests
+        ]
+        head, *lines = _aligned([("test", *figures), *rows], min(console.width, WIDTH))
+        console.out(head, style="bold", highlight=False)
+        console.out("\n".join(lines), highlight=False)
         for name, case in tests:
             for remark in sentences.remarks(case):
                 line = markup.escape(f"{plain(name)}: {plain(remark)}")
                 console.print(f"  [yellow]{line}[/]", highlight=False)
         console.print()
+
+
+def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lay rows out in lines: the names folded, the figures beside them to the right.
+
+    By hand, since a table of the console takes a millisecond for a cell, and a suite has
+    thousands of tests.
+    """
+    widths = [max(FIGURE, *map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
+    room = max(16, width - sum(widths) - len(widths))
+    lines = []
+    for name, *cells in rows:
+        first, *folded = chop_cells(name, room) or [""]
+        figures = [cell.rjust(w) for cell, w in zip(cells, widths, strict=True)]
+        lines += [" ".join([set_cell_size(first, room), *figures]), *folded]
+    return lines
 
 
 def table(run: Run) -> str:
@@ -78,10 +91,15 @@ def table(run: Run) -> str:
 
 
 def _cells(case: Case) -> list[str]:
-    memory, cycles = case.memory, case.cycles
+    memory, cycles, unseen = case.memory, case.cycles, case.unseen
     return [
-        bytes_text(memory.peak) if memory else "-",
-        bytes_text(memory.held) if memory else "-",
+        _bytes_text(memory.peak, bool(unseen and unseen.peak)) if memory else "-",
+        _bytes_text(memory.held, bool(unseen and unseen.held)) if memory else "-",
         bytes_text(cycles.bytes) if cycles else "-",
         f"{cycles.objects:,}" if cycles else "-",
     ]
+
+
+def _bytes_text(count: int, other: bool) -> str:
+    """Bytes of arrays; where there are none, but ``other`` memory, that is not called 0 B."""
+    return "not seen" if other and not count else bytes_text(count)

@@ -102,7 +102,8 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         (
             ("median",),
             "seconds of one run of the workload: forward, backward, and the step of "
-            "gradient descent where there is one. Absolute times are this machine's, on this "
+            "gradient descent where there is one; by the clock that the ratio is of, CPU or wall. "
+            "Forward and backward are wall seconds. Absolute times are this machine's, on this "
             "day: do not compare them with another run's.",
         ),
         (
@@ -135,9 +136,8 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
 def environment(run: Run) -> list[str]:
     """The environment, the options and the self-tests of a run, one line each."""
     e = run.environment
-    dirty = {True: ", with changes in engine/ or bench/", False: "", None: ""}[e.dirty]
     lines = [
-        f"started {e.started}, gradmeter {e.gradmeter}, commit {e.commit or 'unknown'}{dirty}",
+        f"started {e.started}, {e.code}",
         f"{e.implementation} {e.python} on {e.system}: {e.cpu}, {e.cores} cores, "
         f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
         f"{e.blas_threads} thread for each engine unless a variant says more",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
 from gradmeter.bench.numbers import (
     apart,
+    bytes_text,
     more_arrays,
     percent,
     ratio_span,
@@ -12,7 +17,7 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
-from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
 from gradmeter.bench.verdicts.verdicts import Change, Row
 
@@ -107,10 +112,13 @@ def _change_text(change: Change, array_bytes: int) -> str:
     )
 
 
-def ratio_text(row: Row) -> str:
+def ratio_text(row: Row, shown: str = "") -> str:
     """The ratio of times with its interval, to the digits that this supports.
 
     In brackets instead of parentheses: the smallest and largest of too few sets.
+
+    Args:
+        shown: the clock whose seconds stand beside it; empty for none.
     """
     if row.is_baseline:
         return "1" if row.case.times and row.compared else "-"
@@ -119,14 +127,31 @@ def ratio_text(row: Row) -> str:
     time = row.time
     few = None if time.sure else time.sets
     ratio, span = ratio_span(time.ratio, time.low, time.high, few)
-    return f"{ratio} ({span})" if time.sure else f"{ratio} [{span}]"
+    other = f" {CLOCKS[time.clock]}" if shown not in ("", time.clock) else ""
+    return f"{ratio} ({span}){other}" if time.sure else f"{ratio} [{span}]{other}"
 
 
-def median_text(case: Case) -> str:
-    """The median duration of a case, to the digits that its sets support."""
-    middles, middle = case.medians, case.median
-    if middle is None:
+def clock(rows: Sequence[Row]) -> str:
+    """The clock whose seconds a table shows: the one that its ratios are of.
+
+    "processor" where all are, else "wall"; then `ratio_text` marks a ratio of the other kind.
+    """
+    clocks = {row.time.clock for row in rows if row.time is not None}
+    return "processor" if clocks == {"processor"} else "wall"
+
+
+CLOCKS = {"processor": "CPU", "wall": "wall"}  # as the heads of tables name them
+
+
+def median_text(case: Case, clock: str = "wall") -> str:
+    """The median duration of a case by a clock, to the digits that its sets support."""
+    if clock == "wall":
+        middles = case.medians
+    else:
+        middles = [median(times.cpu) for times in case.times if times.cpu]
+    if not any(middles):
         return "-"
+    middle = median(middles)
     half = (max(middles) - min(middles)) / 2 if len(middles) > 1 else middle
     return seconds_text(middle, significant(half / middle) if middle else 1)
 
@@ -176,18 +201,37 @@ def surprises(case: Case) -> list[str]:
 
 
 def remarks(case: Case) -> list[str]:
-    """Sentences on a test's call besides its figures: failure, unlike passes, leaked bytes."""
+    """Sentences on a test's call besides its figures: failure, unlike passes, other memory."""
     if not case.ordinary:
         return []
     lines = []
     if case.failure is not None:
         f = case.failure
-        lines.append(f"no exact figures, {f.stage}: {f.kind}: {f.message}")
+        kind = "" if f.kind == CANNOT else f"{f.kind}: "
+        lines.append(f"no exact figures, {f.stage}: {kind}{f.message}")
     elif not case.deterministic:
         peaks = ", ".join(f"{each.peak:,} B" for each in case.allocations)
         lines.append(f"its passes disagree, so its bytes are not exact: peaks of {peaks}")
     if case.cycles is not None and case.cycles.leaked:
+        lines.append(_left_text(case.cycles.leaked, case.kept))
+    unseen = case.unseen
+    if unseen is not None:
+        held = f", {bytes_text(unseen.held)} of it held" if unseen.held else ""
         lines.append(
-            f"{case.cycles.leaked:,} B are alive even after a collection: each call leaves them"
+            f"and {bytes_text(unseen.peak)} not seen{held}: resident memory that is no array data "
+            "of NumPy's"
         )
     return lines
+
+
+def _left_text(leaked: int, kept: list[int]) -> str:
+    """What a call leaves behind: told apart by whether the calls after it add to it."""
+    alive = f"{leaked:,} B are alive even after a collection"
+    if len(kept) < 2:
+        return alive
+    levels = f"{', '.join(f'{level:,}' for level in kept)} B after {len(kept)} calls in a row"
+    if all(after > before for before, after in pairwise(kept)):
+        return f"{alive}, and each call adds to them: {levels}"
+    if kept[-1] > kept[0]:
+        return f"{alive}, and some calls add to them: {levels}"
+    return f"{alive}, and no further call adds to them: they are kept, not leaked ({levels})"

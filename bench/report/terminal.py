@@ -16,6 +16,8 @@ from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
+MOST = 200  # comparisons, those with the largest effects first; the others are counted
+
 
 def escape(text: str) -> str:
     """Escape a text so that the console prints it as it is."""
@@ -32,7 +34,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
-    for comparison, rows in verdicts.ordered(run):
+    pairs = verdicts.ordered(run)
+    for comparison, rows in pairs[:MOST]:
         _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
             if not row.is_baseline:
@@ -44,6 +47,13 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
                     words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)
         console.print()
+    if len(pairs) > MOST:
+        changed = sum(1 for _, rows in pairs[MOST:] if any(row.changes for row in rows))
+        console.print(
+            f"and {len(pairs) - MOST:,} more comparisons, {changed or 'none'} of them with other "
+            "memory; gradmeter compare --markdown and report.md have them all\n",
+            highlight=False,
+        )
     lone = verdicts.lone(run)
     for case in lone:
         _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)
@@ -86,10 +96,14 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
     heap = any(row.case.heap for row in rows)
     table.add_column("variant", overflow="fold", min_width=16)
     beside = "heap peak\nheap held" if heap else "pre-\ndicted"
-    for name in ("median", "ratio", "peak", "held", "cycle", beside, "resident\nsampled"):
+    clock = sentences.clock(rows)
+    middle = f"median\n{sentences.CLOCKS[clock]}" if any(row.time for row in rows) else "median"
+    for name in (middle, "ratio", "peak", "held", "cycle", beside, "resident\nsampled"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*["\n".join(map(escape, cell.split("\n"))) for cell in _cells(row, heap)])
+        table.add_row(
+            *["\n".join(map(escape, cell.split("\n"))) for cell in _cells(row, heap, clock)]
+        )
     console.print(table)
     first = list(filter(None, map(sentences.first_run_text, rows)))
     if first:
@@ -97,7 +111,7 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
         console.print(f"  first run, warm-up and compilation: {escape(words)}", highlight=False)
 
 
-def _cells(row: Row, heap: bool) -> list[str]:
+def _cells(row: Row, heap: bool, clock: str) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
     name = plain(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
     resident = "-"
@@ -107,8 +121,8 @@ def _cells(row: Row, heap: bool) -> list[str]:
         resident += "\n" + ("-" if sampled is None else bytes_text(sampled))
     return [
         name,
-        sentences.median_text(case),
-        _ratio(row),
+        sentences.median_text(case, clock),
+        _ratio(row, clock),
         _amount(memory.peak if memory else None, case),
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
@@ -123,8 +137,8 @@ def _heap(case: Case) -> str:
     return f"{bytes_text(case.heap[-1].peak)}\n{bytes_text(case.heap[-1].held)}"
 
 
-def _ratio(row: Row) -> str:
-    text = sentences.ratio_text(row).replace(" ", "\n")
+def _ratio(row: Row, clock: str) -> str:
+    text = sentences.ratio_text(row, clock).replace(" ", "\n")
     if row.time is None:
         return text
     # Too few sets for an interval have no verdict.
@@ -148,7 +162,8 @@ def _prediction(case: Case) -> str:
 
 def _legend(run: Run) -> str:
     return (
-        "median: seconds of forward, backward and step. ratio: of the time to the "
+        "median: seconds of forward, backward and step, by the clock that the ratio is of: CPU, "
+        "or wall where a program waits or computes on several cores. ratio: of the time to the "
         f"baseline's, over sets of fresh processes, with its {percent(run.options.confidence)} "
         "interval in parentheses, or in brackets the smallest and largest of too few sets "
         f"for one. Effects within {percent(run.options.effect)} count as the same. "

@@ -1,19 +1,25 @@
-"""Make names and messages safe to show: whatever they hold, they stay text on one line."""
+"""Make names and messages safe to show, in terminals and in Markdown."""
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
-# Line and paragraph ends, control characters, and the marks that turn the direction of text.
-_UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
-_MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]<>&#|~!"}
+from gradmeter.bench.text import plain as plain
 
-
-def plain(text: str) -> str:
-    """Replace what would end a line, control a terminal or turn the direction of reading."""
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _UNSAFE else c for c in text)
+_MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]<>&#|~!$"}
+# Links that GitHub and its like find while they read Markdown: its first character is enough.
+_LINKS = re.compile(r":(?=//)|(?i:\bw(?=ww\.))|(?i:(?<=mailto):|(?<=xmpp):)")
+# Mentions, references and addresses are found in what is rendered, past character references.
+_LIVE = re.compile(r"@(?!\W)|#(?!\W)|(?i:\bgh-)(?=\d|$)")
+_GAP = "\u200b"  # takes no room; others put it into mentions, too
 
 
 def markdown(text: str) -> str:
-    """Replace also the characters that Markdown or HTML would interpret."""
-    return plain(text).translate(_MARKDOWN)
+    """Replace also what Markdown, HTML or a site with comments would interpret.
+
+    It is read as it was, and copied so too, but for a space of no width in mentions, references
+    and addresses.
+    """
+    gapped = _LIVE.sub(lambda match: match[0] + _GAP, plain(text)).translate(_MARKDOWN)
+    unlinked = _LINKS.sub(lambda match: f"&#{ord(match[0])};", gapped)
+    return unlinked.replace(_GAP, f"&#{ord(_GAP)};")

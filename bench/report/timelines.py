@@ -45,7 +45,7 @@ def panels(run: Run) -> tuple[list[Panel], list[str]]:
 
     One size of a workload is enough: in arrays, its timeline looks the same at any other.
     """
-    groups = [rows for _, rows in verdicts.ordered(run)]
+    groups = [verdicts.by_effect(rows) for _, rows in verdicts.ordered(run)]
     groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
     traced = [[row for row in rows if row.case.timeline] for rows in groups]
     drawn: dict[str, list[Row]] = {}

@@ -86,7 +86,8 @@ def show_difference(
     for letter, name, timeline in zip("AB", names, timelines, strict=True):
         most, interval = explain.peak(timeline)
         where = escape(explain.when(timeline, interval))
-        print_line(f"{letter} [bold]{escape(name)}[/]")
+        # As in `show`, no line break within a path.
+        console.print(f"{letter} [bold]{escape(name)}[/]", highlight=False, soft_wrap=True)
         print_line(f"  peak {bytes_text(most)} ({most:,} B) {where}")
         print_line(f"  at the end {bytes_text(timeline.levels[-1])}")
     if differences.first is None:

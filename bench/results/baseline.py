@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import files, run_file
-from gradmeter.bench.results.readings import Value
+from gradmeter.bench.results.readings import Count, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
 from gradmeter.bench.results.run import Run
 
@@ -25,14 +26,14 @@ class Figures(Value, frozen=True, kw_only=True):
     """Exact bytes of one case."""
 
     workload: str
-    size: int
+    size: Count
     variant: str
-    forward: int
-    backward: int
-    peak: int
-    held: int
-    dropped: int
-    cycle: int
+    forward: Number
+    backward: Number
+    peak: Number
+    held: Number
+    dropped: Number
+    cycle: Number
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
         UsageError: the file cannot be read, is of another format or version, or holds
             figures that no run can have measured.
     """
+    files.refuse_irregular(path, "cannot be read as a baseline")
     try:
         content = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
@@ -102,12 +104,17 @@ def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
     return by_key
 
 
-def _impossible_figure(values: dict[str, int]) -> str:
+_FIGURES = ("forward", "backward", "peak", "held", "dropped", "cycle")
+# Of the same pass as the peak; what is dropped and what is in cycles is measured in another.
+_OF_ONE_PASS = ("forward", "backward", "held")
+
+
+def _impossible_figure(values: Mapping[str, int]) -> str:
     """Describe the first figure that no run can have measured; empty if there is none."""
     for name, value in values.items():
         if value < 0:
             return f"{name} is {value}, less than nothing"
-        if name != "peak" and value > values["peak"]:
+        if name in _OF_ONE_PASS and value > values["peak"]:
             return f"{name} is {value:,} bytes, more than the peak of {values['peak']:,}"
     return ""
 
@@ -119,18 +126,28 @@ def write_baseline(run: Run, path: Path) -> int:
         UsageError: the run has no exact figures, the file exists and is no baseline, or it
             cannot be written.
     """
+    files.refuse_irregular(path, "cannot be written")
     try:
         existing = msgspec.json.decode(path.read_bytes())
         if (existing.get("format"), existing.get("version")) != (FORMAT, VERSION):
             raise msgspec.ValidationError
     except FileNotFoundError:
         pass
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError):
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError):
         raise UsageError(
             f"{path} exists and is no baseline of this version, so it is left as it is; "
             "choose another --out or remove it"
         ) from None
     cases = figures(run)
+    for case in cases:  # what `load_baseline` refuses is not written
+        problem = _impossible_figure({name: getattr(case, name) for name in _FIGURES})
+        if problem:
+            raise UsageError(
+                f"{title_text(case.workload, case.size, case.variant)}: {problem}, so no baseline "
+                "is made of it; measure it again"
+            )
     if not cases:
         raise UsageError("this run has no exact memory figures to make a baseline of")
     # One case per line, so that a diff shows the cases that changed.

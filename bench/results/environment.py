@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,11 +13,16 @@ from pathlib import Path
 
 import psutil
 
-from gradmeter.bench.results.readings import Value
+from gradmeter.bench import git
+from gradmeter.bench.results.readings import Count, Value
 
 
 class Environment(Value, frozen=True, kw_only=True):
-    """The environment of a run: versions, machine, and the measured commit."""
+    """The environment of a run: versions, machine, and commits.
+
+    ``commit`` is that of gradmeter's own checkout, None where it is installed;
+    ``repository_commit`` that of the repository in whose folder the run was started.
+    """
 
     started: str
     gradmeter: str
@@ -27,13 +31,27 @@ class Environment(Value, frozen=True, kw_only=True):
     versions: dict[str, str]
     system: str
     cpu: str
-    cores: int
-    memory_bytes: int
-    collector_thresholds: list[int]
-    blas_threads: int
+    cores: Count
+    memory_bytes: Count
+    collector_thresholds: list[Count]
+    blas_threads: Count
     pinned: bool
     commit: str | None
     dirty: bool | None
+    repository_commit: str | None = None
+    repository_dirty: bool | None = None
+
+    @property
+    def code(self) -> str:
+        """The versions of gradmeter and of the repository, in words."""
+        dirty = ", with changes in engine/ or bench/" if self.dirty else ""
+        commit = f", commit {self.commit[:12]}" if self.commit else ""
+        own = f"gradmeter {self.gradmeter}{commit}{dirty}"
+        if self.repository_commit in (None, self.commit):
+            return own
+        assert self.repository_commit is not None
+        changed = ", with changes" if self.repository_dirty else ""
+        return f"{own}, in a repository at commit {self.repository_commit[:12]}{changed}"
 
 
 _PACKAGES = ("numpy", "pytest", "pytest-benchmark", "memory-profiler", "psutil")
@@ -74,26 +92,27 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git(*arguments: str) -> str | None:
-    folder = Path(__file__).resolve().parent
+def _own_commit() -> tuple[str | None, bool | None]:
+    """The commit of our own checkout, and whether engine/ or bench/ differ from it.
+
+    None where we are installed: git would name the repository that holds the installation,
+    such as a user's with a virtual environment in it.
+    """
+    top = Path(__file__).resolve().parents[2]
+    if not all((top / name).is_dir() for name in ("gradmeter", "engine", "bench")):
+        return None, None
     try:
-        completed = subprocess.run(
-            ["git", "--no-optional-locks", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return completed.stdout.strip()
+        if git.ask(top, "rev-parse", "--show-prefix", limit=10).strip():
+            return None, None  # a folder in a larger repository
+    except git.GitError:
+        return None, None
+    return git.head(top, ":/engine", ":/bench")
 
 
 def describe() -> Environment:
     """Return the environment of this process: versions, machine, and commit."""
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain", "--", ":/engine", ":/bench") if commit else None
+    commit, dirty = _own_commit()
+    repository_commit, repository_dirty = git.head(Path.cwd())
     return Environment(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         gradmeter=version(),
@@ -108,5 +127,7 @@ def describe() -> Environment:
         blas_threads=1,
         pinned=cores() != [None],
         commit=commit,
-        dirty=None if status is None else bool(status),
+        dirty=dirty,
+        repository_commit=repository_commit,
+        repository_dirty=repository_dirty,
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+MOST: Final = 2**63 - 1  # what other readers of JSON take as an integer
+LONGEST_MEASURED: Final = 1e12  # seconds
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Number = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 
 class Value(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,9 +23,9 @@ class SelfTest(Value, frozen=True, kw_only=True):
     """
 
     name: str
-    expected: int
-    measured: int
-    tolerance: int
+    expected: Number
+    measured: Number
+    tolerance: Count
     problem: str = ""
 
     @property
@@ -32,37 +37,37 @@ class SelfTest(Value, frozen=True, kw_only=True):
 class Predicted(Value, frozen=True, kw_only=True):
     """Predicted bytes of array data, derived by hand; see gradmeter.bench.workloads.Prediction."""
 
-    forward: int
-    backward: int
-    peak: int
-    held: int
-    dropped: int
+    forward: Count
+    backward: Count
+    peak: Count
+    held: Count
+    dropped: Count
 
 
 class Allocations(Value, frozen=True, kw_only=True):
     """The exact bytes of array data in one pass; see gradmeter.bench.meters.allocations."""
 
-    forward: int
-    backward: int
-    peak: int
-    held: int
+    forward: Count
+    backward: Count
+    peak: Count
+    held: Count
 
 
 class Cycles(Value, frozen=True, kw_only=True):
     """Memory that only the collector can free; see gradmeter.bench.meters.cycles."""
 
-    dropped: int
-    bytes: int
-    objects: int
-    types: dict[str, int]
-    leaked: int
+    dropped: Count
+    bytes: Count
+    objects: Count
+    types: dict[str, Count]
+    leaked: Count
 
 
 class Heap(Value, frozen=True, kw_only=True):
     """The bytes that a process allocates in one pass; see gradmeter.bench.meters.heap."""
 
-    peak: int
-    held: int
+    peak: Count
+    held: Count
 
 
 class Instructions(Value, frozen=True, kw_only=True):
@@ -97,11 +102,26 @@ class Residency(Value, frozen=True, kw_only=True):
     """
 
     method: str
-    bytes: int
-    before: int
-    sampled: int | None
-    samples: int
+    bytes: Number
+    before: Count
+    sampled: Number | None
+    samples: Count
     interval: float
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is no duration."""
+        if not 0 <= self.interval <= LONGEST_MEASURED:
+            raise ValueError("seconds are finite and not negative")
+
+
+class Resident(Value, frozen=True, kw_only=True):
+    """How far the resident memory of a process rose in one call, above what it was before.
+
+    ``peak`` is the most at once, ``held`` that with the returned value; pages, not exact.
+    """
+
+    peak: int
+    held: int
 
 
 class TimeSet(Value, frozen=True, kw_only=True):
@@ -111,9 +131,9 @@ class TimeSet(Value, frozen=True, kw_only=True):
     are timed together in each round.
     """
 
-    number: int
-    core: int | None
-    loops: int
+    number: Count
+    core: Count | None
+    loops: Count
     forward: list[float]
     backward: list[float]
     step: list[float]
@@ -124,7 +144,7 @@ class TimeSet(Value, frozen=True, kw_only=True):
         phases = (self.forward, self.backward, self.step, self.cpu)
         if len({len(phase) for phase in phases}) > 1:
             raise ValueError("every phase has a figure for every round")
-        if not all(math.isfinite(s) and s >= 0 for phase in phases for s in phase):
+        if not all(0 <= s <= LONGEST_MEASURED for phase in phases for s in phase):
             raise ValueError("seconds are finite and not negative")
 
     @property
@@ -147,12 +167,12 @@ class Operation(Value, frozen=True, array_like=True):
 
     name: str
     phase: str
-    number: int
-    begin: int
-    end: int
-    before: int
-    peak: int
-    after: int
+    number: Count
+    begin: Count
+    end: Count
+    before: Count
+    peak: Count
+    after: Count
     raised: bool
 
 
@@ -161,14 +181,14 @@ class ArrayLife(Value, frozen=True, array_like=True):
 
     name: str
     kind: str
-    bytes: int
-    born: int
-    died: int | None
+    bytes: Count
+    born: Number
+    died: Count | None
     early: bool
-    used: int
-    saved: int | None
-    released: int | None
-    retained: int | None
+    used: Count
+    saved: Count | None
+    released: Count | None
+    retained: Count | None
 
 
 class Timeline(Value, frozen=True, kw_only=True):
@@ -179,10 +199,10 @@ class Timeline(Value, frozen=True, kw_only=True):
 
     operations: list[Operation]
     arrays: list[ArrayLife]
-    levels: list[int]
-    peaks: list[int]
-    dropped: int
-    leaked: int
+    levels: list[Count]
+    peaks: list[Count]
+    dropped: Count
+    leaked: Count
     loop: list[str]
 
     def __post_init__(self) -> None:

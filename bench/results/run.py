@@ -6,8 +6,8 @@ read. ``bench/run.schema.json`` is the JSON Schema of this module.
 
 from __future__ import annotations
 
-import math
 import statistics as averages
+from functools import cached_property
 from typing import Final, Literal
 
 from msgspec import field
@@ -16,13 +16,17 @@ from gradmeter.bench import statistics
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.readings import (
+    LONGEST_MEASURED,
+    MOST,
     Allocations,
+    Count,
     Cycles,
     Failure,
     Heap,
     Instructions,
     Predicted,
     Residency,
+    Resident,
     SelfTest,
     Timeline,
     TimeSet,
@@ -32,10 +36,13 @@ from gradmeter.bench.results.readings import (
 FORMAT: Final = "gradmeter run"
 VERSION: Final = 3
 LONGEST: Final = 86_400  # seconds
+MOST_ROUNDS: Final = 1_000_000
+MOST_SETS: Final = 2000  # an interval is made of the averages of every two
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
 Allocator = Literal["kept", "returned", "system"]
+UNSEEN: Final = 1_000_000  # bytes; resident memory of calls without any rises by up to 0.2 MB
 ORDINARY: Final = 0  # the size of a test's call, which has none
 
 
@@ -45,14 +52,16 @@ class Case(Value, frozen=True, kw_only=True):
     ``again`` are times of the same case in further workers of the same sets: their difference
     from ``times`` is the machine's noise. ``first_run`` are the seconds of the first run in a
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
-    NumPy's, whose bytes can be read exactly.
+    NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
+    each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
+    one.
     """
 
     workload: str
-    size: int
+    size: Count
     variant: str
     collector: str
-    array_bytes: int
+    array_bytes: Count
     array_data: bool = True
     allocator: Allocator = "system"
     predicted: Predicted | None = None
@@ -61,21 +70,25 @@ class Case(Value, frozen=True, kw_only=True):
     allocations: list[Allocations] = field(default_factory=list)
     cycles: Cycles | None = None
     timeline: Timeline | None = None
-    collected_peak: int | None = None
+    collected_peak: Count | None = None
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
     instructions: Instructions | None = None
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    resident: Resident | None = None
     failure: Failure | None = None
     finished: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse arrays of no bytes, and a first run that is no duration."""
+        """Refuse arrays of no bytes, a first run that is no duration, and too many sets."""
         if self.array_bytes < 1:
             raise ValueError("array_bytes is positive")
-        if self.first_run is not None and not 0 <= self.first_run < math.inf:
+        if self.first_run is not None and not 0 <= self.first_run <= LONGEST_MEASURED:
             raise ValueError("seconds are finite and not negative")
+        if max(len(self.times), len(self.again)) > 2 * MOST_SETS:
+            raise ValueError(f"a case has {2 * MOST_SETS:,} sets at most")
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -118,6 +131,22 @@ class Case(Value, frozen=True, kw_only=True):
         return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
 
     @property
+    def unseen(self) -> Resident | None:
+        """Resident memory that array data does not account for; None where that is but noise.
+
+        It is the least that there was: the peaks can be at different times, and an array that
+        nothing was written into is not resident. A figure within the noise is 0.
+        """
+        if self.memory is None or self.resident is None:
+            return None
+        peak = self.resident.peak - self.memory.peak
+        held = self.resident.held - self.memory.held
+        noise = max(UNSEEN, self.memory.peak // 100)
+        if max(peak, held) < noise:
+            return None
+        return Resident(peak=max(peak, held), held=held if held >= noise else 0)
+
+    @property
     def heap_figures(self) -> dict[str, int] | None:
         """The bytes of the heap by name, of the last pass; None where there are none."""
         if not self.heap:
@@ -149,7 +178,7 @@ class Comparison(Value, frozen=True, kw_only=True):
     """A baseline and its candidates, on one workload and size; variants by name."""
 
     workload: str
-    size: int
+    size: Count
     baseline: str
     candidates: list[str]
 
@@ -167,12 +196,12 @@ class Options(Value, frozen=True, kw_only=True):
     """
 
     collector: str
-    seed: int
-    sets: int
+    seed: Count
+    sets: Count
     budget: float
-    min_rounds: int
+    min_rounds: Count
     limit: float
-    most_sets: int = 0
+    most_sets: Count = 0
     seconds: float = 0.0
     effect: float = EFFECT
     confidence: float = CONFIDENCE
@@ -180,7 +209,13 @@ class Options(Value, frozen=True, kw_only=True):
     instructions: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse durations and fractions outside their ranges."""
+        """Refuse durations, numbers of sets and fractions outside their ranges."""
+        if max(self.sets, self.most_sets) > MOST_SETS or min(self.sets, self.most_sets) < 0:
+            raise ValueError(f"the sets of a case are 0 to {MOST_SETS:,}")
+        if not 1 <= self.min_rounds <= MOST_ROUNDS:
+            raise ValueError(f"the fewest rounds of a case are 1 to {MOST_ROUNDS:,}")
+        if not 0 <= self.seed <= MOST:
+            raise ValueError(f"a seed is 0 to {MOST}")
         if not (0 <= self.budget <= LONGEST and 0 < self.limit <= LONGEST):
             raise ValueError(
                 f"a budget is 0 to {LONGEST} seconds and a limit more than 0 to {LONGEST} seconds"
@@ -209,10 +244,10 @@ class Ground(Value, frozen=True, kw_only=True):
     engine: str
     python: str
     numpy: str
-    threads: int
+    threads: Count
 
 
-class Run(Value, frozen=True, kw_only=True):
+class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
@@ -237,7 +272,10 @@ class Run(Value, frozen=True, kw_only=True):
         if len({case.key for case in self.cases}) < len(self.cases):
             raise ValueError("two cases have the same workload, size and variant")
 
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, int, str], Case]:
+        return {case.key: case for case in self.cases}
+
     def case(self, workload: str, size: int, variant: str) -> Case | None:
         """The case of this key; None if the run has none."""
-        key = (workload, size, variant)
-        return next((case for case in self.cases if case.key == key), None)
+        return self._by_key.get((workload, size, variant))

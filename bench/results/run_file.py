@@ -28,6 +28,7 @@ def load(path: Path) -> Run:
         UsageError: the file cannot be read, is not complete, is of another format or
             version, or does not fit the schema; the message says where.
     """
+    files.refuse_irregular(path, "cannot be read")
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases.plan import Group
-from gradmeter.bench.errors import WorkerError
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read the arrays that a worker's check saved, by name.
-
-    Raises:
-        WorkerError: of kind "rubbish", if the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-            return dict(saved.items())
-    except (OSError, ValueError, EOFError, AttributeError, BadZipFile) as error:
-        raise WorkerError("rubbish", f"its saved results cannot be read: {error}") from None
 
 
 def compare(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +19,8 @@ from gradmeter.bench.engines import SCRATCH
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters import instructions
 from gradmeter.bench.results.environment import cores
-from gradmeter.bench.runs import allocators
+from gradmeter.bench.runs import allocators, descendants
+from gradmeter.bench.runs.answers import Lines, reading_of
 from gradmeter.bench.workloads import Workload
 
 _THREADS = (
@@ -45,8 +44,10 @@ _DISTURBING = {
     "PYTHONINSPECT",
     "PYTHONPROFILEIMPORTTIME",
 }
-_PACKAGE = Path(gradmeter.__file__).parent
-_START = _PACKAGE / "bench" / "runs" / "start_worker.py"
+START_FOLDER = Path(gradmeter.__file__).parent
+MOST_ANSWER = 64 * 2**20  # bytes: the timeline of some 300,000 operations
+MOST_ERROR = 64 * 2**10  # bytes of a worker's standard error, from which the last line is told
+START = START_FOLDER / "bench" / "runs" / "start_worker.py"
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ def _cores(spec: Spec) -> list[int]:
 
 
 def _command(spec: Spec) -> list[str]:
-    command = [spec.interpreter, str(_START), str(_PACKAGE)]
+    command = [spec.interpreter, str(START), str(START_FOLDER)]
     if not spec.counts:
         return command
-    return [*instructions.command(Path(spec.counts)), *command, "alone"]
+    return [*instructions.command(Path(spec.counts)), *command, "worker", "alone"]
 
 
 class Process:
@@ -158,6 +159,8 @@ class Process:
 
     def __init__(self, spec: Spec, limit: float) -> None:
         self.limit = limit
+        self._closed = False
+        self._mark = descendants.new_mark()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
         try:
             self.popen = subprocess.Popen(
@@ -165,7 +168,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=_environment(spec),
+                env=_environment(spec) | {descendants.MARK: self._mark},
                 start_new_session=True,  # Ctrl-C reaches only us; we end the workers
             )
         except OSError as error:
@@ -173,9 +176,8 @@ class Process:
             raise WorkerError(
                 "crashed", f"the interpreter {spec.interpreter} cannot be started: {error}"
             ) from None
-        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        assert self.popen.stdout is not None
+        self._answers = Lines(self.popen.stdout.fileno(), MOST_ANSWER, self.popen.pid)
         self._send(
             {
                 "workload": spec.workload,
@@ -192,13 +194,6 @@ class Process:
                 "history": spec.history,
             }
         )
-
-    def _read(self) -> None:
-        assert self.popen.stdout is not None
-        with contextlib.suppress(ValueError, OSError):  # closed while reading
-            for line in self.popen.stdout:
-                self._lines.put(line)
-        self._lines.put(b"")  # the end
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self.popen.stdin is not None
@@ -239,28 +234,24 @@ class Process:
 
     def _answer(self) -> dict[str, Any]:
         try:
-            line = self._lines.get(timeout=self.limit)
-        except queue.Empty:
+            line = self._answers.next(self.limit)
+        except TimeoutError:
             self.close()
             raise WorkerError(
                 "timed out", f"no answer within {self.limit:g} seconds; the worker was ended"
             ) from None
+        except ValueError as error:
+            self.close()
+            raise WorkerError("rubbish", f"the worker's answer is no reading: {error}") from None
         if not line:
-            self._lines.put(b"")  # for a further request
             raise self._exit_error()
         try:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise WorkerError("raised", str(answer["error"]))
-            reading = answer["ok"]
-            if not isinstance(reading, dict):
-                raise TypeError
-        except (ValueError, TypeError, KeyError, RecursionError):
+            return reading_of(line)
+        except ValueError as error:
             self.close()
             raise WorkerError(
-                "rubbish", f"the worker's answer is not a reading: {line[:80]!r}"
+                "rubbish", f"the worker's answer is not a reading ({error}): {line[:80]!r}"
             ) from None
-        return reading
 
     def _exit_error(self) -> WorkerError:
         """The error for a worker that closed its output, from how its process ended."""
@@ -271,8 +262,9 @@ class Process:
             return WorkerError("rubbish", "the worker closed its output and did not end")
         if self._errors.closed:
             return WorkerError("crashed", "the worker has ended already")
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        end = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, end - MOST_ERROR))  # of what may be gigabytes, the end
+        lines = self._errors.read(MOST_ERROR).decode(errors="replace").strip().splitlines()
         last = f": {lines[-1][:300]}" if lines else ""
         self.close()
         if code >= 0:
@@ -298,14 +290,19 @@ class Process:
         """End the process, whatever it is doing; may be called again."""
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
-            self.popen.stdin.close()
+        if self._closed:
+            return
+        family = descendants.family(self.popen.pid)  # which is scattered when the worker ends
         try:
+            with contextlib.suppress(OSError, ValueError):
+                self.popen.stdin.close()
             self.popen.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             pass
         finally:  # also on Ctrl-C: no process may be left behind
             self._kill()
-            self._reader.join(timeout=1)
+            descendants.end(family, self._mark)
+            self._closed = True
+            self._answers.close()
             self.popen.stdout.close()
             self._errors.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,8 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters.allocations import PASSES
 from gradmeter.bench.results.readings import Allocations, Cycles, Failure, Heap, Residency, Timeline
 from gradmeter.bench.results.run import Case
-from gradmeter.bench.runs.check import compare, read
+from gradmeter.bench.runs.check import compare
+from gradmeter.bench.runs.saved_results import read
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.workers import Workers
 
@@ -71,8 +73,10 @@ class MemoryPasses:
             with self.workers.worker(self.workers.spec(group, variant)) as worker, readings():
                 stage = "check"
                 seconds = float(worker.ask("check", path=str(path))["seconds"])
+                if not 0 <= seconds < inf:
+                    raise ValueError(f"{seconds} seconds")
                 case = change(case, first_run=seconds)
-                computed = read(path)
+                computed = read(path, group)
                 checked, mismatch = compare(group, self.workers.options.seed, computed, reference)
                 if mismatch:
                     return change(case, failure=Failure(stage, "wrong result", mismatch)), reference

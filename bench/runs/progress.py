@@ -8,6 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gradmeter.bench.text import plain
+
 LINE_SECONDS = 5.0
 
 
@@ -23,7 +25,7 @@ class Teller:
                 BarColumn(bar_width=20),
                 TextColumn("{task.percentage:>3.0f}%"),
                 TimeRemainingColumn(compact=True),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 console=console,
                 transient=True,
             )
@@ -45,6 +47,7 @@ class Teller:
 
     def __call__(self, fraction: float, sentence: str) -> None:
         """Show that the step ``sentence`` begins, with this fraction of the run done."""
+        sentence = plain(sentence)
         now = time.monotonic()
         if self._bar:
             self._bar.update(self._task, completed=fraction, description=sentence)
@@ -55,6 +58,7 @@ class Teller:
                 left = f" (about {max(1, round(seconds / 10) * 10):.0f} s left)"
             self._last_line = now
             self.console.print(
-                f"gradmeter {fraction:4.0%} {sentence}{left}", highlight=False, soft_wrap=True
-            )
+                f"gradmeter {fraction:4.0%} {sentence}{left}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
             self.console.file.flush()

@@ -9,7 +9,6 @@ since a process has the same bias for its whole life.
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 
 from gradmeter.bench.cases.plan import Group, new_case
 from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Case, Options, Run
 from gradmeter.bench.runs.instruction_passes import count
@@ -71,8 +71,9 @@ class Runner:
         passes = 2 + self.options.instructions
         self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
-        if groups and not self.run.self_tests:
-            self.record.add_self_tests(self_test(self._workers, groups))
+        if groups:
+            tests = self_test(self._workers, groups, self.run.self_tests)
+            self.record.add_self_tests(tests)
         for group in groups:
             self._measure_group(group)
         self.record.write(finished=True)
@@ -86,9 +87,9 @@ class Runner:
         return self.run
 
     def _measure_group(self, group: Group) -> None:
-        with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
+        with temporary_folder() as folder:
             self._workers.scratch = {
-                variant: str(Path(folder) / str(i)) for i, variant in enumerate(group.variants)
+                variant: str(folder / str(i)) for i, variant in enumerate(group.variants)
             }
             self._memory(group)
             self._time(group)

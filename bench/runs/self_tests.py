@@ -16,30 +16,57 @@ from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.workers import Workers
 
+Tests = list[SelfTest]
 
-def self_test(workers: Workers, groups: Sequence[Group]) -> list[SelfTest]:
-    """Test the meters under every interpreter of the groups, in workers of our own engine."""
+ATTEMPTS = 3  # the most workers that are started for the self-tests under one interpreter
+_UNDER = " under "
+
+
+def self_test(workers: Workers, groups: Sequence[Group], known: Sequence[SelfTest] = ()) -> Tests:
+    """Test the meters under every interpreter of the groups, in workers of our own engine.
+
+    Args:
+        known: the results that there are; their interpreters are not tested again.
+
+    Returns:
+        The results that were missing.
+    """
     ours = Variant(engines.get("engine"))
     pythons = dict.fromkeys(v.python for group in groups for v in group.variants)
+    tested = set(map(_interpreter, known))
     return [
-        msgspec.structs.replace(test, name=test.name + (f" under {python}" if python else ""))
+        msgspec.structs.replace(test, name=test.name + (_UNDER + python if python else ""))
         for python in pythons
+        if python not in tested
         for test in _test_interpreter(python, workers, groups[0], ours)
     ]
 
 
-def _test_interpreter(python: str, workers: Workers, group: Group, ours: Variant) -> list[SelfTest]:
+def conclusive(tests: Sequence[SelfTest]) -> Tests:
+    """The self-tests of the interpreters under which every one of them passed."""
+    others = {_interpreter(test) for test in tests if not test.passed}
+    return [test for test in tests if _interpreter(test) not in others]
+
+
+def _interpreter(test: SelfTest) -> str:
+    return test.name.partition(_UNDER)[2]
+
+
+def _test_interpreter(python: str, workers: Workers, group: Group, ours: Variant) -> Tests:
+    """Test the meters in a worker; in another one where that fails, as when it is killed."""
     spec = workers.spec(group, ours)
     spec = replace(spec, interpreter=python or spec.interpreter, small_pages=True)
-    try:
-        with workers.worker(spec) as worker, readings():
-            tests = msgspec.convert(worker.ask("selftest")["tests"], list[SelfTest])
-            if not tests:
-                raise ValueError("the worker ran no self-test")
-            return tests
-    except WorkerError as error:
-        problem = f"the self-test did not run: {error}"
-        return [SelfTest(name="self-test", expected=0, measured=0, tolerance=0, problem=problem)]
+    problem = ""
+    for _attempt in range(ATTEMPTS):
+        try:
+            with workers.worker(spec) as worker, readings():
+                tests = msgspec.convert(worker.ask("selftest")["tests"], list[SelfTest])
+                if not tests:
+                    raise ValueError("the worker ran no self-test")
+                return tests
+        except WorkerError as error:
+            problem = f"the self-test did not run, in {ATTEMPTS} workers: {error}"
+    return [SelfTest(name="self-test", expected=0, measured=0, tolerance=0, problem=problem)]
 
 
 def passed(tests: Sequence[SelfTest], *, resident: bool) -> bool:

@@ -81,7 +81,16 @@ def readings() -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        msgspec.MsgspecError,
+    ) as error:
         raise WorkerError("rubbish", f"the worker's answer is not a reading: {error!r}") from None
 
 

@@ -7,12 +7,10 @@ the case. The process ends when its standard input does, whatever it is doing.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -21,10 +19,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
+
+if TYPE_CHECKING:
+    from gradmeter.bench.engines import Adapter, Engine
 
 Request = dict[str, Any]
 
@@ -40,19 +42,24 @@ class Bench:
         self.answers = answers
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
-            _import_engine_from(case["engine_path"])
+            from gradmeter.bench.runs.revision_engine import import_engine_from
+
+            import_engine_from(case["engine_path"])
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.runs import layout
 
         if case.get("adapter"):
-            engines.add_file(Path(case["adapter"]))
+            path = Path(case["adapter"])
+            # Last, so that what lies there hides no other module; engines import late, too.
+            sys.path += [folder for folder in engines.folders(path) if folder not in sys.path]
+            engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
         if case.get("history"):
             from gradmeter.bench.runs import histories
 
             histories.act(case["history"])
-        adapter = engines.get(case["engine"]).make(**case["settings"])
+        adapter = _made(engines.get(case["engine"]), case["settings"])
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
@@ -227,46 +234,18 @@ class Bench:
         return {"tests": selftest.run()}
 
 
-def _import_engine_from(folder: str) -> None:
-    """Import the package in ``folder/engine`` as this process's ``gradmeter.engine``.
-
-    A checkout older than the package gradmeter imports it as ``engine``.
+def _made(engine: Engine, settings: dict[str, Any]) -> Adapter:
+    """Make an engine's adapter.
 
     Raises:
-        ImportError: there is no such package, or importing it fails.
+        RuntimeError: making it raises SystemExit or KeyboardInterrupt.
     """
-    import gradmeter
-
-    path = Path(folder).resolve() / "engine"
-    spec = spec_from_file_location(
-        "gradmeter.engine", path / "__init__.py", submodule_search_locations=[str(path)]
-    )
-    if spec is None or spec.loader is None or not (path / "__init__.py").is_file():
-        raise ImportError(f"there is no package engine in {folder}")
-    package = module_from_spec(spec)
-    sys.modules["gradmeter.engine"] = gradmeter.engine = package
-    earlier = not (path.parent / "gradmeter").is_dir()
-    if earlier:
-        sys.modules["engine"] = package
     try:
-        spec.loader.exec_module(package)
-    except Exception as error:
-        raise ImportError(
-            f"this engine does not import ({type(error).__name__}: {error})"
+        return engine.make(**settings)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(
+            f"making the adapter of {engine.name} raised {type(error).__name__}: {error}"
         ) from error
-    if earlier:
-        for name in [name for name in sys.modules if name.startswith("engine.")]:
-            sys.modules[f"gradmeter.{name}"] = sys.modules[name]
-
-
-def _die_with_parent() -> None:
-    """On Linux, have this process killed when its parent ends, whatever it is doing."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
 
 
 def _pin(cores: list[int]) -> None:
@@ -300,7 +279,8 @@ def _requests() -> queue.SimpleQueue[str]:
 
 def main() -> None:
     """Serve requests until standard input ends; with the argument "alone", in one thread."""
-    _die_with_parent()
+    die_with_parent()
+    adopt_orphans()
     # A workload that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

@@ -69,6 +69,8 @@ def inside(timeline: Timeline, interval: int) -> Operation | None:
 
 def when(timeline: Timeline, interval: int) -> str:
     """Where an interval lies, in words: "in square#2 backward", "after add#3 forward"."""
+    if not timeline.operations:
+        return "in no operation"
     return in_words(places(timeline)[interval])
 
 

@@ -221,7 +221,7 @@ def noise(run: Run) -> Noise | None:
 
 
 def rows(run: Run, comparison: Comparison) -> list[Row]:
-    """Return the rows of the baseline and its candidates, the largest effect on memory first."""
+    """Return the rows of the baseline and its candidates, these in the order that was given."""
     baseline = run.case(comparison.workload, comparison.size, comparison.baseline)
     if baseline is None:
         return []
@@ -230,12 +230,17 @@ def rows(run: Run, comparison: Comparison) -> list[Row]:
         case = run.case(comparison.workload, comparison.size, variant)
         if case is not None and case.key != baseline.key:
             table.append(Row(case, baseline, time(case, baseline, run.options)))
+    return table
+
+
+def by_effect(rows: Sequence[Row]) -> list[Row]:
+    """Return the baseline, then its candidates, the largest effect on memory first."""
     # Figures that are not exact cannot be ranked among those that are.
-    return sorted(table, key=lambda row: (not row.is_baseline, not row.exact, -row.effect))
+    return sorted(rows, key=lambda row: (not row.is_baseline, not row.exact, -row.effect))
 
 
 def ordered(run: Run) -> list[tuple[Comparison, list[Row]]]:
-    """Return every comparison with its rows, the largest effect on memory first."""
+    """Return every comparison with its rows, that of the largest effect on memory first."""
     pairs = [(c, rows(run, c)) for c in run.comparisons]
     return sorted(
         [(c, table) for c, table in pairs if table],
@@ -259,7 +264,10 @@ def calls(run: Run) -> list[Case]:
 
 
 def _not_compared(run: Run) -> list[Case]:
-    shown = {row.case.key for comparison in run.comparisons for row in rows(run, comparison)}
+    shown = set()
+    for c in run.comparisons:
+        if run.case(c.workload, c.size, c.baseline) is not None:
+            shown |= {(c.workload, c.size, name) for name in (c.baseline, *c.candidates)}
     return [case for case in run.cases if case.key not in shown]
 
 

@@ -7,11 +7,12 @@ own is searched for them.
 
 from __future__ import annotations
 
+import decimal
 import dis
+import operator
 import os
 import random
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import RecordingError
 from ..variable import Variable
 from .keys import (
     BY_VALUE,
     RECORDED,
+    Identity,
     Names,
     attributes,
     is_special_name,
@@ -32,15 +35,19 @@ from .keys import (
     parts,
     value_key,
 )
+from .refusing import SITE_PACKAGES, STANDARD_LIBRARY, refuse_opaque
 
 Read = Callable[[], Any]
 MISSING = object()
-SITE_PACKAGES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
-STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 # Names of what reads attributes that the code does not name.
 DYNAMIC_READS = frozenset({"getattr", "vars", "__dict__", "attrgetter", "asdict", "astuple"})
 # What the engine reads of a user's Function, and functools of a wrapped function.
 ALWAYS_READ = frozenset({"forward", "backward", "__wrapped__"})
+# Names of what reads the environment's variables in the standard library's code.
+ENVIRONMENT_READS = frozenset({"getenv", "getenvb", "environb", "expandvars", "expanduser"})
+ENVIRONMENT_MODULES = frozenset({"os", "posixpath", "ntpath"})
+# Names by which code reads what no key follows.
+REFLECTION = frozenset({"__globals__", "__annotations__", "__builtins__", "f_globals", "f_locals"})
 # Special methods that a computation does not need.
 UNRELATED_METHODS = frozenset(
     {"__delattr__", "__dict__", "__doc__", "__hash__", "__reduce__", "__repr__", "__setattr__"}
@@ -62,15 +69,43 @@ class Captures:
     Attributes:
         places: its variables from outside, and those of the functions that it can reach.
         names: the attributes that their code names.
+        functions: those of the user's functions, whose code and defaults can be replaced, and
+            their code.
     """
 
     places: tuple[Place, ...] = ()
     names: Names = ALWAYS_READ
+    functions: tuple[tuple[types.FunctionType, Identity], ...] = ()
 
     def key(self) -> Any:
         """Return the key of the present values of these places."""
         seen: dict[int, Any] = {}
-        return tuple([(p.name, value_key(p.read(), self.names, seen)) for p in self.places])
+        return (
+            *[(p.name, value_key(p.read(), self.names, seen)) for p in self.places],
+            ("the code or a default of a function", self._functions_key(seen)),
+        )
+
+    def _functions_key(self, seen: dict[int, Any]) -> tuple[Any, ...]:
+        key: list[Any] = []
+        for f, code in self.functions:
+            key.append(code if f.__code__ is code.obj else Identity(f.__code__))
+            if f.__defaults__ is not None or f.__kwdefaults__ is not None:
+                key.append(value_key((f.__defaults__, f.__kwdefaults__), self.names, seen))
+        return tuple(key)
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yield the present values of the places and the functions' defaults, with their names."""
+        for place in self.places:
+            yield place.name, place.read()
+        for f, _ in self.functions:
+            for value in (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()):
+                yield f"a default of {f.__name__}", value
+
+    def has_environment(self) -> bool:
+        """Whether the environment's variables are part of the key."""
+        return (self.names is not None and "environ" in self.names) or any(
+            place.read() is os.environ for place in self.places
+        )
 
 
 def find_captures(function: Any, arguments: Iterable[Any]) -> Captures:
@@ -78,44 +113,82 @@ def find_captures(function: Any, arguments: Iterable[Any]) -> Captures:
     roots = [function, *arguments]
     names: Names = ALWAYS_READ
     while True:
-        places, attribute_names = _walk(roots, names)
+        places, functions, attribute_names = _walk(roots, names)
         next_names = None if names is None or attribute_names & DYNAMIC_READS else attribute_names
         if next_names == names:
-            return Captures(tuple(places), names)
+            return Captures(
+                tuple(places), names, tuple([(f, Identity(f.__code__)) for f in functions])
+            )
         names = next_names
 
 
-def _walk(roots: list[Any], names: Names) -> tuple[list[Place], frozenset[str]]:
-    """Return the places of all functions within reach by these names, and the names in them."""
+def _walk(
+    roots: list[Any], names: Names
+) -> tuple[list[Place], list[types.FunctionType], frozenset[str]]:
+    """Return all functions within reach by these names, their places, and the names in them.
+
+    Raises:
+        RecordingError: one of them holds what no key can follow.
+    """
     attribute_names = set(names or ())
     places: dict[Any, Place] = {}
+    functions: list[types.FunctionType] = []
     if not isinstance(roots[0], types.FunctionType):
         places["itself"] = Place("itself", partial(_constant, roots[0]))
     seen: dict[int, Any] = {}
-    stack = list(roots)
+    stack = [(root, "an argument or the function") for root in roots]
     while stack:
-        obj = stack.pop()
-        if isinstance(obj, (*BY_VALUE, np.ndarray, Variable)) or id(obj) in seen:
+        obj, place_name = stack.pop()
+        if type(obj) in BY_VALUE or isinstance(obj, np.ndarray | Variable) or id(obj) in seen:
             continue
         seen[id(obj)] = obj
+        found: list[Any] = []
+        refuse_opaque(obj, place_name)
+        attribute_names.update(_names_read_by(obj))
+        if _reads_decimals(obj):
+            places["decimal"] = Place("decimal's context", decimal.getcontext)
         if isinstance(obj, types.FunctionType):
             if _is_followed(obj, package_of(roots[0])):
+                functions.append(obj)
                 attribute_names.update(_attribute_names(obj.__code__))
+                defaults = (obj.__defaults__, obj.__kwdefaults__)
+                stack.append((defaults, f"a default of {obj.__name__}"))
                 for identity, place in _places_of(obj):
                     places[place.name, identity] = place
-                    stack.append(place.read())
+                    stack.append((place.read(), place.name))
         elif isinstance(obj, type):
             members = [item for c in obj.__mro__ for item in vars(c).items()]
-            stack += [
+            found += [
                 m for name, m in members if is_special_name(name) and name not in UNRELATED_METHODS
             ]
         elif not isinstance(obj, types.ModuleType):
-            stack.append(type(obj))
-        stack += obj if isinstance(obj, set | frozenset) else parts(obj) or ()
+            found.append(type(obj))
+        found += obj if isinstance(obj, set | frozenset) else parts(obj) or ()
         # All attributes of the function itself if it is an object: its code may be unknown.
         visible_names = None if obj is roots[0] else names
-        stack += [value for _, value in attributes(obj, visible_names)]
-    return [*places.values()], frozenset(attribute_names)
+        found += [value for _, value in attributes(obj, visible_names)]
+        stack += [(value, place_name) for value in found]
+    if attribute_names & ENVIRONMENT_READS:
+        places["environ"] = Place("os.environ", partial(_constant, os.environ))
+    return [*places.values()], functions, frozenset(attribute_names)
+
+
+def _names_read_by(obj: Any) -> Iterable[str]:
+    """Return the names of the attributes that an object reads when it is called."""
+    if isinstance(obj, operator.attrgetter | operator.methodcaller):
+        return [n for part in obj.__reduce__()[1] if isinstance(part, str) for n in part.split(".")]
+    if obj is getattr or obj is vars:
+        return DYNAMIC_READS
+    if isinstance(obj, types.MethodWrapperType) and obj.__name__ == "__getattribute__":
+        return DYNAMIC_READS
+    if isinstance(obj, types.FunctionType) and "registry" in obj.__dict__:
+        return ("registry",)  # of functools.singledispatch
+    is_of_os = isinstance(obj, types.FunctionType) and obj.__module__ in ENVIRONMENT_MODULES
+    return (obj.__name__,) if is_of_os else ()
+
+
+def _reads_decimals(obj: Any) -> bool:
+    return obj is decimal or isinstance(obj, decimal.Decimal) or obj is decimal.Decimal
 
 
 def _is_followed(f: types.FunctionType, own: str) -> bool:
@@ -139,10 +212,6 @@ def _places_of(f: types.FunctionType) -> Iterator[tuple[int, Place]]:
         for module in (name, name.split(".")[0], f"{space.get('__package__')}.{name}"):
             if module in sys.modules:
                 yield id(sys.modules), Place(module, partial(sys.modules.get, module))
-    for i, default in enumerate(f.__defaults__ or ()):
-        yield id(f), Place(f"default {i}", partial(_constant, default))
-    for name, default in (f.__kwdefaults__ or {}).items():
-        yield id(f), Place(name, partial(_constant, default))
 
 
 def _constant(value: Any) -> Any:
@@ -159,6 +228,12 @@ def _cell_contents(cell: Any) -> Any:
 def _outer_reads(code: types.CodeType) -> Iterator[tuple[str, str]]:
     """Yield the globals that code reads and the modules that it imports."""
     for instruction in dis.get_instructions(code):
+        if instruction.argval in REFLECTION and instruction.opname.startswith("LOAD_"):
+            raise RecordingError(
+                f"{instruction.argval} is read in {code.co_filename}:{code.co_firstlineno} "
+                f"({code.co_name}), and what is found by it may change between calls unnoticed; "
+                "name the global, or pass its value as an argument"
+            )
         if instruction.opname in ("LOAD_GLOBAL", "IMPORT_NAME"):
             yield instruction.opname, instruction.argval
     for constant in code.co_consts:
@@ -179,17 +254,16 @@ def first_change(before: Any, after: Any) -> str:
     return next(str(name) for (name, old_state), (_, new_state) in pairs if old_state != new_state)
 
 
-def captured_arrays(places: Iterable[Place]) -> Iterator[tuple[str, Any]]:
-    """Yield the Variables and writable arrays in these places: no key notices their changes."""
-    for place in places:
-        value = place.read()
+def captured_arrays(captures: Captures) -> Iterator[tuple[str, Any]]:
+    """Yield the captured Variables and writable arrays: no key notices their changes."""
+    for name, value in captures.values():
         if isinstance(value, Variable) or (isinstance(value, np.ndarray) and may_change(value)):
-            yield place.name, value
+            yield name, value
 
 
-def random_states(places: Iterable[Place]) -> list[Any]:
-    """Return the states of NumPy's and Python's generators, and of those in these places."""
-    generators = [place.read() for place in places]
+def random_states(captures: Captures) -> list[Any]:
+    """Return the states of NumPy's and Python's generators, and of the captured ones."""
+    generators = [value for _, value in captures.values()]
     return [
         repr(np.random.get_state()),
         random.getstate(),

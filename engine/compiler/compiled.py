@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import current
+from ..blocks import current
 from ..errors import DataError, GraphError, RecordingError, ShapeError
 from ..stand_in import StandIn
 from ..variable import Variable, check_data
@@ -63,7 +63,7 @@ class Compiled:
 
         Raises:
             RecordingError: something in the function cannot be recorded.
-            CompilerError: Numba is not installed.
+            CompilerError: Numba is not installed, or does not compile.
             DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
@@ -175,7 +175,7 @@ class Compiled:
 
     def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _CompiledProgram:
         require_numba()
-        for name, value in captured_arrays(self._captures.places):
+        for name, value in captured_arrays(self._captures):
             raise RecordingError(
                 f"the compiled function reads {name!r}, a {type(value).__name__} from outside, "
                 f"which may change between calls; {PASS_AS_ARGUMENT}"
@@ -186,8 +186,16 @@ class Compiled:
             values = [value_key(x, self._captures.names) for x in constants]
             return (*self._captures.key(), ("an argument", values))
 
-        states = functools.partial(random_states, self._captures.places)
-        traced = trace(self._function, arguments, keywords, self._gradients, states, state)
+        states = functools.partial(random_states, self._captures)
+        traced = trace(
+            self._function,
+            arguments,
+            keywords,
+            self._gradients,
+            states,
+            state,
+            self._captures.has_environment(),
+        )
         layouts = [
             Layout.of(x.data if isinstance(x, Variable) else x) for x in arguments if _is_array(x)
         ]
@@ -220,10 +228,12 @@ def compile(  # noqa: A001
     it must do the same each time. The numbers, strings and containers that it reads from
     outside are part of the key: globals, closures, and attributes that its code names, of
     any object, class or module, and those that the functions within its reach read (not
-    those of other installed packages). Refused are Variables from outside, arrays from
-    outside that are not read-only, random numbers, and state that each call changes. What
-    is read in other ways (files, the clock, single elements of arrays of over 64 KiB) is
-    read once. While recording, ``isinstance(x.data, np.ndarray)`` is false.
+    those of other installed packages), context variables and the environment included.
+    Refused are Variables from outside, arrays from outside that are not read-only, random
+    numbers, iterators, state that each call changes, and calls that read the clock, files,
+    frames, or settings of Python and NumPy. What the code of installed packages reads, and
+    names and docstrings of functions, are read once. While recording,
+    ``isinstance(x.data, np.ndarray)`` is false.
 
     Elementwise results are NumPy's to the bit (of a nan, its sign and payload may differ);
     a sum over all of an array is added up in another order, equally accurately. There are

@@ -7,6 +7,7 @@ Nothing is reassociated or contracted: every operation rounds as NumPy's.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -27,7 +28,7 @@ def compile_kernel(text: str) -> Kernel:
     """Return the kernel of a text, compiled at its first use in the process.
 
     Raises:
-        CompilerError: Numba is not installed.
+        CompilerError: Numba is not installed, or cannot compile it.
     """
     kernel = _kernels.get(text)
     if kernel is None:
@@ -46,7 +47,12 @@ def _compile(text: str) -> Kernel:
     exec(compile(text, "<fused loop>", "exec"), namespace)
     signature = numba.void(numba.int64, numba.int64, numba.int64)
     options = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-    kernel: Kernel = numba.njit([signature], **options)(namespace["kernel"])
+    try:
+        kernel: Kernel = numba.njit([signature], **options)(namespace["kernel"])
+    except Exception as error:
+        raise CompilerError(
+            f"engine.compile: Numba could not compile a loop ({_summary(error)}); {_advice()}"
+        ) from error
     return kernel
 
 
@@ -54,15 +60,43 @@ def require_numba() -> Any:
     """Return Numba, imported at its first use.
 
     Raises:
-        CompilerError: it is not installed.
+        CompilerError: it is not installed, does not import, or does not compile.
     """
     try:
         import numba
-    except ImportError as error:
+    except Exception as error:  # of any kind: Numba reads its settings while it is imported
+        if not _is_missing(error):
+            raise CompilerError(
+                f"engine.compile needs Numba, which does not import ({_summary(error)}); "
+                f"{_advice()}"
+            ) from error
         raise CompilerError(
-            "engine.compile needs Numba; install it with pip install 'gradmeter[compiled]'"
+            "engine.compile needs Numba; install it with pip install numba"
         ) from error
+    settings: Any = numba.config
+    if settings.DISABLE_JIT:
+        raise CompilerError(
+            "engine.compile needs Numba's compiler, which NUMBA_DISABLE_JIT turns off; unset "
+            "NUMBA_DISABLE_JIT, or call the function without engine.compile"
+        )
     return numba
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, ModuleNotFoundError) and error.name == "numba"
+
+
+def _summary(error: Exception) -> str:
+    """Return an error's type and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _advice() -> str:
+    """Return what to do about a Numba that does not work: first its settings, then itself."""
+    names = ", ".join(sorted(name for name in os.environ if name.startswith("NUMBA_")))
+    settings = f"unset {names}, or " if names else ""
+    return f"{settings}install versions of Numba and NumPy that fit each other"
 
 
 @cache

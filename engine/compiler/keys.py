@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import decimal
+import threading
+import weakref
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from types import (
     BuiltinFunctionType,
+    CodeType,
     FunctionType,
     MemberDescriptorType,
     MethodType,
+    MethodWrapperType,
     ModuleType,
 )
 from typing import Any
@@ -27,12 +33,17 @@ ENGINE = __name__.removesuffix(".compiler.keys")
 RECORDED = (ENGINE, "numpy")  # packages whose arithmetic is recorded as it runs
 BY_VALUE = (bool, int, float, complex, str, bytes, type(None), np.generic)
 MAX_VALUE_BYTES = 2**16  # of an array whose values are part of a key
-WITHOUT_CONTENTS = (
-    FunctionType,
-    BuiltinFunctionType,
-    ModuleType,
-    type,
-)  # other values are not part of these
+WITHOUT_CONTENTS = (FunctionType, ModuleType, type)  # other values are not part of these
+DICT_VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
+WITH_PARTS: tuple[Any, ...] = (
+    *(tuple, list, deque, Mapping, partial, MethodType, BuiltinFunctionType, MethodWrapperType),
+    *(ContextVar, weakref.ref, *DICT_VIEWS, staticmethod, classmethod, property),
+)
+WITH_CONTENTS: tuple[Any, ...] = (
+    *(Set, *WITH_PARTS, np.ndarray, bytearray, array, memoryview, Variable, decimal.Context),
+)
+SUBCLASSED = (list, tuple, dict, set, frozenset, deque, *BY_VALUE)
+EXACT = frozenset(SUBCLASSED)  # these have no attributes, and their subclasses may have
 _NO_ATTRIBUTES: dict[str, Any] = {}
 
 
@@ -62,8 +73,11 @@ def value_key(value: Any, names: Names, seen: dict[int, Any] | None = None) -> A
     """
     kind = type(value)
     if issubclass(kind, BY_VALUE):
-        return kind, repr(value)
-    if kind is FunctionType and not value.__dict__:
+        if kind in EXACT or not hasattr(value, "__dict__"):
+            return kind, repr(value)
+        members = attributes(value, names)
+        return (kind, repr(value), *[(n, value_key(v, names, seen)) for n, v in members])
+    if (kind is FunctionType and not value.__dict__) or kind is CodeType:
         return Identity(value)
     seen = {} if seen is None else seen
     if id(value) in seen:
@@ -72,12 +86,17 @@ def value_key(value: Any, names: Names, seen: dict[int, Any] | None = None) -> A
     if kind not in WITHOUT_CONTENTS:
         key = _contents_key(value, names, seen)
         if key is not None:
-            return key
+            if kind in EXACT or not isinstance(value, SUBCLASSED):
+                return key
+            members = attributes(value, names)
+            return (key, *[(name, value_key(v, names, seen)) for name, v in members])
     members = attributes(value, names)
     return (Identity(value), *[(name, value_key(v, names, seen)) for name, v in members])
 
 
 def _contents_key(value: Any, names: Names, seen: dict[int, Any]) -> Any:
+    if not isinstance(value, WITH_CONTENTS):
+        return None
     if isinstance(value, Set):
         return type(value), frozenset([value_key(v, names, seen) for v in value])
     elements = parts(value)
@@ -88,13 +107,22 @@ def _contents_key(value: Any, names: Names, seen: dict[int, Any]) -> Any:
         return Identity(value), value.shape, value.tobytes() if by_value else b""
     if isinstance(value, bytearray | array):
         return Identity(value), bytes(value)
+    if isinstance(value, memoryview):
+        return Identity(value), value.tobytes() if value.nbytes <= MAX_VALUE_BYTES else b""
     if isinstance(value, Variable):
         return Identity(value), value_key(value.data, names, seen)
+    if isinstance(value, decimal.Context):
+        return Identity(value), repr(value)
     return None
 
 
 def parts(value: Any) -> Iterable[Any] | None:
-    """Return the parts of a container, a method or a partial; None for other values."""
+    """Return the parts of a container, a method, a reference or a partial; None for others.
+
+    Of a ContextVar and of a weak reference, that is what they hold now.
+    """
+    if not isinstance(value, WITH_PARTS):
+        return None
     if isinstance(value, tuple | list | deque):
         return value
     if isinstance(value, Mapping):
@@ -103,6 +131,17 @@ def parts(value: Any) -> Iterable[Any] | None:
         return value.func, value.args, value.keywords
     if isinstance(value, MethodType):
         return value.__self__, value.__func__
+    if isinstance(value, BuiltinFunctionType | MethodWrapperType):
+        owner = value.__self__
+        if owner is None or isinstance(owner, ModuleType | type):
+            return None
+        return value.__name__, owner
+    if isinstance(value, ContextVar):
+        return value.name, value.get(None)
+    if isinstance(value, weakref.ref):
+        return (value(),)
+    if isinstance(value, DICT_VIEWS):
+        return (value.mapping,)
     if isinstance(value, staticmethod | classmethod):
         return (value.__func__,)
     return (value.fget,) if isinstance(value, property) else None
@@ -114,8 +153,9 @@ def attributes(obj: Any, names: Names) -> Iterator[tuple[str, Any]]:
         return
     instance_dict = _NO_ATTRIBUTES
     if not isinstance(obj, type):
+        lookup = threading.local if isinstance(obj, threading.local) else object
         try:
-            instance_dict = object.__getattribute__(obj, "__dict__")
+            instance_dict = lookup.__getattribute__(obj, "__dict__")
         except AttributeError:
             instance_dict = _NO_ATTRIBUTES
     for namespace in (instance_dict, *[vars(c) for c in _classes(obj)]):
@@ -151,7 +191,9 @@ def _classes(obj: Any) -> Iterable[type]:
     """Return the classes in which an attribute is looked up, without the built-in ones."""
     if isinstance(obj, ModuleType):
         return ()
-    mro = (obj if isinstance(obj, type) else type(obj)).__mro__
+    mro = type(obj).__mro__
+    if isinstance(obj, type):
+        mro = obj.__mro__ if type(obj) is type else obj.__mro__ + mro
     return [c for c in mro if c.__module__ != "builtins"]
 
 

@@ -19,8 +19,9 @@ from ..operations import add
 from ..operations import sum as total
 from ..stand_in import lift
 from ..variable import Variable
+from .ambient import refusing_ambient_state
 from .captured import first_change
-from .keys import may_change
+from .keys import may_change, package_of
 from .numpy_functions import FUNCTIONS, METHODS
 from .program import Array, Program
 from .recorded_array import RecordedArray
@@ -59,6 +60,7 @@ def trace(
     with_gradients: bool,
     random_states: Callable[[], Any],
     state: Callable[[], Any],
+    environment_is_watched: bool,
 ) -> Traced:
     """Record ``function``, which is called twice to detect what differs between calls.
 
@@ -67,15 +69,17 @@ def trace(
         with_gradients: whether to record the gradients as well.
         random_states: returns the states of the generators that the function may use.
         state: returns the keys of what it may read from outside, by place.
+        environment_is_watched: whether `os.environ` is among these.
 
     Raises:
         RecordingError: something cannot be recorded.
         Exception: whatever the function raises.
     """
     random_before = random_states()
-    first, first_outside, first_leaves = _record_in_context(
-        function, arguments, keywords, with_gradients
-    )
+    with refusing_ambient_state(package_of(function), environment_is_watched):
+        first, first_outside, first_leaves = _record_in_context(
+            function, arguments, keywords, with_gradients
+        )
     if random_states() != random_before:
         raise RecordingError(
             "the compiled function draws random numbers, which would be the same in every "

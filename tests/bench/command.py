@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 GRADMETER = str(Path(sys.executable).parent / "gradmeter")
+# Seconds after which what should have ended never will, however busy the machine is.
+PATIENCE = 300.0
 # The least that is still a measurement.
 TINY = ("--size", "16", "--budget", "0", "--sets", "1", "--min-rounds", "1")
 
@@ -23,7 +25,7 @@ def gradmeter(*arguments: object, **options) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         env=environment,
-        timeout=120,
+        timeout=PATIENCE,
         **options,
     )
 

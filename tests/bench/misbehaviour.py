@@ -13,6 +13,8 @@ import psutil
 
 from gradmeter.bench.runs.launcher import Spec
 
+from .command import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,9 +64,9 @@ def gone(pid: int) -> bool:
         return True
 
 
-def within(seconds: float, happened: Callable[[], object]) -> bool:
-    """Whether something happens before so many seconds are over."""
-    end = time.monotonic() + seconds
+def within(happened: Callable[[], object]) -> bool:
+    """Whether something happens before the patience of the tests is over."""
+    end = time.monotonic() + PATIENCE
     while not happened():
         if time.monotonic() > end:
             return False

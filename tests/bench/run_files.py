@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from hypothesis import Phase, settings
@@ -142,7 +142,9 @@ seconds = st.floats(0, 1e9)
 # What a run file takes less of than its type does.
 NARROW = {
     "size": positive | st.just(ORDINARY),
-    **dict.fromkeys(("array_bytes", "cores", "loops", "sets", "min_rounds"), positive),
+    **dict.fromkeys(("array_bytes", "cores", "loops"), positive),
+    **dict.fromkeys(("sets", "most_sets"), st.integers(0, 2000)),
+    "min_rounds": st.integers(1, 1_000_000),
     **dict.fromkeys(("budget", "limit"), st.floats(0.001, 86_400)),
     "effect": st.floats(0.001, 10),
     "confidence": st.floats(0.5, 0.9999),
@@ -152,6 +154,8 @@ NARROW = {
 def any_of(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of a type that run files are made of."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return any_of(arguments[0])
     if origin is UnionType or origin is Union:
         return st.one_of(*map(any_of, arguments))
     if origin is list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters.selftest import RESIDENCY
+from gradmeter.bench.results import environment
 from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.launcher import Spec
@@ -153,14 +155,14 @@ class Fake:
             self.world.log.append(("close", self.spec, ""))
 
 
+@cache
+def _environment() -> Environment:
+    return environment.describe()
+
+
 def empty(options: Options) -> Run:
-    environment = {
-        name: {"str": "", "int": 1, "bool": False, "str | None": None, "bool | None": None,
-               "dict[str, str]": {}, "list[int]": []}.get(kind, "")
-        for name, kind in Environment.__annotations__.items()
-    }  # fmt: skip
     return Run(
-        environment=Environment(**environment),
+        environment=_environment(),
         options=options,
         self_tests=[],
         comparisons=[],

@@ -96,7 +96,7 @@ def test_constants_numbers_and_unused_results():
     checkpoint(lambda x, c: x, x, c).backward()
     assert x.grad.tolist() == [1.0, 1.0]
     with no_grad():
-        y = checkpoint(engine.square, x)
+        y = checkpoint(lambda x: x * x.data, x)
     with pytest.raises(GraphError, match="no_grad"):
         y.backward()
 

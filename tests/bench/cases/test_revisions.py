@@ -6,15 +6,17 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from gradmeter.bench.cases.revisions import checked_out
+from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 
-from ..command import GRADMETER, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter
 
 ENGINE = Path(__file__).resolve().parents[3] / "engine"
 # The least that is still a comparison.
@@ -128,7 +130,8 @@ def test_a_revision_against_itself_and_variants_of_two(repository, tmp_path):
         repository, tmp_path, "--rev", "v1", "--rev", "v1", "engine:retain_grad=on", "--markdown"
     )
     assert done.returncode == 0, done.stderr
-    assert "engine&#64;v1" in done.stdout or "engine@v1" in done.stdout
+    # A label is no mention of somebody where it is posted as a comment.
+    assert "engine@&#8203;v1" in done.stdout
     assert "1 equal" in done.stdout
 
 
@@ -189,7 +192,7 @@ def test_an_engine_that_does_not_import_loses_its_own_cases_only(repository, tmp
 
 
 def test_an_engine_that_lacks_a_setting_says_so(repository, tmp_path):
-    path = repository / "engine" / "config.py"
+    path = repository / "engine" / "settings.py"
     path.write_text(path.read_text().replace("retain_grad", "keep_grad"))
     for other in ("backward.py", "variable.py", "__init__.py", "function.py"):
         one = repository / "engine" / other
@@ -200,7 +203,7 @@ def test_an_engine_that_lacks_a_setting_says_so(repository, tmp_path):
     assert "this engine has no setting retain_grad" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
     before = state(repository)
     temporary = tmp_path / "temporary"
@@ -216,10 +219,63 @@ def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
         process.stderr.readline()
         time.sleep(1)
         os.killpg(process.pid, how)  # as a terminal does
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert leftovers(temporary) == []
     assert state(repository) == before
+
+
+@pytest.fixture
+def killed(repository, tmp_path, monkeypatch):
+    """The folder of a comparison that was killed while its worktree was registered."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with subprocess.Popen(
+        [GRADMETER, "compare", "--rev", "v1", "--size", "16", "--out", tmp_path / "out"],
+        cwd=repository,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        process.stderr.readline()
+        process.kill()
+    return temporary
+
+
+def worktrees(repository) -> int:
+    return len(git(repository, "worktree", "list").splitlines())
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["folder there", "folder gone"])
+def test_what_a_killed_comparison_leaves_the_next_one_removes(repository, killed, lost, tmp_path):
+    assert worktrees(repository) == 2
+    if lost:  # as after a restart
+        shutil.rmtree(killed)
+        killed.mkdir()
+    mine = tmp_path / "gradmeter-mine" / "0"  # the user's own worktree, wherever it lies
+    git(repository, "worktree", "add", "-q", str(mine), "v1")
+    shutil.rmtree(mine.parent)
+    with checked_out(["v1"], repository):
+        assert worktrees(repository) == 3
+    assert worktrees(repository) == 2
+    assert leftovers(killed) == []
+
+
+def test_a_run_anywhere_removes_what_a_killed_comparison_left(repository, killed, tmp_path):
+    with checked_out(["v1"], repository) as (alive,):
+        remove_stale_folders()
+        assert alive.path.is_dir()
+        assert worktrees(repository) == 2
+    assert leftovers(killed) == []
+    assert worktrees(repository) == 1
+
+
+def test_a_stale_folder_whose_repository_is_gone_is_removed(repository, killed):
+    shutil.rmtree(repository)
+    remove_stale_folders()
+    assert leftovers(killed) == []
 
 
 def test_checked_out_while_the_block_lasts(repository):
@@ -257,3 +313,27 @@ def test_odd_file_names_and_searched_revisions(repository, tmp_path):
     (repository / os.fsdecode(b"odd\xff.txt")).write_text("")
     done = compared(repository, tmp_path, "--rev", ":/two")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_working_tree_is_copied_as_far_as_it_is_measured(repository, tmp_path):
+    (repository / "data.bin").write_bytes(b"x" * 1000)
+    (repository / "engine" / "table.npy").write_bytes(b"table")
+    (repository / "beside.py").write_text("")
+    (repository / "engine" / "linked.py").symlink_to("operations.py")
+    outside = tmp_path / "outside.py"
+    outside.write_text("OUTSIDE = 1\n")
+    (repository / "engine" / "outside.py").symlink_to(outside)
+    (repository / "gradmeter").mkdir()
+    (repository / "gradmeter" / "engine").symlink_to("../engine")
+    with checked_out([None], repository) as (revision,):
+        names = {str(p.relative_to(revision.path)) for p in revision.path.rglob("*")}
+        assert "data.bin" not in names
+        assert {"engine/table.npy", "beside.py", "gradmeter/engine"} <= names
+        assert (revision.path / "engine" / "linked.py").is_symlink()
+        assert (revision.path / "engine" / "outside.py").read_text() == "OUTSIDE = 1\n"
+        copy, original = (top / "engine" / "operations.py" for top in (revision.path, repository))
+        text = copy.read_text()
+        assert text == original.read_text()
+        with original.open("r+") as file:  # an editor that writes in place
+            file.write("changed")
+        assert copy.read_text() == text

@@ -67,11 +67,20 @@ def test_an_engine_that_computes_something_else_gets_no_figures(tmp_path):
         ("import no_such_module", "ModuleNotFoundError"),
         ("1 +", "SyntaxError"),
         ("raise KeyError(3)", "KeyError"),
+        ("import sys; sys.exit()", "does not load: SystemExit"),
+        ("import sys; sys.exit(0)", "does not load: SystemExit"),
+        ("import sys; sys.exit('no')", "does not load: SystemExit: no"),
+        ("raise KeyboardInterrupt", "does not load: KeyboardInterrupt"),
+        ("raise GeneratorExit", "does not load: GeneratorExit"),
+        ("raise BaseException('x')", "does not load: BaseException: x"),
+        ("def __getattr__(name): raise SystemExit", "does not load: SystemExit"),
+        ("class E(Exception):\n def __str__(self): raise E\nraise E", "does not load: E: (its"),
         ("", "its ENGINE is not there"),
         ("ENGINE = 3", "its ENGINE is a int"),
         (ADAPTER.replace('"mine"', '"engine"'), "there is an engine 'engine' already"),
         (ADAPTER.replace('"mine"', '"my engine"'), "letters, digits"),
         (ADAPTER.replace('"mine"', '"a:b"'), "letters, digits"),
+        (ADAPTER.replace('"mine"', "None"), "letters, digits"),
     ],
 )
 def test_a_file_that_is_no_adapter_is_refused_with_the_reason(tmp_path, text, said):
@@ -82,6 +91,109 @@ def test_a_file_that_is_no_adapter_is_refused_with_the_reason(tmp_path, text, sa
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["sys.exit(0)", "raise KeyboardInterrupt", "sys.exit('tired')"])
+@pytest.mark.parametrize("command", ["run", "list", "compare", "pytest", "entry point"])
+def test_an_adapter_that_exits_when_imported_is_refused_by_every_door(tmp_path, how, command):
+    text = f"import sys\n{how}\n{ADAPTER}"
+    path = adapter(tmp_path, text)
+    if command == "pytest":
+        arguments = [sys.executable, "-m", "pytest", "-q", "--bench-engine", path, tmp_path]
+        done = subprocess.run([*map(str, arguments)], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    elif command == "entry point":
+        (tmp_path / "my_adapter.py").write_text(text)
+        info = tmp_path / "my_engine-1.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-engine\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text("[gradmeter.engines]\nmine = my_adapter:ENGINE\n")
+        environment = {"PYTHONPATH": str(tmp_path)}
+        assert gradmeter("list", env=environment).returncode == 0
+        done = gradmeter("run", *TINY, "--variant", "mine", env=environment, cwd=tmp_path)
+        assert done.returncode == 2
+    else:
+        done = gradmeter(command, "--engine", path, cwd=tmp_path)
+        assert done.returncode == 2
+    assert ("SystemExit" if "exit" in how else "KeyboardInterrupt") in done.stderr + done.stdout
+    assert "does not load" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "raised", ["SystemExit", "SystemExit(0)", "KeyboardInterrupt", "Exception"]
+)
+def test_an_adapter_that_exits_when_made_costs_its_own_cases(tmp_path, raised):
+    text = ADAPTER.replace("class Mine(Adapter):", f"class Mine(Adapter):\n    def __init__(self): "
+                           f"raise {raised}")  # fmt: skip
+    done = gradmeter("run", *TINY, *BOTH, "--engine", adapter(tmp_path, text), "--out", tmp_path)
+    assert done.returncode == 3
+    run = run_file.load(tmp_path / "run.json")
+    failure = run.case("squares-3", 16, "mine").failure
+    assert (failure.stage, failure.kind) == ("start", "raised")
+    assert raised.partition("(")[0] in failure.message
+    assert run.case("squares-3", 16, "engine").failure is None
+
+
+def test_ctrl_c_while_an_adapter_is_imported_is_no_fault_of_the_adapter(tmp_path):
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    done = gradmeter("list", "--engine", adapter(tmp_path, text))
+    assert done.returncode == 130
+    assert "does not load" not in done.stderr
+
+
+def variants_of(path) -> list[str]:
+    return [case.variant for case in run_file.load(path / "run.json").cases]
+
+
+def test_an_engine_that_is_named_and_no_variant_is_what_is_measured(tmp_path):
+    path = adapter(tmp_path)
+    done = gradmeter("run", *TINY, "--engine", path, "--out", tmp_path / "one")
+    assert done.returncode == 0, done.stderr
+    assert variants_of(tmp_path / "one") == ["mine"]
+    (tmp_path / "b").mkdir()
+    other = adapter(tmp_path / "b", ADAPTER.replace('"mine"', '"other"'))
+    both = ("--engine", path, "--engine", other, "--out", tmp_path / "two")
+    assert gradmeter("run", *TINY, *both).returncode == 0
+    assert variants_of(tmp_path / "two") == ["mine", "other"]
+    assert gradmeter("run", *TINY, *both, "--baseline", "engine").returncode == 0
+    assert variants_of(tmp_path / "two") == ["engine", "mine", "other"]
+    quick = ("--sets", "1", "--seconds", "0", *TINY[:4], *TINY[6:])
+    assert gradmeter("compare", *quick, *both).returncode == 0
+    assert variants_of(tmp_path / "two") == ["mine", "other"]
+    assert gradmeter("compare", "--engine", path).returncode == 2
+
+
+IMPORTING = """
+import json, queue, random
+import numpy as np
+from dataclasses import dataclass
+import my_engine, my_shapes.tensors, beside_me
+import gradmeter.engine
+assert json.dumps([]) == "[]" and np.ones(1) and random.random() < 1
+@dataclass
+class Value:
+    data: "np.ndarray"
+""" + ADAPTER.replace("    def variable(self", "    def __init__(self):\n        import late\n"
+                      "    def variable(self")  # fmt: skip
+
+
+def test_an_adapter_imports_what_lies_beside_it_and_shadows_nothing(tmp_path):
+    folder, here = tmp_path / "their", tmp_path / "here"
+    for package in (folder / "my_engine", folder / "my_shapes", here):
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+    (folder / "my_shapes" / "tensors.py").touch()
+    (here / "beside_me.py").touch()
+    (folder / "late.py").touch()
+    for name in ("json", "numpy", "random", "queue", "engine", "bench", "gradmeter", "msgspec"):
+        for place in (folder, here):
+            (place / f"{name}.py").write_text("raise ImportError('the wrong one')\n")
+    path = adapter(folder, IMPORTING)
+    out = tmp_path / "out"
+    done = gradmeter("run", *TINY, *BOTH, "--engine", path, "--out", out, cwd=here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run_file.load(out / "run.json").case("squares-3", 16, "mine").failure is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
@@ -181,9 +293,9 @@ def test_an_engine_that_is_not_installed_is_named_with_the_command(tmp_path):
     path = adapter(tmp_path, text)
     done = gradmeter("run", *TINY, *BOTH, "--engine", path, "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "pip install 'no-such-engine'" in done.stderr
+    assert "pip install no-such-engine" in done.stderr
     listed = gradmeter("list", "engines", "--engine", path)
-    assert "pip install 'no-such-engine'" in listed.stdout
+    assert "pip install no-such-engine" in listed.stdout
     assert not (tmp_path / "out").exists()
 
 

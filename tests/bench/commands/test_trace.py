@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import tracemalloc
 import numpy as np
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gradmeter as gradmeter_
 from gradmeter import engine
@@ -23,7 +26,7 @@ from gradmeter.bench.runs.launcher import Process, Spec
 from gradmeter.bench.timelines import explain
 from gradmeter.engine import ObserverError, Variable
 
-from ..command import GRADMETER, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter
 from ..misbehaviour import within
 
 STRONG = "engine:output_references=strong"
@@ -104,7 +107,18 @@ def test_two_are_compared(against, says):
         (["squares-3", "--variant", "nope"], "no engine"),
         (["squares-3", "--against", "nope"], "neither a workload"),
         (["--size", "3", "x.py"], "--size is for workloads"),
-        (["--against", "diamond", "x.py"], "--against is for workloads"),
+        (["--against", "diamond", "x.py"], "a script takes a variant"),
+        (["--variant", "autograd", "x.py"], "a script uses the engine that it imports"),
+        *(
+            ([option, f"engine:{setting}", "x.py"], f"{setting.partition('=')[0]} is for workloads")
+            for option in ("--variant", "--against")
+            for setting in ("execution=compiled", "checkpoint=2", "threads=2", "python=/bin/true")
+        ),
+        (["x.py", f"--variant={STRONG}"], "--variant=engine:output_references=strong follows"),
+        *(
+            (["--seed", "1", "x.py", "a", option, "3"], f"{option} follows the program x.py")
+            for option in ("--variant", "--against", "--size", "--seed", "--operations")
+        ),
         ([], "Missing argument"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -140,7 +154,7 @@ def test_a_script_runs_as_python_runs_it(script):
         "pickle.loads(pickle.dumps(Here()))\n"
         "print(sys.argv, sys.path[0], __name__, __file__, beside.value)\n" + GRAPH
     )
-    arguments = ["--size", "3", "-h", "--", "x"]
+    arguments = ["-h", "--help", "--epochs=3", "x"]
     said = traced("--operations", path, *arguments)
     told = [str(path), *arguments]
     assert words(f"{told} {path.parent} __main__ {path} 42") in said
@@ -174,10 +188,79 @@ def test_however_a_script_ends_what_was_traced_is_kept(script, end, code, says):
     assert ("until then" in found.stderr) == (code != 0)
 
 
-def test_a_script_that_never_uses_the_engine_is_told_so(script):
-    said = traced(script("mine = np.empty(5000)\n"))
+@settings(deadline=None)
+@given(words=st.lists(st.sampled_from(["--variant", "--size=3", "-h", "--", "x", "--other"])))
+def test_what_follows_two_dashes_is_the_scripts(words):
+    command = cli.typer.main.get_command(cli.app).commands["trace"]
+    for before, after in ((["x.py", "--"], []), (["--", "x.py"], []), (["x.py", "a", "--"], ["a"])):
+        context = command.make_context("trace", ["--operations", *before, *words])
+        assert context.params["target"] == "x.py"
+        assert [*context.params["arguments"]] == [*after, *words]
+        assert context.params["operations"]
+
+
+def test_an_options_value_with_a_slash_is_no_script():
+    command = cli.typer.main.get_command(cli.app).commands["trace"]
+    context = command.make_context("trace", ["--variant", "engine:python=/a/b", "diamond",
+                                             "--size", "3"])  # fmt: skip
+    assert (context.params["target"], context.params["size"]) == ("diamond", 3)
+
+
+def test_a_script_runs_under_the_settings_of_a_variant_in_every_thread(script):
+    path = script(
+        "import threading\n"
+        "told = []\n"
+        "class Told(threading.Thread):\n"
+        "    def run(self): told.append(engine.Config.output_references)\n"
+        "def tell(): told.append(engine.Config.output_references)\n"
+        "for thread in (Told(), threading.Thread(target=tell)):\n"
+        "    thread.start(); thread.join()\n"
+        "tell()\n"
+        "print(told, engine.Config.retain_grad)\n" + GRAPH
+    )
+    assert "['strong', 'strong', 'strong'] False" in traced("--variant", STRONG, path)
+    assert f"cycle: {LOOP}" in traced("--variant", STRONG, path)
+    assert "['weak', 'weak', 'weak'] False" in traced(path)
+    assert engine.Config.output_references == "weak"
+
+
+def test_a_script_is_compared_under_two_variants_each_in_a_fresh_process(script):
+    path = script(
+        "import os\nprint('process', os.getpid(), sys.argv[1:])\n"
+        "engine.square(engine.square(Variable(np.ones(1000)))).backward()\n"
+    )
+    said = traced("--against", STRONG, path, "--", "--size", "3")
+    assert f"A {path} engine peak" in said
+    assert f"B {path} {STRONG} peak" in said
+    assert "alive at the end" in said
+    pids = re.findall(r"process (\d+) \['--size', '3'\]", said)
+    assert len(set(pids)) == 2
+    same = traced("--against", "engine", path)
+    assert "every operation is the same in both, to the byte" in same
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [
+        ("raise ValueError('boom')", 3, "ValueError: boom"),
+        ("import os; os._exit(5)", 3, "exit code 5"),
+        ("raise KeyboardInterrupt", 130, "interrupted"),
+    ],
+)
+def test_a_script_that_fails_in_its_own_process_is_told_as_in_ours(script, end, code, says):
+    found = gradmeter("trace", "--against", STRONG, script(GRAPH + end + "\n"))
+    assert found.returncode == code
+    assert says in found.stderr
+    assert "bench" not in found.stderr
+
+
+@pytest.mark.parametrize("against", [(), ("--against", STRONG)])
+def test_a_script_that_never_uses_the_engine_is_told_so_and_is_no_success(script, against):
+    said = traced(*against, script("mine = np.empty(5000)\n"), code=3)
     assert "no operation of the engine was called" in said
-    assert "peak 40.0 kB (40,000 B) before the first operation" in said
+    assert "an adapter: gradmeter run --engine" in said
+    assert "peak 40.0 kB (40,000 B) in no operation" in said
+    assert "before the first operation" not in said
 
 
 def test_cycles_and_threads_of_a_script_are_told(script):
@@ -251,9 +334,9 @@ def test_ctrl_c_while_a_workload_is_traced_is_no_error():
         [GRADMETER, "trace", "squares-3000", "--size", "10000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        assert within(30, lambda: psutil.Process(process.pid).children())  # its worker
+        assert within(lambda: psutil.Process(process.pid).children())  # its worker
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in said
 

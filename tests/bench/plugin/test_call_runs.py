@@ -6,7 +6,6 @@ import dataclasses
 import signal
 import subprocess
 import sys
-import time
 from html import unescape
 
 import pytest
@@ -17,12 +16,13 @@ from gradmeter.bench.plugin import call_cases
 from gradmeter.bench.report import comparison, figures, markdown
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results import baseline, run_file
-from gradmeter.bench.results.readings import Allocations, Cycles, Failure
+from gradmeter.bench.results.readings import Allocations, Cycles, Failure, Resident
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
 from .. import run_files
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter
+from ..misbehaviour import within
 from ..report.test_reports import shown
 from ..run_files import MB, case, run, strong
 from ..suite_files import OUT, QUICK, loaded, suite
@@ -85,7 +85,7 @@ def test_a_report_of_nothing_else_speaks_of_nothing_else(report):
         "noise",
     ):
         assert word not in text
-    assert "0 B says that the call made no arrays" in " ".join(text.split())
+    assert "0 B says that NumPy took no memory for arrays" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("report", [shown, markdown.render])
@@ -99,9 +99,24 @@ def test_a_report_has_both_kinds_side_by_side(report):
 @pytest.mark.parametrize("report", [shown, markdown.render])
 def test_what_is_not_exact_is_said_of_its_test(report):
     leaky = theirs(cycles=Cycles(dropped=9, bytes=0, objects=0, types={}, leaked=9))
+
+    def leaks(kept):
+        return theirs(cycles=leaky.cycles, kept=kept)
+
     grows = [Allocations(forward=0, backward=0, peak=n, held=n) for n in (1, 2, 3)]
     for found, said in (
         (leaky, "9 B are alive even after a collection"),
+        (leaks([9, 18, 27]), "and each call adds to them: 9, 18, 27 B after 3 calls in a row"),
+        (leaks([9, 9, 18]), "and some calls add to them: 9, 9, 18 B"),
+        (leaks([9, 9, 9]), "no further call adds to them: they are kept, not leaked (9, 9, 9 B"),
+        (
+            theirs(resident=Resident(peak=503 * MB, held=2 * MB)),
+            "and 500.0 MB not seen, 1.0 MB of it held: resident memory that is no array data",
+        ),
+        (
+            theirs(failure=Failure("memory pass", "cannot", "it starts another process")),
+            "no exact figures, memory pass: it starts another process",
+        ),
         (theirs(allocations=grows), "passes disagree, so its bytes are not exact: peaks of 1 B, 2"),
         (
             theirs(allocations=[], cycles=None, failure=Failure("memory pass", "ValueError", "no")),
@@ -109,6 +124,32 @@ def test_what_is_not_exact_is_said_of_its_test(report):
         ),
     ):
         assert said in " ".join(report(run(found, comparisons=[])).split())
+
+
+@pytest.mark.parametrize("report", [shown, markdown.render])
+def test_memory_that_is_unseen_is_never_called_0(report):
+    none = [Allocations(forward=0, backward=0, peak=0, held=0)] * 3
+    text = report(
+        run(theirs(allocations=none, resident=Resident(peak=9 * MB, held=8 * MB)), comparisons=[])
+    )
+    row = next(line for line in text.splitlines() if "not seen" in line)
+    assert row.count("not seen") == 2
+    assert row.count("0 B") == 0
+    assert "and 9.0 MB not seen, 8.0 MB of it held" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("peak", "held", "unseen"),
+    [
+        (3 * MB + 999_999, 0, None),  # noise
+        (4 * MB, MB + 999_999, (MB, 0)),
+        (3 * MB, 2 * MB, (MB, MB)),
+        (0, 0, None),  # arrays that nothing was written into
+    ],
+)
+def test_what_resident_memory_rises_beyond_the_arrays_is_unseen(peak, held, unseen):
+    found = theirs(resident=Resident(peak=peak, held=held)).unseen
+    assert (found and (found.peak, found.held)) == unseen
 
 
 def test_the_chart_has_the_figures_and_the_table_every_test():
@@ -230,12 +271,13 @@ def test_ctrl_c_while_the_workers_measure_leaves_both_kinds(pytester):
     )
     path = pytester.path / OUT / "run.json"
     with process:
-        end = time.monotonic() + 30
-        while "squares-3" not in (path.read_text() if path.exists() else ""):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        assert within(
+            lambda: (
+                process.poll() is not None or (path.exists() and "squares-3" in path.read_text())
+            )
+        )
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said
     found = loaded(pytester)
     assert not found.finished

@@ -13,7 +13,7 @@ import pytest
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Run
 
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter
 
 SUITE = """
     from gradmeter import cases
@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_a_valid_run_file(one):
         while not (one.path / OUT).exists() and time.monotonic() < end:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "INTERNALERROR" not in said
     assert not loaded(one).finished

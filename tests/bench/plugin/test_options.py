@@ -208,7 +208,7 @@ def test_unset_it_loads_three_small_files_and_touches_nothing(pytester):
     text = done.stdout.str()
     ours = ["gradmeter", "gradmeter.bench"] + [
         f"gradmeter.bench.{name}"
-        for name in ("errors", "plugin", "plugin.cases", "plugin.hooks", "plugin.options")
+        for name in ("errors", "plugin", "plugin.cases", "plugin.hooks", "plugin.options", "text")
     ]
     assert f"loaded: {ours} []" in text
     assert "plugins: ['gradmeter']" in text

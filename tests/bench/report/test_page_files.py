@@ -59,7 +59,7 @@ def test_no_name_changes_what_the_page_is_made_of(name):
 
 def test_without_the_extra_the_page_is_refused_with_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(extra, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'gradmeter\[report\]'"):
+    with pytest.raises(UsageError, match="pip install "):
         write_page(run(), tmp_path / PAGE_FILE)
     with pytest.raises(UsageError, match="vl-convert-python"):
         write_images(run(), tmp_path)

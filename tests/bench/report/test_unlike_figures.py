@@ -84,7 +84,9 @@ def test_rows_of_one_kind_are_ranked_among_themselves(parts):
         Comparison(workload=base.workload, size=base.size, baseline=base.variant,
                    candidates=[c.variant for c in others])
     ])  # fmt: skip
-    [(_, rows)] = verdicts.ordered(found)
+    [(_, given_rows)] = verdicts.ordered(found)
+    rows = verdicts.by_effect(given_rows)
+    assert [row.case.variant for row in given_rows[1:]] == [c.variant for c in others]
     shown = [row.exact for row in rows[1:]]
     assert shown == sorted(shown, reverse=True)
     for kind in (True, False):

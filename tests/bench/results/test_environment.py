@@ -136,3 +136,59 @@ def test_the_commit_is_that_of_the_measured_code_and_dirty_means_that_it_was_cha
     with (folder / "bench" / "errors.py").open("a") as file:
         file.write("\n# changed\n")
     assert described(folder, elsewhere) == (head, True)
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@needs_git
+@pytest.mark.parametrize("layout", ["installed in a folder of theirs", "copied into theirs"])
+def test_a_users_commit_is_not_ours(tmp_path, layout):
+    ignored = shutil.ignore_patterns("__pycache__")
+    if layout == "copied into theirs":
+        path = tmp_path / "copied"
+        for name in ("bench", "engine", "gradmeter"):
+            shutil.copytree(REPOSITORY / name, path / name, symlinks=True, ignore=ignored)
+    else:
+        path = tmp_path / ".venv" / "lib" / "site-packages"
+        shutil.copytree(REPOSITORY / "gradmeter", path / "gradmeter", ignore=ignored)
+        (tmp_path / ".gitignore").write_text(".venv\n")
+    (tmp_path / "theirs.txt").write_text("theirs")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "theirs")
+    head = git(tmp_path, "rev-parse", "HEAD")
+    code = (
+        "from gradmeter.bench.results import environment as e; f = e.describe(); "
+        "print(e.__file__); "
+        "print(repr((f.commit, f.dirty, f.repository_commit, f.repository_dirty, f.code)))"
+    )
+    (tmp_path / "theirs.txt").write_text("changed")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    file, values = done.stdout.splitlines()
+    assert Path(file).is_relative_to(path)
+    commit, dirty, theirs, changed, words = eval(values)
+    assert (commit, dirty, theirs, changed) == (None, None, head, True)
+    assert words == (
+        f"gradmeter {metadata.version('gradmeter')}, in a repository at commit {head[:12]}, "
+        "with changes"
+    )
+
+
+def test_no_version_is_called_unknown(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(tmp_path)
+    found = environment.describe()
+    assert found.code == f"gradmeter {found.gradmeter}"

@@ -97,3 +97,16 @@ def test_the_users_own_import_path_is_kept(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("KNOWN = 42\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert told(tmp_path, "__import__('mine').KNOWN") == 42
+
+
+@pytest.mark.parametrize("name", ["json", "numpy", "queue", "random", "msgspec", "gradmeter"])
+def test_what_lies_beside_a_revisions_engine_is_not_imported(tmp_path, name):
+    path = engine_copy(tmp_path, "import json, queue, random\nimport numpy\n")
+    (tmp_path / f"{name}.py").write_text("raise ImportError('the wrong one')\n")
+    process = Process(spec(engine_path=path), 30)
+    try:
+        process.ready()
+        assert process.ask("time", loops=1)
+        assert process.ask("timeline")["timeline"]
+    finally:
+        process.close()

@@ -16,6 +16,8 @@ from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters.selftest import RESIDENCY
 from gradmeter.bench.results.run import Run
+from gradmeter.bench.runs.self_tests import ATTEMPTS
+from gradmeter.bench.session import _resumed_run
 
 from ..scripted import World, exact, failing, named, self_test
 
@@ -112,7 +114,7 @@ def writes(content: bytes):
     def answer(spec, meter, request):
         if meter == "check" and named(spec) == BAD:
             Path(request["path"]).write_bytes(content)
-            return {"names": []}
+            return {"names": [], "seconds": 0.1}
 
     return answer
 
@@ -122,7 +124,8 @@ def test_a_file_of_results_that_cannot_be_read_costs_its_own_case(content):
     good, bad, last = World(answer=writes(content)).runner().measure([GROUP]).cases
     assert whole(good)
     assert whole(last)
-    assert bad.failure is not None
+    assert (bad.failure.kind, bad.failure.stage) == ("rubbish", "check")
+    assert "saved results" in bad.failure.message
 
 
 def computing(change):
@@ -133,7 +136,7 @@ def computing(change):
             found = exact(spec)
             change(found)
             np.savez(request["path"], **found)
-            return {"names": []}
+            return {"names": [], "seconds": 0.1}
 
     return answer
 
@@ -185,16 +188,47 @@ def testing(*tests):
     return lambda spec, meter, request: {"tests": list(tests)} if meter == "selftest" else None
 
 
+def failing_self_tests(stage: str, times: int):
+    """An answer with which so many workers of self-tests, which come first, are killed."""
+    left = [times]
+
+    def answer(spec, meter, request):
+        if meter == stage and spec.small_pages and left[0]:
+            left[0] -= 1
+            raise WorkerError("killed", "out of memory, perhaps")
+
+    return answer
+
+
+@pytest.mark.parametrize("stage", ["start", "ready", "selftest"])
+@pytest.mark.parametrize("times", range(1, ATTEMPTS))
+def test_a_self_test_whose_worker_is_killed_is_tried_again_in_another_one(stage, times):
+    world = World(answer=failing_self_tests(stage, times))
+    run = world.runner().measure([GROUP])
+    assert all(map(whole, run.cases))
+    assert [test.passed for test in run.self_tests] == [True, True]
+    assert world.open == 0
+
+
+def test_a_self_test_that_never_runs_says_so_and_is_tried_no_more_than_so_often():
+    world = World(answer=failing_self_tests("selftest", 100))
+    run = world.runner().measure([GROUP])
+    assert len(world.meters("selftest")) == ATTEMPTS
+    [test] = run.self_tests
+    assert "did not run" in test.problem
+    assert "out of memory, perhaps" in test.problem
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         testing(self_test(passes=False), self_test(RESIDENCY)),
         testing({"name": "x"}),
         testing(),
-        failing(GOOD, "start"),
-        failing(GOOD, "selftest"),
+        failing_self_tests("ready", ATTEMPTS),
+        failing_self_tests("selftest", ATTEMPTS),
     ],
-    ids=["wrong", "rubbish", "no tests at all", "not started", "crashed"],
+    ids=["wrong", "rubbish", "no tests at all", "not ready", "crashed"],
 )
 def test_without_a_self_test_that_passes_there_are_times_but_no_bytes(answer):
     world = World(answer=answer)
@@ -241,6 +275,43 @@ def test_resuming_does_not_start_a_worker_for_a_group_that_is_finished():
     assert more.meters("selftest") == []
     assert both.cases[:3] == run.cases
     assert all(map(whole, both.cases))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        failing_self_tests("selftest", ATTEMPTS),
+        testing(self_test(), self_test(RESIDENCY, passes=False)),
+        testing(self_test(passes=False)),
+    ],
+    ids=["did not run", "resident memory", "exact memory"],
+)
+def test_resuming_measures_what_a_failed_self_test_has_cost(answer):
+    run = World(answer=answer).runner().measure([GROUP])
+    assert not any(map(whole, run.cases))
+    resumed = _resumed_run(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
+    assert (resumed.cases, resumed.self_tests) == ([], [])
+    after = World().runner(run=resumed).measure([GROUP])
+    assert all(map(whole, after.cases))
+    assert all(test.passed for test in after.self_tests)
+
+
+def test_resuming_keeps_what_is_whole():
+    run = World().runner().measure([GROUP])
+    resumed = _resumed_run(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
+    assert (resumed.cases, resumed.self_tests) == (run.cases, run.self_tests)
+    world = World()
+    world.runner(run=resumed).measure([GROUP])
+    assert world.log == []
+
+
+def test_resuming_with_another_interpreter_tests_the_meters_under_it():
+    run = World().runner().measure([GROUP])
+    other = Group(GROUP.workload, 16, (parse("engine:python=/other/python"),))
+    world = World()
+    after = world.runner(run=run).measure([GROUP, other])
+    assert [spec.interpreter for spec in world.meters("selftest")] == ["/other/python"]
+    assert len(after.self_tests) == 4
 
 
 TOTAL = World()

@@ -1,0 +1,144 @@
+"""Measure a call where the process that made it cannot see it: in forked copies of it.
+
+The forked process freezes its heap first, so that the collections of the meter look at what the
+call makes and at nothing else. Only a call that leaves bytes behind, which an older object could
+hold in a cycle, is measured once more with full collections.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from gradmeter.bench.meters import forked, residency, selftest
+from gradmeter.bench.meters.allocations import PASSES, UnavailableError, counting
+from gradmeter.bench.meters.call import Call, Pass, measure
+from gradmeter.bench.meters.cycles import collector_off, debugging_off
+from gradmeter.bench.results.readings import Resident, SelfTest
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the passes of one call read.
+
+    Attributes:
+        passes: the bytes of array data of each pass.
+        kept: bytes alive after each of as many further calls in one window, collections
+            included; empty for a call that leaves nothing behind.
+        resident: of a pass of its own; None where the resident peak cannot be reset.
+        self_tests: of the forked process.
+    """
+
+    passes: list[Pass]
+    kept: list[int]
+    resident: Resident | None
+    self_tests: list[SelfTest]
+
+
+def measure_unseen(call: Call, seconds: float) -> Measured:
+    """Measure a call in forked processes; see `forked.run`.
+
+    Args:
+        seconds: after which a forked process is killed.
+
+    Raises:
+        UnavailableError: array data cannot be counted here, or not in a forked process.
+        RaisedError, VisibleActionError, NoAnswerError: as `forked.run` raises them.
+    """
+    with counting():
+        pass  # raises here what it would raise there
+    measured = _run(partial(_frozen, call), seconds)
+    if any(each.leaked for each in measured.passes):
+        whole = _run(partial(_whole, call), seconds)
+        return Measured(whole.passes, whole.kept, measured.resident, whole.self_tests)
+    return measured
+
+
+def _run(function: Callable[[], dict[str, Any]], seconds: float) -> Measured:
+    try:
+        answer = forked.run(partial(_trusted, function), seconds)
+    except forked.NoForkError as error:
+        raise UnavailableError(str(error)) from None
+    except forked.RaisedError as error:
+        if error.kind == UnavailableError.__name__:
+            raise UnavailableError(error.message) from None
+        raise
+    return Measured(
+        passes=[Pass(**each) for each in answer["passes"]],
+        kept=answer["kept"],
+        resident=Resident(**answer["resident"]) if answer["resident"] else None,
+        self_tests=[SelfTest(**each) for each in answer["self_tests"]],
+    )
+
+
+def _trusted(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Call a function if the meter passes its self-tests in this process.
+
+    Raises:
+        UnavailableError: a self-test fails.
+    """
+    gc.freeze()
+    tests = selftest.run(selftest.EXACT)
+    for test in (SelfTest(**each) for each in tests):
+        if not test.passed:
+            raise UnavailableError(
+                f"the meter fails its self-test, {test.name}"
+                + (f": {test.problem}" if test.problem else "")
+            )
+    return {"self_tests": tests, **function()}
+
+
+def _frozen(call: Call) -> dict[str, Any]:
+    passes = [asdict(each) for each in measure(call)]
+    return {"passes": passes, "kept": [], "resident": _resident(call)}
+
+
+def _whole(call: Call) -> dict[str, Any]:
+    gc.unfreeze()
+    passes = [asdict(each) for each in measure(call)]
+    gc.freeze()
+    return {"passes": passes, "kept": _kept(call), "resident": None}
+
+
+def _kept(call: Call) -> list[int]:
+    """Read the bytes that are alive after each of a few calls, in one window.
+
+    What a call replaces of the call before is freed in this window, so the bytes grow only where
+    each call adds to what the ones before left.
+    """
+    kept = []
+    with debugging_off(), collector_off(), counting() as count:
+        for _ in range(PASSES):
+            _call_and_drop(call)
+            gc.collect()
+            kept.append(count.live)
+    return kept
+
+
+def _call_and_drop(call: Call) -> None:
+    args, kwargs = call.arguments()
+    result = call.target(*args, **kwargs)
+    if call.teardown is not None:
+        call.teardown(*args, **kwargs)
+    del result, args, kwargs
+
+
+def _resident(call: Call) -> dict[str, int] | None:
+    """Read how far resident memory rises in one more call; None where the peak stays."""
+    args, kwargs = call.arguments()
+    with collector_off():
+        residency.trim()  # so that memory which the call takes anew is seen
+        if not residency.can_reset():
+            return None
+        before = residency.resident()
+        result = call.target(*args, **kwargs)
+        peak = residency.resident_peak() - before
+        residency.trim()
+        held = residency.resident() - before
+        if call.teardown is not None:
+            call.teardown(*args, **kwargs)
+        del result, args, kwargs
+    return {"peak": max(peak, 0), "held": max(held, 0)}

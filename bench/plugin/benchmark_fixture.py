@@ -1,0 +1,84 @@
+"""Have the fixture ``benchmark`` of pytest-benchmark measure each call once it has timed it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from gradmeter.bench.meters.call import Call
+
+Measure = Callable[[Any, Call, float], None]
+"""Called with the fixture, the call, and the seconds that one call took at most."""
+
+
+@cache
+def _measuring(kind: Any) -> Any:
+    """Derive a class of benchmark fixtures that measure each call once it has been timed.
+
+    The class keeps the name of ``kind``, and overrides nothing but its two public methods.
+    """
+
+    class MeasuringFixture(kind):  # type: ignore[misc]
+        gradmeter_measure: Measure
+
+        def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True  # a traceback of the user's call shows no frame of ours
+            began = time.monotonic()
+            result = super().__call__(function_to_benchmark, *args, **kwargs)
+            seconds = _per_call(self, time.monotonic() - began)
+            self.gradmeter_measure(self, Call(function_to_benchmark, args, kwargs), seconds)
+            return result
+
+        def pedantic(self, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            began = time.monotonic()
+            # As it was given: other plugins replace this method by one of another order.
+            result = super().pedantic(*args, **kwargs)
+            seconds = _per_call(self, time.monotonic() - began)
+            self.gradmeter_measure(self, _pedantic_call(*args, **kwargs), seconds)
+            return result
+
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(MeasuringFixture, name, getattr(kind, name))
+    return MeasuringFixture
+
+
+def _pedantic_call(
+    target: Any,
+    args: Any = (),
+    kwargs: Any = None,
+    setup: Any = None,
+    teardown: Any = None,
+    *_rest: Any,
+    **_how: Any,
+) -> Call:
+    """The call that these arguments of pytest-benchmark's pedantic make."""
+    return Call(target, args, kwargs, setup, teardown)
+
+
+def _per_call(fixture: Any, seconds: float) -> float:
+    """The seconds of one call, setup and calibration included; all of them where it is unknown."""
+    stats = getattr(fixture, "stats", None)
+    rounds = getattr(getattr(stats, "stats", None), "rounds", 1)
+    return float(seconds / max(rounds, 1))
+
+
+def extend(fixture: Any, measure: Measure) -> str:
+    """Have a fixture call ``measure`` after each timed call; return why it cannot, or "".
+
+    The class is looked up past ``__class__``, which stand-ins for the fixture pretend with.
+    """
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    kind: Any = type(fixture)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if not issubclass(kind, BenchmarkFixture):
+        return f"the fixture benchmark is {name}, not pytest-benchmark's"
+    try:
+        fixture.__class__ = _measuring(kind)
+        fixture.gradmeter_measure = measure
+    except (AttributeError, TypeError) as error:
+        return f"the fixture benchmark, {name}, is closed: {error}"
+    return ""

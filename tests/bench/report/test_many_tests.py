@@ -1,0 +1,58 @@
+"""What is done with a run grows with its cases, and not with their square."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from gradmeter.bench.cases import compared
+from gradmeter.bench.report import comparison, gate, markdown, terminal
+from gradmeter.bench.results.run import Case
+from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts.regressions import judge
+
+from ..run_files import ordinary, run
+
+
+def work(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often the keys of cases are looked at while so many tests are compared and shown."""
+    found = run(*(ordinary(f"test_{i % 20}.py::test[{i}]") for i in range(count)), comparisons=[])
+    looks = 0
+    key = Case.key
+
+    def counted(case: Case) -> tuple[str, int, str]:
+        nonlocal looks
+        looks += 1
+        return key.fget(case)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Case, "key", property(counted))
+        both = compared.of_files(found, found, ("a", "b"))
+        criteria = [gates.parse(text) for text in gates.DEFAULT]
+        gates.of_rows(criteria, verdicts.candidates(both), both.options)
+        comparison.render(both, [])
+        markdown.render(both)
+        for each in (found, both):
+            terminal.show(each, Console(file=io.StringIO(), width=80))
+        before = {case.key: case.figures for case in found.cases}
+        gate.lines(judge(found, before, criteria, None), criteria, found, "run.json")
+    return looks
+
+
+def test_twice_the_tests_are_twice_the_work(monkeypatch):
+    few, many = work(150, monkeypatch), work(300, monkeypatch)
+    assert many <= 2.2 * few
+
+
+def test_of_many_comparisons_the_largest_are_shown_and_the_others_counted():
+    found = run(
+        *(ordinary(f"test.py::test[{i}]") for i in range(terminal.MOST + 50)), comparisons=[]
+    )
+    both = compared.of_files(found, found, ("a", "b"))
+    file = io.StringIO()
+    terminal.show(both, Console(file=file, width=80))
+    assert "and 50 more comparisons, none of them with other memory" in " ".join(
+        file.getvalue().split()
+    )
