@@ -16,6 +16,7 @@ from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
@@ -55,6 +56,8 @@ def measure(
             written by another run or holds a run.json that is no run file, a case would not fit
             in memory, or there is nothing to resume; nothing was measured or overwritten.
     """
+    if options.instructions:
+        instructions.require()
     descendants.end_stale()
     remove_stale_folders()
     packages = grounds(groups)

@@ -10,7 +10,7 @@ from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.results.readings import Predicted
-from gradmeter.bench.results.run import Case, Comparison
+from gradmeter.bench.results.run import Allocator, Case, Comparison
 from gradmeter.bench.workloads import Workload
 
 
@@ -32,7 +32,9 @@ class Group:
         return (self.workload.name, self.size, str(variant))
 
 
-def new_case(group: Group, variant: Variant, collector: str) -> Case:
+def new_case(
+    group: Group, variant: Variant, collector: str, allocator: Allocator = "system"
+) -> Case:
     """Create a case with its predicted memory and nothing measured yet."""
     workload = group.workload
     array_bytes = group.size * 8
@@ -53,6 +55,7 @@ def new_case(group: Group, variant: Variant, collector: str) -> Case:
         size=group.size,
         variant=str(variant),
         collector=collector,
+        allocator=allocator,
         array_bytes=array_bytes,
         array_data=variant.engine.memory == "arrays",
         predicted=predicted,

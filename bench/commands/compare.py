@@ -17,9 +17,11 @@ from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.shared import (
+    Allocator,
     AsMarkdown,
     Budget,
     Collector,
+    Counted,
     Engines,
     FailOn,
     Limit,
@@ -43,6 +45,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
+from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gates, verdicts
 
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
@@ -88,6 +91,8 @@ def compare(
     budget: Budget = 1.8,
     min_rounds: MinRounds = 12,
     collector: Collector = "on",
+    allocator: Allocator = DEFAULT,
+    instructions: Counted = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -121,6 +126,8 @@ def compare(
     else:
         options = read_options(
             collector=collector,
+            allocator=allocator,
+            instructions=instructions,
             seed=seed,
             sets=sets,
             budget=budget,
@@ -145,6 +152,7 @@ def compare(
             gates.check_terms(criteria, _candidates(comparisons))
             gates.check_exact(criteria, _exact(comparisons, groups))
             gates.check_sets(criteria, options)
+            gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
     failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:

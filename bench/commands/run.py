@@ -10,8 +10,10 @@ import typer
 from gradmeter.bench import session
 from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands.shared import (
+    Allocator,
     Budget,
     Collector,
+    Counted,
     Engines,
     Limit,
     MinRounds,
@@ -32,6 +34,7 @@ from gradmeter.bench.commands.shared import (
 )
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
+from gradmeter.bench.runs.allocators import DEFAULT
 
 
 def run(
@@ -49,6 +52,8 @@ def run(
     ] = None,
     engine: Engines = None,
     collector: Collector = "on",
+    allocator: Allocator = DEFAULT,
+    instructions: Counted = False,
     budget: Budget = 1.5,
     sets: Sets = 10,
     min_rounds: MinRounds = 10,
@@ -78,6 +83,8 @@ def run(
     )
     options = read_options(
         collector=collector,
+        allocator=allocator,
+        instructions=instructions,
         seed=seed,
         sets=sets,
         budget=budget,

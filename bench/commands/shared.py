@@ -16,6 +16,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.runs.allocators import POLICIES
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
 
@@ -32,6 +33,20 @@ Sizes = Annotated[
 ]
 Collector = Annotated[
     str, typer.Option(help="Python's cyclic garbage collector while timing: on or off.")
+]
+Allocator = Annotated[
+    str,
+    typer.Option(
+        help="The C library's allocator while timing: kept (freed memory stays in the process), "
+        "returned (given back each time) or system (by what the process did before)."
+    ),
+]
+Counted = Annotated[
+    bool,
+    typer.Option(
+        "--instructions",
+        help="Count instructions, too, under valgrind's callgrind: the same in every process.",
+    ),
 ]
 Budget = Annotated[
     float, typer.Option(help="Seconds of timing for each case in its first sets.", min=0.0)
@@ -100,6 +115,8 @@ def read_options(**values: Any) -> Options:
     """
     if values["collector"] not in ("on", "off"):
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
+    if values["allocator"] not in POLICIES:
+        raise UsageError(f"--allocator is {', '.join(POLICIES)}, not {values['allocator']!r}")
     try:
         return Options(**values)
     except ValueError as error:

@@ -44,8 +44,10 @@ class SessionGates:
         except UsageError as error:
             return [f"gates: {error}"], every
         outcome = judge(run, before, self.gates, self.against)
-        time_breaches = gates.on_time(self.gates, verdicts.candidates(run), run.options)
-        outcome = replace(outcome, breaches=[*outcome.breaches, *time_breaches])
+        rows = verdicts.candidates(run)
+        inside = gates.on_time(self.gates, rows, run.options)
+        inside += gates.on_instructions(self.gates, rows)
+        outcome = replace(outcome, breaches=[*outcome.breaches, *inside])
         # A selection of tests can leave a gate without a case, so this is no error.
         keys = [*(case.key for case in run.cases), *(before or {})]
         messages = [
@@ -78,6 +80,10 @@ def read(settings: Settings) -> SessionGates:
             raise UsageError(
                 f"--bench-fail-on {gate.text!r}: a verdict on time takes {needed} sets at least; "
                 f"give --bench-sets {needed}"
+            )
+        if gate.what == gates.COUNTED and not settings.instructions:
+            raise UsageError(
+                f"--bench-fail-on {gate.text!r}: instructions are counted with --bench-instructions"
             )
         if gate.grows and against is None:
             raise UsageError(

@@ -59,11 +59,13 @@ class MeasuredCases:
         get = self.config.getoption
         return Options(
             collector=self.settings.collector,
+            allocator=self.settings.allocator,
             seed=0,
             sets=self.settings.sets,
             budget=float(get("benchmark_max_time")),
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
+            instructions=self.settings.instructions,
         )
 
     def groups(self) -> tuple[list[Group], list[Comparison]]:
@@ -145,6 +147,7 @@ def extra(case: Case) -> dict[str, Any]:
         "size": case.size,
         "variant": case.variant,
         "collector": case.collector,
+        "allocator": case.allocator,
         "array_bytes": case.array_bytes,
     }
     if case.memory is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
 
@@ -14,6 +14,8 @@ from gradmeter.bench.errors import UsageError
 OUT = "reports/latest"
 SETS = 4
 COLLECTORS = ("on", "off")
+Allocator = Literal["kept", "returned", "system"]
+ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)  # the default first
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,23 @@ class Settings:
         memory: whether the calls of tests are measured, see gradmeter.bench.plugin.calls.
         out: the folder for run.json and the reports.
         collector: "on" or "off", while timing.
+        allocator: the policy of the C library's allocator, while timing.
         sets: of fresh processes that each case is timed in.
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
         engines: files of adapters.
+        instructions: whether each case's instructions are counted.
     """
 
     memory: bool
     out: Path
     collector: str
+    allocator: Allocator
     sets: int
     against: Path | None
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
+    instructions: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -64,6 +70,18 @@ def add(parser: pytest.Parser) -> None:
         "--bench-collector",
         metavar="on|off",
         help="Python's cyclic garbage collector while timing. Default: on",
+    )
+    group.addoption(
+        "--bench-allocator",
+        metavar="POLICY",
+        help="The C library's allocator while timing: kept (freed memory stays in the process), "
+        "returned (given back each time) or system. Default: kept",
+    )
+    group.addoption(
+        "--bench-instructions",
+        action="store_true",
+        default=None,
+        help="Count the instructions of each case, too, under valgrind's callgrind.",
     )
     group.addoption(
         "--bench-sets",
@@ -94,10 +112,12 @@ def add(parser: pytest.Parser) -> None:
         ("memory", "bool"),
         ("out", "string"),
         ("collector", "string"),
+        ("allocator", "string"),
         ("sets", "string"),
         ("against", "string"),
         ("fail_on", "linelist"),
         ("engine", "linelist"),
+        ("instructions", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -114,6 +134,9 @@ def read(config: pytest.Config) -> Settings:
     collector, source = _value_and_source(config, "collector", "on")
     if collector not in COLLECTORS:
         raise UsageError(f"{source} {collector!r} is neither on nor off")
+    policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
+    if policy not in ALLOCATORS:
+        raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
     memory = config.getoption("bench_memory")
     if memory is None:
         memory = _ini(config, "memory") or False
@@ -125,12 +148,16 @@ def read(config: pytest.Config) -> Settings:
         memory=memory,
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
+        allocator=policy,
         sets=int(sets),
         # A path on the command line is relative to the folder that pytest was started in.
         against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
         if against
         else None,
         fail_on=config.getoption("bench_fail_on") or _ini(config, "fail_on") or (),
+        instructions=config.getoption("bench_instructions")
+        or _ini(config, "instructions")
+        or False,
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

@@ -67,7 +67,8 @@ class Document(Value, frozen=True, kw_only=True):
 def row_sentences(row: Row, run: Run) -> list[str]:
     """The sentences on a candidate: memory, then time."""
     time = [time_sentence(row, run.options)] if row.time is not None else []
-    return [sentences.sentence(row), *time]
+    counted = sentences.instructions_sentence(row)
+    return [sentences.sentence(row), *time, *([counted] if counted else [])]
 
 
 def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:

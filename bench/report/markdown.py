@@ -82,7 +82,7 @@ def _table(rows: list[Row], options: Options) -> str:
     clock = sentences.clock(rows)
     middle = "median" + f" ({sentences.CLOCKS[clock]})" * any(row.time for row in rows)
     lines = [
-        f"{arrays}collector {_text(first.collector)}",
+        f"{arrays}collector {_text(first.collector)}, allocator {first.allocator}",
         "",
         f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
@@ -93,6 +93,9 @@ def _table(rows: list[Row], options: Options) -> str:
         lines.append("| " + " | ".join(_cells(row, heap, clock)) + " |")
         if not row.is_baseline:
             remarks.append(f"- {_text(sentences.sentence(row))}")
+            counted = sentences.instructions_sentence(row)
+            if counted:
+                remarks.append(f"- {_text(counted)}")
             if row.time is not None and row.time.sure:
                 remarks.append(f"- {_text(time_sentence(row, options))}")
     slow = list(filter(None, map(sentences.first_run_text, rows)))

@@ -142,7 +142,7 @@ def environment(run: Run) -> list[str]:
         f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
         f"{e.blas_threads} thread for each engine unless a variant says more",
         f"collector {run.options.collector}, thresholds "
-        f"{', '.join(map(str, e.collector_thresholds))}; "
+        f"{', '.join(map(str, e.collector_thresholds))}; allocator {run.options.allocator}; "
         f"seed {run.options.seed}, {run.options.sets} sets, "
         f"{run.options.budget:g} s of timing for a case",
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),

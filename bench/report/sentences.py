@@ -18,7 +18,7 @@ from gradmeter.bench.numbers import (
     where_text,
 )
 from gradmeter.bench.results.run import CANNOT, Case, Run
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import instructions, verdicts
 from gradmeter.bench.verdicts.verdicts import Change, Row
 
 
@@ -52,6 +52,25 @@ def sentence(row: Row) -> str:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
         parts.append(_change_text(leaked, ours.array_bytes))
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
+
+
+def instructions_sentence(row: Row) -> str:
+    """Compare a candidate's instructions with its baseline's; empty where they are not counted."""
+    counted = instructions.compare(row.case, row.baseline)
+    if counted is None:
+        return ""
+    name = f"{row.case.variant} on {where_text(row.case.workload, row.case.size)}"
+    difference = f"{counted.after:,} instead of {counted.before:,}"
+    within = f"rounds differ by {max(counted.tolerance, 0.00005):.2%}"
+    if counted.word == "equal":
+        return f"{name}: equal instructions, {difference} ({within})."
+    phases = ", ".join(
+        f"{phase} {after - before:+,}" for phase, (before, after) in counted.phases.items()
+    )
+    return (
+        f"{name}: {counted.word} instructions, {difference} ({counted.ratio - 1:+.2%}: {phases}; "
+        f"{within})."
+    )
 
 
 FIRST = 3.0  # times the median: a first run that is reported

@@ -40,6 +40,9 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         for row in rows:
             if not row.is_baseline:
                 console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
+                counted = sentences.instructions_sentence(row)
+                if counted:
+                    console.print(f"  {escape(counted)}", highlight=False)
                 if row.time is not None and row.time.sure:
                     words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)

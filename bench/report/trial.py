@@ -9,12 +9,12 @@ from rich.table import Table
 
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.meters import selftest
-from gradmeter.bench.numbers import percent
+from gradmeter.bench.numbers import percent, ratio_span
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.runs.trials import AGAIN, SLOWED, Tally, alternate, upper_bound
+from gradmeter.bench.runs.trials import AGAIN, SLOWED, Tally, alternate, histories, upper_bound
 
 
 def show(
@@ -66,3 +66,38 @@ def _table(tallies: dict[str, Tally], slower: float) -> Table:
         sets = sum(tally.sets) / tally.count
         table.add_row(title, *words, f"{sets:.1f}", f"{tally.mean_seconds:.1f}")
     return table
+
+
+def show_histories(console: Console, groups: Sequence[Group], options: Options) -> bool:
+    """Run and print a trial of every history; return whether one decided a verdict."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("history", "workload", "verdict"):
+        table.add_column(name)
+    for name in ("ratio", "sets", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    decided = False
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        for group, name, trial in histories(groups, options, tell):
+            verdict = trial.verdict
+            if verdict is None:
+                table.add_row(name, group.title, "failed", "-", "-", f"{trial.seconds:.1f}")
+                decided = True
+                continue
+            decided |= verdict.word in ("faster", "slower")
+            few = None if verdict.sure else verdict.sets
+            ratio, span = ratio_span(verdict.ratio, verdict.low, verdict.high, few)
+            table.add_row(
+                name,
+                group.title,
+                verdict.word,
+                f"{ratio} ({span})",
+                str(verdict.sets),
+                f"{trial.seconds:.1f}",
+            )
+    console.print(table)
+    console.print(
+        f"identical code in processes of other histories, allocator {options.allocator}: "
+        + ("a history decided a verdict" if decided else "no history decided a verdict"),
+        highlight=False,
+    )
+    return decided

@@ -70,6 +70,30 @@ class Heap(Value, frozen=True, kw_only=True):
     held: Count
 
 
+class Instructions(Value, frozen=True, kw_only=True):
+    """Instructions and simulated cache misses of one run; see meters/instructions.py.
+
+    Both by phase, one figure for each round; what answering takes is subtracted.
+    """
+
+    valgrind: str
+    rounds: dict[str, list[int]]
+    misses: dict[str, list[int]]
+
+    def __post_init__(self) -> None:
+        """Refuse counts that are not of the same rounds."""
+        counts = [*self.rounds.values(), *self.misses.values()]
+        if not counts or len({len(each) for each in counts}) > 1 or not counts[0]:
+            raise ValueError("every phase has a count for every round")
+        if self.rounds.keys() != self.misses.keys():
+            raise ValueError("instructions and misses are of the same phases")
+
+    @property
+    def totals(self) -> list[int]:
+        """The instructions of each round, all phases."""
+        return [sum(counts) for counts in zip(*self.rounds.values(), strict=True)]
+
+
 class Residency(Value, frozen=True, kw_only=True):
     """The resident peak of one run of the program, and what an outside sampler read of it.
 

@@ -23,6 +23,7 @@ from gradmeter.bench.results.readings import (
     Cycles,
     Failure,
     Heap,
+    Instructions,
     Predicted,
     Residency,
     Resident,
@@ -40,6 +41,7 @@ MOST_SETS: Final = 2000  # an interval is made of the averages of every two
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
+Allocator = Literal["kept", "returned", "system"]
 UNSEEN: Final = 1_000_000  # bytes; resident memory of calls without any rises by up to 0.2 MB
 ORDINARY: Final = 0  # the size of a test's call, which has none
 
@@ -61,6 +63,7 @@ class Case(Value, frozen=True, kw_only=True):
     collector: str
     array_bytes: Count
     array_data: bool = True
+    allocator: Allocator = "system"
     predicted: Predicted | None = None
     checked: str = ""
     first_run: float | None = None
@@ -70,6 +73,7 @@ class Case(Value, frozen=True, kw_only=True):
     collected_peak: Count | None = None
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
+    instructions: Instructions | None = None
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -186,7 +190,9 @@ class Options(Value, frozen=True, kw_only=True):
     comparison gets more sets, up to ``most_sets``, until ``seconds`` are spent on it, or four
     times as many where its estimate lies beyond the smallest effect.
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
-    as fractions.
+    as fractions. ``allocator`` is the policy under which cases are timed; see
+    runs/allocators.py. Runs from before there was one were timed under "system".
+    ``instructions`` says whether these are counted.
     """
 
     collector: str
@@ -199,6 +205,8 @@ class Options(Value, frozen=True, kw_only=True):
     seconds: float = 0.0
     effect: float = EFFECT
     confidence: float = CONFIDENCE
+    allocator: Allocator = "system"
+    instructions: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

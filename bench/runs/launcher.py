@@ -17,8 +17,9 @@ import gradmeter
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.engines import SCRATCH
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.meters import instructions
 from gradmeter.bench.results.environment import cores
-from gradmeter.bench.runs import descendants
+from gradmeter.bench.runs import allocators, descendants
 from gradmeter.bench.runs.answers import Lines, reading_of
 from gradmeter.bench.workloads import Workload
 
@@ -64,7 +65,10 @@ class Spec:
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        counts: the folder for the counters of a worker that runs under callgrind.
+        history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
+        allocator: the policy of the C library's allocator, see runs/allocators.py.
         place: where in a huge page the heap begins, see runs/layout.py; None for anywhere.
     """
 
@@ -85,6 +89,9 @@ class Spec:
     slower: float = 0.0
     small_pages: bool = False
     place: int | None = None
+    allocator: str = "system"
+    history: str = ""
+    counts: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
@@ -103,7 +110,8 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
 
 def _environment(spec: Spec) -> dict[str, str]:
     """A worker's environment: ours without `_DISTURBING`, and the variables of its spec."""
-    environment = {k: v for k, v in os.environ.items() if k not in _DISTURBING}
+    environment = allocators.environment(spec.allocator, os.environ)
+    environment = {k: v for k, v in environment.items() if k not in _DISTURBING}
     environment |= dict.fromkeys(_THREADS, str(spec.threads))
     # The safe path keeps what lies beside start_worker.py from being imported.
     environment["PYTHONSAFEPATH"] = "1"
@@ -114,6 +122,8 @@ def _environment(spec: Spec) -> dict[str, str]:
         environment["NUMPY_MADVISE_HUGEPAGE"] = "0"
     if spec.place is not None:  # the order in sets of strings is part of a layout
         environment["PYTHONHASHSEED"] = str(spec.place)
+    if spec.counts:
+        environment["PYTHONHASHSEED"] = "0"
     if spec.scratch:
         environment[SCRATCH] = spec.scratch
     if spec.objects:
@@ -133,6 +143,13 @@ def _cores(spec: Spec) -> list[int]:
     return [*available[first:], *available[:first]][: spec.threads]
 
 
+def _command(spec: Spec) -> list[str]:
+    command = [spec.interpreter, str(START), str(START_FOLDER)]
+    if not spec.counts:
+        return command
+    return [*instructions.command(Path(spec.counts)), *command, "worker", "alone"]
+
+
 class Process:
     """A worker process. It ends with `close`, with its standard input, or by itself.
 
@@ -147,7 +164,7 @@ class Process:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close)
         try:
             self.popen = subprocess.Popen(
-                [spec.interpreter, str(START), str(START_FOLDER)],
+                _command(spec),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -174,6 +191,7 @@ class Process:
                 "slower": spec.slower,
                 "engine_path": spec.engine_path,
                 "place": spec.place,
+                "history": spec.history,
             }
         )
 
@@ -191,6 +209,18 @@ class Process:
             WorkerError: as `ask`.
         """
         self._answer()
+
+    def step(self) -> dict[str, Any]:
+        """Let a worker that is stepped through go on, and return what it says of the next phase.
+
+        Raises:
+            WorkerError: as `ask`.
+        """
+        assert self.popen.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self.popen.stdin.write(b"\n")
+            self.popen.stdin.flush()
+        return self._answer()
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
         """Apply a meter and return its reading.

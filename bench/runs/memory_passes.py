@@ -112,6 +112,7 @@ class MemoryPasses:
             spec = replace(
                 self.workers.spec(group, variant),
                 objects=True,
+                allocator="system",
                 environment=tuple(variant.engine.uncached.items()),
             )
             with self.workers.worker(spec) as worker, readings():
@@ -131,7 +132,12 @@ class MemoryPasses:
     def resident(self, group: Group, variant: Variant, case: Case) -> Case:
         """Measure resident memory in a fresh process, while a sampler samples it from outside."""
         spec = self.workers.spec(group, variant)
-        spec = replace(spec, small_pages=True, environment=tuple(variant.engine.uncached.items()))
+        spec = replace(
+            spec,
+            small_pages=True,
+            allocator="system",  # or what is kept for later would count
+            environment=tuple(variant.engine.uncached.items()),
+        )
         try:
             with self.workers.worker(spec) as worker, readings():
                 sampler = self.sample(worker, SAMPLING_INTERVAL)

@@ -17,9 +17,11 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.cases.plan import Group, new_case
+from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
-from gradmeter.bench.results.run import CANNOT, Options, Run
+from gradmeter.bench.results.run import CANNOT, Case, Options, Run
+from gradmeter.bench.runs.instruction_passes import count
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.self_tests import passed, self_test
@@ -66,7 +68,8 @@ class Runner:
     def measure(self, groups: Sequence[Group]) -> Run:
         """Measure every group that is not finished yet, and return the run."""
         groups = [group for group in groups if not self.record.finished(group)]
-        self.record.begin(sum(len(g.variants) * 2 + self.options.sets for g in groups))
+        passes = 2 + self.options.instructions
+        self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
         if groups:
             tests = self_test(self._workers, groups, self.run.self_tests)
@@ -79,7 +82,7 @@ class Runner:
     def compare_times(self, group: Group) -> Run:
         """Add a group's cases, measure nothing but their time, and return the run."""
         self.record.begin(self.options.sets)
-        self.record.put(*[new_case(group, v, self.options.collector) for v in group.variants])
+        self.record.put(*[self._new_case(group, v) for v in group.variants])
         self._time(group)
         return self.run
 
@@ -105,7 +108,7 @@ class Runner:
         mixed = any(variant.engine.memory == "own" for variant in group.variants)
         reference: Computed | None = None
         for variant in group.variants:
-            case = new_case(group, variant, self.options.collector)
+            case = self._new_case(group, variant)
             record.put(case)
             record.step(f"{case.title}: exact memory")
             reason = variant.engine.reason(group.workload.name, dict(variant.of_engine))
@@ -121,7 +124,14 @@ class Runner:
             record.put(case)
             record.step(f"{case.title}: resident memory")
             if case.failure is None and passed(tests, resident=True):
-                record.put(passes.resident(group, variant, case))
+                case = passes.resident(group, variant, case)
+                record.put(case)
+            if case.failure is None and self.options.instructions:
+                record.step(f"{case.title}: instructions")
+                record.put(count(self._workers, group, variant, case))
+
+    def _new_case(self, group: Group, variant: Variant) -> Case:
+        return new_case(group, variant, self.options.collector, self.options.allocator)
 
     def _time(self, group: Group) -> None:
         Timing(

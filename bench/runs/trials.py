@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import comb
 from statistics import mean
+from typing import Any
 
 import msgspec
 
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.runs.histories import HISTORIES
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
@@ -77,44 +79,81 @@ def alternate(
         slower: the known effect, as a fraction.
     """
     tallies = {AGAIN: Tally(), SLOWED: Tally()}
+    ways: dict[str, dict[str, Any]] = {AGAIN: {}, SLOWED: {"slower": slower}}
     for number in range(count):
         group = groups[number % len(groups)]
-        (variant,) = group.variants
         for kind, tally in tallies.items():
             tell(number / count, f"{group.title} against itself {kind}, {number + 1}")
-            candidate = replace(variant, label=kind)
-            comparison = Comparison(
-                workload=group.workload.name,
-                size=group.size,
-                baseline=str(variant),
-                candidates=[str(candidate)],
-            )
-            run = Run(
-                environment=environment.describe(),
-                options=_reseeded(options, number),
-                self_tests=[],
-                comparisons=[comparison],
-                cases=[],
-                finished=False,
-            )
-            runner = Runner(
-                start=Process,
-                clock=time.perf_counter,
-                sample=Sampler,
-                record=Record(run, _ignore, _ignore),
-                cores=environment.cores(),
-                options=run.options,
-                ways={SLOWED: {"slower": slower}},
-                noise_pairs=0 if number else NOISE_PAIRS,  # as in a run of many comparisons
-            )
-            began = time.perf_counter()
-            done = runner.compare_times(replace(group, variants=(variant, candidate)))
-            tally.seconds.append(time.perf_counter() - began)
-            base, other = done.cases
-            verdict = verdicts.time(other, base, run.options)
-            tally.words[verdict.word if verdict is not None else "failed"] += 1
-            tally.sets.append(verdict.sets if verdict is not None else 0)
+            trial = compare_with_itself(group, kind, ways[kind], _reseeded(options, number), number)
+            tally.seconds.append(trial.seconds)
+            tally.words[trial.verdict.word if trial.verdict is not None else "failed"] += 1
+            tally.sets.append(trial.verdict.sets if trial.verdict is not None else 0)
         yield tallies
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One comparison of identical code: its verdict, None where it failed, and its seconds."""
+
+    verdict: verdicts.Time | None
+    seconds: float
+
+
+def histories(
+    groups: Sequence[Group], options: Options, tell: Callable[[float, str], None]
+) -> Iterator[tuple[Group, str, Trial]]:
+    """Compare each group's variant with itself under every history; yield each trial."""
+    number, count = 0, len(groups) * len(HISTORIES)
+    for group in groups:
+        for name, history in HISTORIES.items():
+            tell(number / count, f"{group.title} after: {history.meaning}")
+            way = {"history": name, "environment": history.environment}
+            trial = compare_with_itself(group, "history", way, _reseeded(options, number), number)
+            yield group, name, trial
+            number += 1
+
+
+def compare_with_itself(
+    group: Group, label: str, way: Mapping[str, Any], options: Options, number: int
+) -> Trial:
+    """Compare the times of a group's one variant with those of itself, started in another way.
+
+    Args:
+        label: of the variant that is started so.
+        way: what its workers' specs have that the others' have not.
+        number: of the trial; the first measures the machine's noise, as a run does.
+    """
+    (variant,) = group.variants
+    candidate = replace(variant, label=label)
+    comparison = Comparison(
+        workload=group.workload.name,
+        size=group.size,
+        baseline=str(variant),
+        candidates=[str(candidate)],
+    )
+    run = Run(
+        environment=environment.describe(),
+        options=options,
+        self_tests=[],
+        comparisons=[comparison],
+        cases=[],
+        finished=False,
+    )
+    runner = Runner(
+        start=Process,
+        clock=time.perf_counter,
+        sample=Sampler,
+        record=Record(run, _ignore, _ignore),
+        cores=environment.cores(),
+        options=run.options,
+        ways={label: way},
+        noise_pairs=0 if number else NOISE_PAIRS,  # as in a run of many comparisons
+    )
+    began = time.perf_counter()
+    done = runner.compare_times(replace(group, variants=(variant, candidate)))
+    seconds = time.perf_counter() - began
+    baseline, other = done.cases
+    return Trial(verdicts.time(other, baseline, options), seconds)
 
 
 def _ignore(*_: object) -> None:

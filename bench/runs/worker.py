@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,14 @@ Request = dict[str, Any]
 
 
 class Bench:
-    """A built case; each public method answers a request of its name."""
+    """A built case; each public method answers a request of its name.
 
-    def __init__(self, case: Request) -> None:
+    Args:
+        answers: the file descriptor that answers are written to.
+    """
+
+    def __init__(self, case: Request, answers: int) -> None:
+        self.answers = answers
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
             from gradmeter.bench.runs.revision_engine import import_engine_from
@@ -49,6 +55,10 @@ class Bench:
             engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
+        if case.get("history"):
+            from gradmeter.bench.runs import histories
+
+            histories.act(case["history"])
         adapter = _made(engines.get(case["engine"]), case["settings"])
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
@@ -192,7 +202,30 @@ class Bench:
         """Time one round of ``request["loops"]`` runs: seconds per run, by phase."""
         from gradmeter.bench.meters.time import measure
 
+        if not gc.get_freeze_count():
+            # The collector visits what the program makes, not what imports left before it.
+            gc.collect()
+            gc.freeze()
         return measure(self.make, request["loops"], self.slower)
+
+    def stepped(self, request: Request) -> dict[str, Any]:
+        """Run the program ``request["programs"]`` times, waiting for a byte before each phase.
+
+        Before a phase its name is written as an answer, from bytes that were made before: so
+        little runs between two phases that it can be subtracted. "nothing" is a phase that does
+        nothing. The collector is off, and what was alive before is frozen.
+        """
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        names = ("nothing", "inputs", "forward", "backward", "step", "end")
+        answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
+        for _ in range(request["programs"]):
+            for name in chain(("nothing",), self.make()):
+                os.write(self.answers, answers[name])
+                os.read(0, 1)
+            gc.collect()
+        return {"next": "finished"}
 
     def selftest(self, _: Request) -> dict[str, Any]:
         """Test the meters on known values."""
@@ -220,6 +253,17 @@ def _pin(cores: list[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
+def _lines(*, alone: bool) -> Callable[[], str]:
+    """What returns the next line of standard input.
+
+    The process exits at its end, in the middle of a request too; ``alone`` reads without a
+    thread, whose turns would be counted with the instructions of a phase.
+    """
+    if not alone:
+        return _requests().get
+    return lambda: sys.stdin.readline() or os._exit(0)
+
+
 def _requests() -> queue.SimpleQueue[str]:
     """A queue of the lines of standard input, at whose end the process exits at once."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -234,20 +278,20 @@ def _requests() -> queue.SimpleQueue[str]:
 
 
 def main() -> None:
-    """Serve requests until standard input ends."""
+    """Serve requests until standard input ends; with the argument "alone", in one thread."""
     die_with_parent()
     adopt_orphans()
     # A workload that prints must not write between the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    lines = _requests()
+    next_line = _lines(alone="alone" in sys.argv[1:])
     bench: Bench | None = None
     with ExitStack() as stack:
         while True:
-            request = json.loads(lines.get())
+            request = json.loads(next_line())
             try:
                 if bench is None:
-                    bench = Bench(request)
+                    bench = Bench(request, answers.fileno())
                     _pin(request["cores"])  # not earlier: the workers of a set load on every core
                     stack.enter_context(bench.context)
                     answer: dict[str, Any] = {"ok": {"python": sys.version.split()[0]}}

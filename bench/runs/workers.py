@@ -38,6 +38,7 @@ class Workers:
             group.size,
             variant,
             collector=self.options.collector,
+            allocator=self.options.allocator,
             seed=self.options.seed,
             core=core if core is not None else self.cores[0],
             scratch=self.scratch.get(variant, ""),

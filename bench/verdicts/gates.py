@@ -3,6 +3,7 @@
     peak>0   peak>1%   peak>64KiB   peak>1arrays     more than before, by more than that
     peak<=24MB   peak<=5arrays                       a budget, whatever was before
     slower   faster   time>5%                        verdicts on time, inside one run
+    instructions>0.5%                                counted with --instructions, in one run
     new   vanished                                   cases on one side only
 
 A figure is peak, held, cycle, forward, backward or dropped. In brackets stand words that
@@ -22,10 +23,12 @@ from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import in_arrays, more_arrays, title_text
 from gradmeter.bench.results.run import ORDINARY, Case, Options
+from gradmeter.bench.verdicts import instructions
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
 FIGURES = ("peak", "held", "cycle", "forward", "backward", "dropped")
+COUNTED = "instructions"
 VERDICTS = ("slower", "faster")
 PRESENCE = ("new", "vanished")
 DEFAULT = ("peak>0", "held>0", "cycle>0")
@@ -44,7 +47,7 @@ class Gate:
 
     Attributes:
         text: as it was written.
-        what: a figure, "time", or one of `VERDICTS` and `PRESENCE`.
+        what: a figure, "time", "instructions", or one of `VERDICTS` and `PRESENCE`.
         terms: patterns, each of which has to match the workload, the size or the variant.
         operator: ">" for a growth, "<=" for a budget, "" for a gate without an amount.
         unit: what the amount counts: "bytes", "arrays", or "%" of the figure before.
@@ -114,7 +117,7 @@ def parse(text: str) -> Gate:
     match = re.match(r"\s*([A-Za-z]*)\s*(?:\[([^\]]*)\])?\s*", text)
     assert match
     what, terms, at = match[1].lower(), tuple((match[2] or "").split()), match.end()
-    subjects = (*FIGURES, "time", *VERDICTS, *PRESENCE)
+    subjects = (*FIGURES, "time", COUNTED, *VERDICTS, *PRESENCE)
     if what not in subjects:
         raise _parse_error(text, match.start(1), f"one of {', '.join(subjects)}")
     if match[2] is not None and not terms:
@@ -133,9 +136,10 @@ def parse(text: str) -> Gate:
         raise _parse_error(text, at, "a number")
     at += number.end()
     unit, amount = text[at:].strip(), Fraction(number[1])
-    if what == "time":
+    if what in ("time", COUNTED):
         if sign[1] != ">" or unit != "%":
-            raise _parse_error(text, at, "time>5%: times are gated as ratios, inside one run")
+            example = f"{what}>5%: {'times' if what == 'time' else what} are gated as ratios"
+            raise _parse_error(text, at, f"{example}, inside one run")
         return Gate(text, what, terms, ">", amount, "%")
     if unit == "%":
         if sign[1] == "<=":
@@ -217,10 +221,33 @@ def on_time(gates: Sequence[Gate], rows: Iterable[Row], options: Options) -> lis
     return breaches
 
 
+def on_instructions(gates: Sequence[Gate], rows: Iterable[Row]) -> list[Breach]:
+    """Return the breaches of the gates on instructions; a difference within rounds breaks none."""
+    breaches = []
+    for row in rows:
+        counted = instructions.compare(row.case, row.baseline)
+        if counted is None or counted.word != "more":
+            continue
+        for gate in gates:
+            if gate.what != COUNTED or not gate.matches(row.case.key):
+                continue
+            if (counted.after - counted.before) * 100 > counted.before * gate.amount:
+                text = f"instructions {counted.before:,} -> {counted.after:,}"
+                percent = f"{counted.ratio - 1:+.2%}"
+                breaches.append(
+                    Breach(gate.text, row.case.title, f"{text}: {percent}", key=row.case.key)
+                )
+    return breaches
+
+
 def of_rows(gates: Sequence[Gate], rows: Sequence[Row], options: Options) -> list[Breach]:
     """Return the breaches of all gates inside one run: each candidate against its baseline."""
     pairs = [(row.case, row.baseline.figures) for row in rows]
-    return [*on_time(gates, rows, options), *on_bytes(gates, pairs)]
+    return [
+        *on_time(gates, rows, options),
+        *on_instructions(gates, rows),
+        *on_bytes(gates, pairs),
+    ]
 
 
 def on_presence(gates: Sequence[Gate], new: Sequence[Key], vanished: Sequence[Key]) -> list[Breach]:
@@ -287,6 +314,20 @@ def inapplicable(gates: Sequence[Gate], keys: Iterable[Key]) -> list[str]:
     ]
 
 
+def check_counted(gates: Sequence[Gate], options: Options) -> None:
+    """Refuse gates on instructions where none are counted.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.what == COUNTED and not options.instructions:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: instructions are counted with "
+                "--instructions"
+            )
+
+
 def check_sets(gates: Sequence[Gate], options: Options) -> None:
     """Refuse gates on time where a run has too few sets for a verdict.
 
@@ -310,6 +351,11 @@ def refuse_time(gates: Sequence[Gate]) -> None:
         UsageError: there is such a gate.
     """
     for gate in gates:
+        if gate.what == COUNTED:
+            raise UsageError(
+                f"--fail-on {gate.text!r}: instructions are compared inside one run; measure both "
+                f"sides in one: gradmeter compare --rev BASE --instructions --fail-on {gate.text!r}"
+            )
         if gate.on_time:
             raise UsageError(
                 f"--fail-on {gate.text!r}: times hold inside one run only, so no file can gate "

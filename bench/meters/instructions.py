@@ -1,0 +1,184 @@
+"""The instructions meter: what a phase executes, counted by valgrind's callgrind from outside.
+
+The worker runs under callgrind and waits for each phase to be asked for; between two requests
+the counters are written out and start anew. No code of the meter is in the process. After a
+fixed number of warm-up runs, and with a fixed hash seed and the collector off, a count is the
+same in every process on one machine with one set of binaries. What answering a request takes
+is counted with requests that do nothing, and subtracted.
+
+Not seen: page faults, memory bandwidth, the clock. valgrind hides AVX-512, so NumPy takes its
+AVX2 loops. Misses are those of a simulated last-level cache whose size is fixed here, so that
+they do not depend on the machine's. Source: valgrind's manual, chapters callgrind and vgdb.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from gradmeter.bench.cases.program import END
+from gradmeter.bench.errors import UsageError, WorkerError
+
+PACKAGE = "valgrind"  # Debian's, Fedora's and Homebrew's
+CACHES = ("--I1=32768,8,64", "--D1=32768,8,64", "--LL=8388608,16,64")
+WARM_UP = 12  # runs before the first that counts: CPython has specialized the code by then
+ROUNDS = 5
+PATIENCE = 60.0  # seconds for valgrind to write its counters
+
+
+@dataclass(frozen=True)
+class Count:
+    """Instructions, and simulated last-level cache misses (of code, reads and writes)."""
+
+    instructions: int
+    misses: int
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.instructions + other.instructions, self.misses + other.misses)
+
+    def __sub__(self, other: Count) -> Count:
+        return Count(self.instructions - other.instructions, self.misses - other.misses)
+
+
+def measure(worker: Steps, counters: Counters) -> dict[str, list[Count]]:
+    """Count a program's phases in a worker that is stepped through.
+
+    Args:
+        worker: its case is built.
+        counters: of its process.
+
+    Returns:
+        A count for each round, by phase; the phase "nothing" is subtracted and left out.
+
+    Raises:
+        WorkerError: the worker or valgrind failed.
+    """
+    counters.start()
+    phase = worker.ask("stepped", programs=WARM_UP + ROUNDS)["next"]
+    rounds: list[dict[str, Count]] = []
+    number = -1
+    while phase != "finished":
+        number += phase == "nothing"
+        counted = number >= WARM_UP
+        if counted and phase == "nothing":
+            counters.take()
+            rounds.append({})
+        following = worker.step()["next"]
+        if counted and phase != END:
+            count = counters.take()
+            rounds[-1][phase] = rounds[-1].get(phase, Count(0, 0)) + count - idle(rounds[-1])
+        phase = following
+    names = [name for name in rounds[0] if name not in ("nothing", "inputs")]
+    return {name: [counts[name] for counts in rounds] for name in names}
+
+
+def idle(counts: Mapping[str, Count]) -> Count:
+    """What stepping alone takes, as it was counted in this round; nothing before that."""
+    return counts.get("nothing", Count(0, 0))
+
+
+@cache
+def version() -> str:
+    """The version of valgrind; empty where it, or its vgdb, is not installed."""
+    if shutil.which("valgrind") is None or shutil.which("vgdb") is None:
+        return ""
+    done = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, timeout=30)
+    return done.stdout.strip().removeprefix("valgrind-")
+
+
+def require() -> None:
+    """Make sure that instructions can be counted here.
+
+    Raises:
+        UsageError: valgrind is not installed.
+    """
+    if not version():
+        raise UsageError(
+            f"counting instructions takes {PACKAGE}, which is not installed; on Debian: "
+            f"apt install {PACKAGE}"
+        )
+
+
+def command(folder: Path) -> list[str]:
+    """What a worker's command begins with; the counters are written to the folder."""
+    return [
+        "valgrind",
+        "--tool=callgrind",
+        "--quiet",
+        "--instr-atstart=no",
+        "--cache-sim=yes",
+        *CACHES,
+        f"--vgdb-prefix={folder / 'vgdb'}",
+        f"--callgrind-out-file={folder / 'counts'}",
+    ]
+
+
+class Steps(Protocol):
+    """What the meter needs of a worker."""
+
+    def ask(self, meter: str, **request: Any) -> dict[str, Any]:
+        """Apply a meter once."""
+
+    def step(self) -> dict[str, Any]:
+        """Let it go on to the next phase."""
+
+
+class Counters:
+    """The counters of a process under callgrind.
+
+    Args:
+        folder: as `command` has it.
+        pid: the process's.
+    """
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        self.folder, self.pid = folder, pid
+        self._dumps = 0
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._tell("instrumentation", "on")
+
+    def take(self) -> Count:
+        """Return what was counted since the last time, and start anew."""
+        self._dumps += 1
+        self._tell("dump")
+        path = self.folder / f"counts.{self._dumps}"
+        try:
+            count = totals(path.read_text(errors="replace"))
+            path.unlink()
+        except (OSError, ValueError) as error:
+            raise WorkerError("rubbish", f"valgrind wrote no counts: {error}") from None
+        return count
+
+    def _tell(self, *words: str) -> None:
+        prefix = f"--vgdb-prefix={self.folder / 'vgdb'}"
+        try:
+            subprocess.run(
+                ["vgdb", prefix, f"--pid={self.pid}", *words],
+                capture_output=True,
+                check=True,
+                timeout=PATIENCE,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise WorkerError("crashed", f"valgrind does not answer: {error}") from None
+
+
+def totals(text: str) -> Count:
+    """Read the totals of a file that callgrind wrote.
+
+    Raises:
+        ValueError: it has none.
+    """
+    events = re.search(r"^events: (.+)$", text, re.MULTILINE)
+    sums = re.search(r"^(?:totals|summary): (.+)$", text, re.MULTILINE)
+    if events is None or sums is None:
+        raise ValueError("the file has no totals")
+    counts = dict(zip(events[1].split(), map(int, sums[1].split()), strict=False))
+    return Count(counts["Ir"], sum(counts.get(name, 0) for name in ("ILmr", "DLmr", "DLmw")))

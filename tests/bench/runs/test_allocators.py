@@ -1,0 +1,107 @@
+"""The allocator's policy decides whether pages are taken anew, and no history moves it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.runs import allocators
+from gradmeter.bench.runs.histories import HISTORIES, act
+
+from ..scripted import World
+from .test_runner import GROUP
+
+PAGE = resource.getpagesize()
+# Pages that a run of ten arrays takes from the system, after a history and a first run.
+FAULTS = """
+import resource, sys
+import numpy as np
+from gradmeter.bench.runs.histories import act
+if sys.argv[1]:
+    act(sys.argv[1])
+def run():
+    kept = [np.ones(100_000) for _ in range(10)]
+run(), run()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+WRITTEN = 10 * 800_000 // PAGE
+
+
+def faults(policy: str, history: str) -> int:
+    environment = allocators.environment(policy, os.environ) | {"NUMPY_MADVISE_HUGEPAGE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS, history],
+        env=environment, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return int(done.stdout)
+
+
+glibc = pytest.mark.skipif(
+    "glibc" not in os.confstr("CS_GNU_LIBC_VERSION") if hasattr(os, "confstr") else True,
+    reason="the policies are those of the GNU C library",
+)
+
+
+@glibc
+@pytest.mark.parametrize("history", ["", "large blocks freed", "small blocks freed"])
+def test_kept_memory_is_there_already_whatever_was_before(history):
+    assert faults("kept", history) < WRITTEN // 20
+
+
+@glibc
+def test_returned_memory_is_taken_anew():
+    assert faults("returned", "") >= WRITTEN
+
+
+@glibc
+def test_what_the_system_does_depends_on_the_history():
+    """The reason for a policy: a block that was freed once changes every later run."""
+    assert faults("system", "large blocks freed") < WRITTEN // 20 < faults("system", "") // 10
+
+
+@given(
+    st.sampled_from(["kept", "returned"]),
+    st.dictionaries(
+        st.sampled_from(["MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", "HOME"]),
+        st.text(max_size=3),
+    ),
+)
+def test_a_policy_replaces_what_was_inherited_and_leaves_the_rest(policy, inherited):
+    environment = allocators.environment(policy, inherited)
+    settings = {name: str(value) for name, value in allocators.POLICIES[policy].items()}
+    assert environment == {k: v for k, v in inherited.items() if k == "HOME"} | settings
+
+
+@given(st.dictionaries(st.text(max_size=5), st.text(max_size=5)))
+def test_the_systems_policy_leaves_the_environment_as_it_is(inherited):
+    assert allocators.environment("system", inherited) == inherited
+
+
+def test_what_is_timed_has_the_policy_and_resident_memory_the_systems():
+    world = World()
+    world.runner(allocator="kept").measure([GROUP])
+    assert {spec.allocator for spec in world.meters("time")} == {"kept"}
+    assert {spec.allocator for spec in world.meters("residency")} == {"system"}
+    assert {case.allocator for case in world.saved[-1].cases} == {"kept"}
+
+
+def test_every_history_can_be_acted():
+    for name in HISTORIES:
+        if name != "many objects":  # which would stay alive in this process
+            act(name)
+
+
+def test_a_variant_is_started_with_a_history_only_where_it_is_asked_for():
+    world = World()
+    world.runner().measure([GROUP])
+    assert {spec.history for _, spec, _ in world.log} == {""}
+    assert parse("engine") in GROUP.variants
