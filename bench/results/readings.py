@@ -77,8 +77,8 @@ class Instructions(Value, frozen=True, kw_only=True):
     """
 
     valgrind: str
-    rounds: dict[str, list[int]]
-    misses: dict[str, list[int]]
+    rounds: dict[str, list[Count]]
+    misses: dict[str, list[Count]]
 
     def __post_init__(self) -> None:
         """Refuse counts that are not of the same rounds."""
@@ -87,6 +87,8 @@ class Instructions(Value, frozen=True, kw_only=True):
             raise ValueError("every phase has a count for every round")
         if self.rounds.keys() != self.misses.keys():
             raise ValueError("instructions and misses are of the same phases")
+        if not all(self.totals):
+            raise ValueError("every round has a phase that executes something")
 
     @property
     def totals(self) -> list[int]:

@@ -42,6 +42,7 @@ def count(workers: Workers, group: Group, variant: Variant, case: Case) -> Case:
         instructions=Instructions(
             valgrind=meter.version(),
             rounds={name: [c.instructions for c in each] for name, each in counts.items()},
-            misses={name: [c.misses for c in each] for name, each in counts.items()},
+            # What stepping alone misses, which is subtracted, may be a few more.
+            misses={name: [max(0, c.misses) for c in each] for name, each in counts.items()},
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from hypothesis import Phase, settings
@@ -14,6 +14,7 @@ from gradmeter.bench.results.readings import (
     Allocations,
     ArrayLife,
     Cycles,
+    Instructions,
     Operation,
     Predicted,
     Residency,
@@ -156,6 +157,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return any_of(arguments[0])
+    if origin is Literal:
+        return st.sampled_from(arguments)
     if origin is UnionType or origin is Union:
         return st.one_of(*map(any_of, arguments))
     if origin is list:
@@ -166,6 +169,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return time_sets()
     if kind is Timeline:
         return timelines()
+    if kind is Instructions:
+        return instructions()
     if kind is Run:
         cases = st.lists(any_of(Case), max_size=3, unique_by=lambda case: case.key)
         return st.builds(Run, **{**parts_of(Run), "cases": cases})
@@ -199,6 +204,20 @@ def time_sets(draw: Any) -> TimeSet:
     }
     found = {name: draw(part) for name, part in parts.items()}
     return TimeSet(**found)
+
+
+@st.composite
+def instructions(draw: Any) -> Instructions:
+    """Any counts: of every phase there are all rounds."""
+    number = draw(st.integers(1, 3))
+    phases = draw(st.lists(texts, min_size=1, max_size=3, unique=True))
+    executed = st.lists(positive, min_size=number, max_size=number)
+    missed = st.lists(counts, min_size=number, max_size=number)
+    return Instructions(
+        valgrind=draw(texts),
+        rounds={name: draw(executed) for name in phases},
+        misses={name: draw(missed) for name in phases},
+    )
 
 
 @st.composite
