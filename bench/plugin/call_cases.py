@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -30,12 +31,8 @@ def case(name: str, passes: Sequence[Pass]) -> Case:
     """
     last = passes[-1]
     leftovers = sorted({(each.dropped, each.cycle) for each in passes})
-    return Case(
-        workload=name,
-        size=ORDINARY,
-        variant="",
-        collector="off",
-        array_bytes=1,
+    return _case(
+        name,
         # A call has no phases.
         allocations=[Allocations(forward=0, backward=0, peak=p.peak, held=p.held) for p in passes],
         cycles=Cycles(
@@ -53,20 +50,27 @@ def case(name: str, passes: Sequence[Pass]) -> Case:
         )
         if len(leftovers) > 1
         else None,
-        finished=True,
     )
 
 
-def failed(name: str, kind: str, message: str) -> Case:
-    """Make the case of a test whose call has no figures: it raised or ended in the memory pass."""
+def _case(name: str, **readings: Any) -> Case:
+    """Make the finished case of a test's call: no size, no variant and no array to count in."""
     return Case(
         workload=name,
         size=ORDINARY,
         variant="",
         collector="off",
         array_bytes=1,
-        failure=Failure(STAGE, kind, message),
         finished=True,
+        **readings,
+    )
+
+
+def failed(name: str, kind: str, message: str) -> Case:
+    """Make the case of a test whose call has no figures: it raised or ended in the memory pass."""
+    return _case(
+        name,
+        failure=Failure(STAGE, kind, message),
     )
 
 

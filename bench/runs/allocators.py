@@ -20,11 +20,6 @@ POLICIES: Mapping[str, Mapping[str, int]] = {
     "returned": {"MALLOC_MMAP_THRESHOLD_": 2**17, "MALLOC_TRIM_THRESHOLD_": 2**17},
     "system": {},
 }
-MEANINGS: Mapping[str, str] = {
-    "kept": "freed memory stays in the process, as in one that has run for long",
-    "returned": "blocks from 128 KiB on are taken from the system and given back each time",
-    "system": "as the C library decides, by what the process did before",
-}
 DEFAULT: Final = "kept"
 _VARIABLES = (
     "MALLOC_MMAP_THRESHOLD_",
