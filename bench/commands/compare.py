@@ -16,6 +16,7 @@ from gradmeter.bench.cases import compared
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.commands.calls import HEAD, compare_suite
 from gradmeter.bench.commands.shared import (
     Allocator,
     AsMarkdown,
@@ -48,6 +49,7 @@ from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gates, verdicts
 
+PYTEST = "pytest"  # the first word of a suite's command
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
 
@@ -55,16 +57,18 @@ def compare(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT...|RUN RUN]",
-            help="Variants, the first the baseline; or two run files (or their folders).",
+            metavar="[VARIANT...|RUN RUN|-- pytest ARGUMENTS]",
+            help="Variants, the first the baseline; or two run files (or their folders); or, after "
+            "--, pytest and its arguments: each selected benchmark(...) call at every --rev.",
         ),
     ] = None,
     rev: Annotated[
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine at this git revision; the first is the baseline. Given "
-            "once, it is compared with the working tree.",
+            help="The package engine, or the project that the pytest suite measures, at this git "
+            "revision; the first is the baseline. Given once, it is compared with the working "
+            "tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -93,6 +97,30 @@ def compare(
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,
+    tests: Annotated[
+        str,
+        typer.Option(
+            "--bench-tests",
+            metavar="head|own",
+            help="Whose tests a pytest suite runs at every revision: the last one's, or each its "
+            "own.",
+        ),
+    ] = HEAD,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bench-path",
+            metavar="FOLDER",
+            help="A folder of the project that holds its packages, such as src; by default as its "
+            "build configuration has it.",
+        ),
+    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--bench-all", help="Time calls in all sets also where no revision changes their code."
+        ),
+    ] = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -137,6 +165,13 @@ def compare(
             seconds=seconds,
             effect=fraction(effect),
         )
+        if what and what[0] == PYTEST:
+            gates.check_sets(criteria, options)
+            run = compare_suite(
+                what, rev or [], options, out, tests=tests, path=path or (), whole=whole
+            )
+            gates.check_terms(criteria, _candidates(run.comparisons))
+            return _conclude(run, criteria, notes, out, markdown=markdown, json_=json_)
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
             revisions: list[Revision] = []
@@ -154,6 +189,19 @@ def compare(
             gates.check_sets(criteria, options)
             gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
+    _conclude(run, criteria, notes, out, markdown=markdown, json_=json_)
+
+
+def _conclude(
+    run: Run,
+    criteria: Sequence[gates.Gate],
+    notes: Sequence[str],
+    out: Path,
+    *,
+    markdown: bool,
+    json_: bool,
+) -> None:
+    """Judge the gates, show the comparison, and exit as it ended."""
     failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
