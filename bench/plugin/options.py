@@ -43,6 +43,10 @@ class Settings:
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
     instructions: bool = False
+    revisions: Sequence[str] = ()
+    tests: str = "head"
+    path: Sequence[str] = ()
+    whole: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -103,6 +107,32 @@ def add(parser: pytest.Parser) -> None:
         "cycle>0",
     )
     group.addoption(
+        "--bench-rev",
+        action="append",
+        metavar="REVISION",
+        help="Compare each selected benchmark(...) call at this git revision with the same call "
+        "in the working tree, in bytes and in time. Given more than once, the revisions are "
+        "compared with the first.",
+    )
+    group.addoption(
+        "--bench-tests",
+        metavar="head|own",
+        default="head",
+        help="With --bench-rev: whose tests are run at every revision, the last one's or each its "
+        "own. Default: head",
+    )
+    group.addoption(
+        "--bench-path",
+        action="append",
+        metavar="FOLDER",
+        help="With --bench-rev: a folder of the project that holds its packages, such as src.",
+    )
+    group.addoption(
+        "--bench-all",
+        action="store_true",
+        help="With --bench-rev: time calls in all sets also where no revision changes their code.",
+    )
+    group.addoption(
         "--bench-engine",
         action="append",
         metavar="FILE",
@@ -158,6 +188,10 @@ def read(config: pytest.Config) -> Settings:
         instructions=config.getoption("bench_instructions")
         or _ini(config, "instructions")
         or False,
+        revisions=config.getoption("bench_rev") or (),
+        tests=config.getoption("bench_tests"),
+        path=config.getoption("bench_path") or (),
+        whole=config.getoption("bench_all"),
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

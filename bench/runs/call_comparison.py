@@ -183,6 +183,11 @@ class CallComparison:
             self.record.put(case)
         if digests[0] and all(each == digests[0] for each in digests):
             self._same.add(test)
+            run = self.record.run
+            comparisons = [
+                change(c, same_code=True) if c.workload == test else c for c in run.comparisons
+            ]
+            self.record.run = change(run, comparisons=comparisons)
 
     def _exact(self, test: str, side: Side, server: SuiteServer) -> tuple[Case, Any]:
         stage = "test"
