@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradmeter.bench import git
-from gradmeter.bench.cases.layouts import Layout, layout
+from gradmeter.bench.cases import environments
+from gradmeter.bench.cases.layouts import Layout, dependencies, layout
 from gradmeter.bench.cases.revisions import (
+    WORKING_TREE,
     add_worktree,
     commit_of,
     copy,
@@ -25,6 +27,8 @@ from gradmeter.bench.results.folders import temporary_folder
 
 # At the top of a project, what says how its suite is collected.
 _SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
+# What measures a suite, for an interpreter that does not find this one's packages.
+NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -55,46 +59,155 @@ class Side:
     origins: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the sides of a comparison are made of.
+
+    Attributes:
+        revisions: as git takes them; None for the working tree, committed or not.
+        roots: the folders that hold the project's packages, relative to it; by default as its
+            build configuration has them.
+        build: a shell command that installs a checkout; empty where nothing is built.
+        requirements: of each side, in place of revisions: distributions as pip takes them.
+        interpreters: of each side, in place of revisions.
+    """
+
+    revisions: tuple[str | None, ...] = ()
+    roots: tuple[str, ...] = ()
+    build: str = ""
+    requirements: tuple[str, ...] = ()
+    interpreters: tuple[str, ...] = ()
+
+
 @contextmanager
 def sides(
-    names: Sequence[str | None], start: Path, roots: Sequence[str] = ()
+    wanted: Wanted, start: Path, tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[list[Side]]:
-    """Check a project out at revisions until the block ends; the repository stays as it is.
+    """Check a project out until the block ends; the repository stays as it is.
 
     Args:
-        names: as git takes them; None for the working tree, committed or not.
         start: the folder in which pytest is to start, in the repository.
-        roots: the folders that hold its packages, relative to the project; by default as its
-            build configuration has them.
+        tell: called with a sentence before what takes long.
 
     Raises:
-        UsageError: there is no repository or revision, or its files cannot be written.
+        UsageError: there is no repository or revision, its files cannot be written, or a side
+            cannot be built.
     """
-    top = git.top(start)
-    commits = [commit_of(top, name) for name in names]
+    top = git.top(start).resolve()
     remove_stale_folders()
     remove_stale_worktrees(top)
-    project = _project(start.resolve(), top.resolve())
+    project = _project(start.resolve(), top)
     worktrees: list[Path] = []
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder(str(top))).resolve()
         stack.callback(remove_worktrees, top, worktrees)
-        found = []
-        for number, (name, commit) in enumerate(zip(names, commits, strict=True)):
-            path = folder / str(number)
-            if name is None:
-                copy(top, path)
-                changed = git.answer(top, "status", "--porcelain")
-                state = "with uncommitted changes" if changed else "unchanged"
-                meaning = f"the working tree at {commit[:12]}, {state}"
-            else:
-                worktrees.append(path)
-                add_worktree(top, path, name, commit)
-                meaning = f"commit {commit[:12]}"
-            found.append(
-                _side(label_of(name, names[:number]), meaning, path, start, project, roots)
-            )
+        checkouts = _Checkouts(top, folder, worktrees, start.resolve().relative_to(top), project)
+        if wanted.revisions:
+            commits = [commit_of(top, name) for name in wanted.revisions]
+            found = []
+            for number, (name, commit) in enumerate(zip(wanted.revisions, commits, strict=True)):
+                label = label_of(name, wanted.revisions[:number])
+                side = checkouts.side(label, name, commit, wanted.roots)
+                if wanted.build:
+                    tell(f"building {label}: {wanted.build}")
+                    side = checkouts.built(side, name, commit, wanted.build, stack)
+                found.append(side)
+        else:
+            side = checkouts.side(WORKING_TREE, None, commit_of(top, None), wanted.roots)
+            found = list(_environments(side, wanted, tell))
         yield found
+
+
+def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Side]:
+    """The working tree in an environment for each requirement, or each interpreter."""
+    for name in wanted.requirements or wanted.interpreters:
+        tell(f"making an environment with {name}")
+        interpreter, needed = sys.executable, [name]
+        if wanted.interpreters:
+            interpreter = environments.interpreter(name)
+            needed = [*NEEDED, *dependencies(side.project)]
+        key = ("environment", interpreter, environments.version(interpreter), *needed)
+        with environments.kept(*key) as (folder, complete):
+            made = environments.Environment(folder / "venv")
+            if not complete:
+                environments.make(made, interpreter)
+                environments.install(made, needed)
+        meaning = f"{side.meaning}, with {name}"
+        yield replace(side, label=name, meaning=meaning, interpreter=made.python)
+
+
+@dataclass(frozen=True)
+class _Checkouts:
+    """Makes the checkouts of a project in a folder.
+
+    Attributes:
+        top: of the repository.
+        worktrees: to be removed at the end; added to.
+        start, project: the folder that pytest starts in, and the project's, below the top.
+    """
+
+    top: Path
+    folder: Path
+    worktrees: list[Path]
+    start: Path
+    project: Path
+
+    def side(self, label: str, name: str | None, commit: str, roots: Sequence[str]) -> Side:
+        """Check a revision out."""
+        path = self.folder / str(len(list(self.folder.iterdir())))
+        if name is None:
+            copy(self.top, path)
+            changed = git.answer(self.top, "status", "--porcelain")
+            state = "with uncommitted changes" if changed else "unchanged"
+            meaning = f"the working tree at {commit[:12]}, {state}"
+        else:
+            self.worktrees.append(path)
+            add_worktree(self.top, path, name, commit)
+            meaning = f"commit {commit[:12]}"
+        found = layout(path / self.project, roots)
+        return Side(
+            label=label,
+            meaning=meaning,
+            top=path,
+            folder=path / self.start,
+            project=path / self.project,
+            layout=found,
+            imports=tuple((path / self.project / root).resolve() for root in found.roots),
+            origins=(path,),
+        )
+
+    def built(
+        self, side: Side, name: str | None, commit: str, command: str, stack: ExitStack
+    ) -> Side:
+        """Install a checkout in an environment of its own; a commit's is kept.
+
+        The command runs in a copy, which stays beside the environment: an editable install leads
+        there.
+        """
+        version = environments.version(sys.executable)
+        key = (commit, str(self.project), command, sys.executable, version)
+        if name is None:  # its files may be other ones the next time
+            kept, complete = side.top.parent / f"{side.top.name}-built", False
+            kept.mkdir()
+        else:
+            kept, complete = stack.enter_context(environments.kept(*key))
+        made = environments.Environment(kept / "venv")
+        if not complete:
+            source = kept / "source"
+            shutil.copytree(side.top, source, symlinks=True)
+            environments.make(made)
+            try:
+                environments.run_in(made, command, source / self.project)
+            except environments.BuildError as error:
+                raise UsageError(f"{side.label} cannot be built: {error}") from None
+        names = side.layout.names | environments.installed(made)
+        return replace(
+            side,
+            interpreter=made.python,
+            layout=replace(side.layout, names=names),
+            imports=(),
+            origins=(kept.resolve(), side.top),
+        )
 
 
 def _project(start: Path, top: Path) -> Path:
@@ -103,24 +216,6 @@ def _project(start: Path, top: Path) -> Path:
         if any((folder / name).is_file() for name in _PROJECT) or folder == top:
             return folder.relative_to(top)
     return Path()
-
-
-def _side(
-    label: str, meaning: str, path: Path, start: Path, project: Path, roots: Sequence[str]
-) -> Side:
-    folder = path / start.resolve().relative_to(git.top(start).resolve())
-    found = layout(path / project, roots)
-    imports = tuple((path / project / root).resolve() for root in found.roots)
-    return Side(
-        label=label,
-        meaning=meaning,
-        top=path,
-        folder=folder,
-        project=path / project,
-        layout=found,
-        imports=imports,
-        origins=(path,),
-    )
 
 
 def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
@@ -135,6 +230,8 @@ def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
     Raises:
         UsageError: a file cannot be copied.
     """
+    if other.top == head.top:
+        return
     packages = [
         (head.project / root / name).resolve()
         for root in head.layout.roots
