@@ -32,6 +32,7 @@ from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
 from gradmeter.bench.runs.self_tests import conclusive
+from gradmeter.bench.runs.suite_servers import SuiteServers
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -157,9 +158,7 @@ def compare_calls(
             record=record,
             options=options,
             sides=sides,
-            head=head,
-            arguments=arguments,
-            folder=folder,
+            suites=SuiteServers(options, sides, head, arguments, folder),
             cores=environment.cores(),
             clock=time.perf_counter,
             shuffle=random.Random(options.seed),

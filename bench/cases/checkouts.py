@@ -39,6 +39,7 @@ class Side:
     Attributes:
         label: its name in variants.
         meaning: the commit or the working tree, in words.
+        repository: the top of the user's own working tree.
         top: of the checkout.
         folder: in which pytest starts.
         project: the folder with the project's pyproject.toml.
@@ -50,6 +51,7 @@ class Side:
 
     label: str
     meaning: str
+    repository: Path
     top: Path
     folder: Path
     project: Path
@@ -168,6 +170,7 @@ class _Checkouts:
         return Side(
             label=label,
             meaning=meaning,
+            repository=self.top,
             top=path,
             folder=path / self.start,
             project=path / self.project,
