@@ -27,6 +27,7 @@ from gradmeter.bench.runs import layout
 from gradmeter.bench.runs.ties import MARK, adopt_orphans, die_with_parent
 
 NO_CALL = "it passed without a call of benchmark"
+MOST_READ = 2**16  # bytes of standard error
 MOST_TEXT = 300  # letters of a message
 
 
@@ -58,8 +59,15 @@ class Server:
         self.park: Park | None = None
 
     def reason(self) -> str:
-        """What went wrong while collecting, for the end of a sentence."""
-        return f": {self.problems[0]}" if self.problems else ""
+        """What went wrong, for the end of a sentence: a module's error, or pytest's last words."""
+        problem = self.problems[0] if self.problems else ""
+        if not problem:
+            with suppress(OSError):  # standard error is a file of the process that reads the answer
+                text = os.pread(2, MOST_READ, max(0, os.fstat(2).st_size - MOST_READ))
+                lines = text.decode(errors="replace").splitlines()
+                errors = [line for line in lines if "rror" in line] or lines
+                problem = _line("\n".join(errors), -1).removeprefix("ERROR: ")
+        return f": {problem}" if problem else ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
