@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gradmeter.bench import git
-from gradmeter.bench.cases import environments
+from gradmeter.bench.cases import environments, kept_environments, submodules
 from gradmeter.bench.cases.layouts import Layout, dependencies, layout
 from gradmeter.bench.cases.revisions import (
     WORKING_TREE,
@@ -25,8 +26,6 @@ from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_workt
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.folders import temporary_folder
 
-# At the top of a project, what says how its suite is collected.
-_SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
 # What measures a suite, for an interpreter that does not find this one's packages.
 NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -47,6 +46,8 @@ class Side:
         interpreter: that runs the suite.
         imports: folders that are put first on the import path.
         origins: folders in which the project's packages have to be when they are imported.
+        problem: why it cannot be measured; empty where it can.
+        missing: submodules that are empty in the checkout.
     """
 
     label: str
@@ -59,6 +60,8 @@ class Side:
     interpreter: str = sys.executable
     imports: tuple[Path, ...] = ()
     origins: tuple[Path, ...] = ()
+    problem: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,23 @@ def sides(
                 side = checkouts.side(label, name, commit, wanted.roots)
                 if wanted.build:
                     tell(f"building {label}: {wanted.build}")
-                    side = checkouts.built(side, name, commit, wanted.build, stack)
+                    try:
+                        side = checkouts.built(side, name, commit, wanted.build, stack)
+                    except environments.BuildError as error:
+                        side = replace(side, problem=f"{label} cannot be built: {error}")
                 found.append(side)
         else:
             side = checkouts.side(WORKING_TREE, None, commit_of(top, None), wanted.roots)
-            found = list(_environments(side, wanted, tell))
+            found = list(_environments(side, wanted, tell, stack))
+        problems = [side.problem for side in found if side.problem]
+        if problems and (found[0].problem or len(problems) == len(found) - 1):
+            raise UsageError(problems[0])  # so that nothing is left to compare
         yield found
 
 
-def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Side]:
+def _environments(
+    side: Side, wanted: Wanted, tell: Callable[[str], None], stack: ExitStack
+) -> Iterator[Side]:
     """The working tree in an environment for each requirement, or each interpreter."""
     for name in wanted.requirements or wanted.interpreters:
         tell(f"making an environment with {name}")
@@ -129,13 +140,21 @@ def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> It
             interpreter = environments.interpreter(name)
             needed = [*NEEDED, *dependencies(side.project)]
         key = ("environment", interpreter, environments.version(interpreter), *needed)
-        with environments.kept(*key) as (folder, complete):
-            made = environments.Environment(folder / "venv")
-            if not complete:
-                environments.make(made, interpreter)
-                environments.install(made, needed)
+        try:
+            build = partial(_install, interpreter=interpreter, requirements=needed)
+            folder = stack.enter_context(kept_environments.kept(key, build))
+        except environments.BuildError as error:
+            yield replace(side, label=name, problem=f"there is no environment with {name}: {error}")
+            continue
+        python = environments.Environment(folder / "venv").python
         meaning = f"{side.meaning}, with {name}"
-        yield replace(side, label=name, meaning=meaning, interpreter=made.python)
+        yield replace(side, label=name, meaning=meaning, interpreter=python)
+
+
+def _install(folder: Path, interpreter: str, requirements: Sequence[str]) -> None:
+    made = environments.Environment(folder / "venv")
+    environments.make(made, interpreter)
+    environments.install(made, requirements)
 
 
 @dataclass(frozen=True)
@@ -166,6 +185,8 @@ class _Checkouts:
             self.worktrees.append(path)
             add_worktree(self.top, path, name, commit)
             meaning = f"commit {commit[:12]}"
+        missing = submodules.fill(self.top, path, commit)
+        (path / self.start).mkdir(parents=True, exist_ok=True)  # which may be new
         found = layout(path / self.project, roots)
         return Side(
             label=label,
@@ -177,6 +198,7 @@ class _Checkouts:
             layout=found,
             imports=tuple((path / self.project / root).resolve() for root in found.roots),
             origins=(path,),
+            missing=tuple(missing),
         )
 
     def built(
@@ -187,29 +209,30 @@ class _Checkouts:
         The command runs in a copy, which stays beside the environment: an editable install leads
         there.
         """
+
+        def install(folder: Path) -> None:
+            source = folder / "source"
+            shutil.copytree(side.top, source, symlinks=True)
+            made = environments.Environment(folder / "venv")
+            environments.make(made)
+            environments.run_in(made, command, source / self.project)
+
         version = environments.version(sys.executable)
         key = (commit, str(self.project), command, sys.executable, version)
         if name is None:  # its files may be other ones the next time
-            kept, complete = side.top.parent / f"{side.top.name}-built", False
-            kept.mkdir()
+            folder = side.top.parent / f"{side.top.name}-built"
+            folder.mkdir()
+            install(folder)
         else:
-            kept, complete = stack.enter_context(environments.kept(*key))
-        made = environments.Environment(kept / "venv")
-        if not complete:
-            source = kept / "source"
-            shutil.copytree(side.top, source, symlinks=True)
-            environments.make(made)
-            try:
-                environments.run_in(made, command, source / self.project)
-            except environments.BuildError as error:
-                raise UsageError(f"{side.label} cannot be built: {error}") from None
+            folder = stack.enter_context(kept_environments.kept(key, install))
+        made = environments.Environment(folder / "venv")
         names = side.layout.names | environments.installed(made)
         return replace(
             side,
             interpreter=made.python,
             layout=replace(side.layout, names=names),
             imports=(),
-            origins=(kept.resolve(), side.top),
+            origins=(folder.resolve(), side.top),
         )
 
 
@@ -221,68 +244,18 @@ def _project(start: Path, top: Path) -> Path:
     return Path()
 
 
-def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
-    """Give another revision the head's tests, and what says how they are collected.
-
-    A folder of tests is taken whole, with its data, where it lies outside of the project's
-    packages; of a test among the code that is tested, the one file, and every conftest.py above.
-
-    Args:
-        tests: the files of the tests, absolute, in the head's checkout.
-
-    Raises:
-        UsageError: a file cannot be copied.
-    """
-    if other.top == head.top:
-        return
-    packages = [
-        (head.project / root / name).resolve()
-        for root in head.layout.roots
-        for name in head.layout.names
-    ]
-    taken: dict[Path, None] = {}
-    for settings in _SETTINGS:
-        taken |= dict.fromkeys({head.top / settings, head.project / settings})
-    for test in map(Path, tests):
-        if not test.is_relative_to(head.top):
-            continue
-        inside = [package for package in packages if test.is_relative_to(package)]
-        first = head.project if test.is_relative_to(head.project) else head.top
-        parts = test.relative_to(first).parts
-        whole = first / parts[0]
-        holds_packages = any(package.is_relative_to(whole) for package in packages)
-        if inside or holds_packages or len(parts) == 1:
-            taken |= dict.fromkeys([test, *(p / "conftest.py" for p in test.parents)])
-        else:
-            taken[whole] = None
-    for path in taken:
-        if path.is_relative_to(head.top) and path.exists():
-            _replace(path, other.top / path.relative_to(head.top))
-
-
-def _replace(source: Path, target: Path) -> None:
-    try:
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        elif target.exists() or target.is_symlink():
-            target.unlink()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, target, symlinks=True, ignore=ignored)
-        else:
-            shutil.copy2(source, target)
-    except (OSError, shutil.Error) as error:
-        raise UsageError(f"the head's {source.name} cannot be copied: {error}") from None
-
-
 def arguments(given: Sequence[str], start: Path) -> list[str]:
     """pytest's arguments with paths in the repository made relative, so they name any checkout."""
     top = git.top(start).resolve()
-    found = []
-    for argument in given:
-        path, colons, test = argument.partition("::")
-        if os.path.isabs(path) and Path(path).resolve().is_relative_to(top):
-            path = os.path.relpath(Path(path).resolve(), start.resolve())
-        found.append(path + colons + test)
-    return found
+    return [_relative(argument, start.resolve(), top) for argument in given]
+
+
+def _relative(argument: str, start: Path, top: Path) -> str:
+    """An argument, or the value of an option, as a relative path where it is one in the top."""
+    option, equals, value = argument.partition("=")
+    if not (option.startswith("--") and equals):
+        option, equals, value = "", "", argument
+    path, colons, test = value.partition("::")
+    if os.path.isabs(path) and Path(path).resolve().is_relative_to(top):
+        path = os.path.relpath(Path(path).resolve(), start)
+    return option + equals + path + colons + test

@@ -98,6 +98,10 @@ class Server:
                 "tests": {name: str(item.path) for name, item in items.items()},
                 "problems": self.problems,
                 "modules": self._origins(),
+                "files": [
+                    os.path.join(self.suite["checkout"], path)
+                    for path in imported_modules.digests([self.suite["checkout"]])
+                ],
                 "threads": len(os.listdir("/proc/self/task")),
             }
         )

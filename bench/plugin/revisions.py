@@ -24,7 +24,7 @@ from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
-TESTS = ("head", "own")
+TESTS = (session.HEAD_TESTS, session.OWN_TESTS)
 # Ours, with a value or without; what is left of the command line is the suite's.
 _WITH_VALUE = (
     "--bench-rev", "--bench-tests", "--bench-path", "--bench-out", "--bench-collector",
@@ -112,11 +112,11 @@ class Revisions:
         ):
             self.run = session.compare_calls(
                 found,
-                found[-1] if self.settings.tests == TESTS[0] else None,
                 arguments(_of_the_suite(self.config.invocation_params.args), start),
                 self.options(),
                 self.settings.out,
                 tell,
+                tests=self.settings.tests,
                 whole=self.settings.whole,
             )
         rows = verdicts.candidates(self.run)

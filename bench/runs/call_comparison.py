@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.cases.checkouts import Side
+from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
 from gradmeter.bench.runs.call_bytes import exact, new_at_head
 from gradmeter.bench.runs.record import Record
@@ -36,6 +37,8 @@ class CallComparison:
     """The comparison of a suite's calls between the first side and each other one.
 
     Attributes:
+        sides: the baseline first.
+        broken: those that could not be built.
         suites: starts the processes that have collected the suite.
         whole: time also calls that run the same code at every side, in all sets.
     """
@@ -48,6 +51,7 @@ class CallComparison:
     clock: Callable[[], float]
     shuffle: random.Random
     whole: bool = False
+    broken: Sequence[Side] = ()
     _same: set[str] = field(default_factory=set)
     _spent: dict[str, float] = field(default_factory=dict)
     _loops: dict[str, int] = field(default_factory=dict)
@@ -63,6 +67,12 @@ class CallComparison:
         with self.suites.collected(0) as (servers, found):
             last = self.sides[-1]
             tests, notes = selected(found, last.label, self.suites.arguments)
+            for side in self.sides:
+                if side.missing:
+                    notes.append(
+                        f"at {side.label}, submodules are empty: {', '.join(side.missing)}; their "
+                        "commits are not here (git submodule update --init)"
+                    )
             for note in notes:
                 self.record.note(note)
             self._add(tests)
@@ -81,12 +91,16 @@ class CallComparison:
 
     def _add(self, tests: Sequence[str]) -> None:
         base, *others = [side.label for side in self.sides]
+        others += [side.label for side in self.broken]
         comparisons = [
             Comparison(workload=test, size=ORDINARY, baseline=base, candidates=others)
             for test in tests
         ]
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
+        for side in self.broken:
+            failure = Failure("build", "failed", side.problem)
+            self.record.put(*[self._case(test, side, failure=failure) for test in tests])
 
     def _case(self, test: str, side: Side, **readings: Any) -> Case:
         return Case(

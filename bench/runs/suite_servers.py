@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradmeter.bench.cases.checkouts import Side, lay_tests_over
+from gradmeter.bench.cases.checkouts import Side
+from gradmeter.bench.cases.head_tests import lay_tests_over, of_tests
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.suites import Collected, ParkedCall, SuiteServer, prove_origin
@@ -55,10 +56,11 @@ class SuiteServers:
                 # Its tests have to be known before the others collect.
                 serve(self.head)
                 found[self.head.label] = self._wait(servers[self.head.label])
+                collected = found[self.head.label]
+                helpers = [file for file in collected.files if of_tests(file, self.head)]
                 for side in self.sides:
-                    if side is not self.head:
-                        tests = list(found[self.head.label].tests.values())
-                        lay_tests_over(tests, self.head, side)
+                    if side is not self.head and side.top != self.head.top:
+                        lay_tests_over([*collected.tests.values(), *helpers], self.head, side)
             for side in self.sides:
                 if side.label not in servers:
                     serve(side)

@@ -28,12 +28,14 @@ class Collected:
         tests: the file of each test that takes the fixture ``benchmark``, by node id.
         problems: modules that could not be collected, with the reason.
         modules: the file of each of the project's modules that is imported, by name.
+        files: of the modules that were imported from the checkout, tests included.
         threads: of the process; with more than one, it cannot fork.
     """
 
     tests: dict[str, str]
     problems: list[str]
     modules: dict[str, str]
+    files: list[str]
     threads: int
 
 
@@ -76,6 +78,7 @@ class SuiteServer(Forking):
                 "arguments": list(arguments),
                 "scratch": str(scratch),
                 "packages": sorted(side.layout.names),
+                "checkout": str(side.top),
                 "repository": str(side.repository),
                 "origins": [str(origin) for origin in side.origins],
             }
@@ -93,6 +96,7 @@ class SuiteServer(Forking):
                 tests={str(k): str(v) for k, v in found["tests"].items()},
                 problems=[str(each) for each in found["problems"]],
                 modules={str(k): str(v) for k, v in found["modules"].items()},
+                files=[str(each) for each in found["files"]],
                 threads=int(found["threads"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
