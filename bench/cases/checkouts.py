@@ -23,7 +23,6 @@ from gradmeter.bench.cases.revisions import (
     remove_worktrees,
 )
 from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
-from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.folders import temporary_folder
 
 # What measures a suite, for an interpreter that does not find this one's packages.
@@ -46,7 +45,8 @@ class Side:
         interpreter: that runs the suite.
         imports: folders that are put first on the import path.
         origins: folders in which the project's packages have to be when they are imported.
-        problem: why it cannot be measured; empty where it can.
+        baseline: whether the others are compared with it.
+        problem: why it cannot be measured; None where it can.
         missing: submodules that are empty in the checkout.
     """
 
@@ -60,7 +60,8 @@ class Side:
     interpreter: str = sys.executable
     imports: tuple[Path, ...] = ()
     origins: tuple[Path, ...] = ()
-    problem: str = ""
+    baseline: bool = False
+    problem: environments.BuildError | None = None
     missing: tuple[str, ...] = ()
 
 
@@ -113,42 +114,56 @@ def sides(
             for number, (name, commit) in enumerate(zip(wanted.revisions, commits, strict=True)):
                 label = label_of(name, wanted.revisions[:number])
                 side = checkouts.side(label, name, commit, wanted.roots)
+                side = replace(side, baseline=not number)
                 if wanted.build:
                     tell(f"building {label}: {wanted.build}")
                     try:
                         side = checkouts.built(side, name, commit, wanted.build, stack)
                     except environments.BuildError as error:
-                        side = replace(side, problem=f"{label} cannot be built: {error}")
+                        side = _unbuilt(side, error)
                 found.append(side)
         else:
             side = checkouts.side(WORKING_TREE, None, commit_of(top, None), wanted.roots)
             found = list(_environments(side, wanted, tell, stack))
         problems = [side.problem for side in found if side.problem]
-        if problems and (found[0].problem or len(problems) == len(found) - 1):
-            raise UsageError(problems[0])  # so that nothing is left to compare
+        if problems and len(problems) == len(found) - 1:
+            raise problems[0]  # so that nothing is left to compare
         yield found
 
 
 def _environments(
-    side: Side, wanted: Wanted, tell: Callable[[str], None], stack: ExitStack
+    tree: Side, wanted: Wanted, tell: Callable[[str], None], stack: ExitStack
 ) -> Iterator[Side]:
     """The working tree in an environment for each requirement, or each interpreter."""
-    for name in wanted.requirements or wanted.interpreters:
+    for number, name in enumerate(wanted.requirements or wanted.interpreters):
+        side = replace(tree, label=name, baseline=not number)
         tell(f"making an environment with {name}")
         interpreter, needed = sys.executable, [name]
         if wanted.interpreters:
             interpreter = environments.interpreter(name)
-            needed = [*NEEDED, *dependencies(side.project)]
+            needed = [*NEEDED, *dependencies(tree.project)]
         key = ("environment", interpreter, environments.version(interpreter), *needed)
         try:
             build = partial(_install, interpreter=interpreter, requirements=needed)
             folder = stack.enter_context(kept_environments.kept(key, build))
         except environments.BuildError as error:
-            yield replace(side, label=name, problem=f"there is no environment with {name}: {error}")
+            yield _unbuilt(side, error)
             continue
         python = environments.Environment(folder / "venv").python
-        meaning = f"{side.meaning}, with {name}"
-        yield replace(side, label=name, meaning=meaning, interpreter=python)
+        meaning = f"{tree.meaning}, with {name}"
+        yield replace(side, meaning=meaning, interpreter=python)
+
+
+def _unbuilt(side: Side, error: environments.BuildError) -> Side:
+    """A side that cannot be built.
+
+    Raises:
+        BuildError: it is the baseline, without which nothing can be compared.
+    """
+    problem = error.at(side.label)
+    if side.baseline:
+        raise problem from None
+    return replace(side, problem=problem)
 
 
 def _install(folder: Path, interpreter: str, requirements: Sequence[str]) -> None:

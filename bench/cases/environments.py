@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.text import plain
 
 if sys.platform != "win32":
     pass
@@ -28,7 +29,23 @@ _OUTER = "zz-gradmeter-outer.pth"  # read last: what it adds comes after what is
 
 
 class BuildError(UsageError):
-    """An environment cannot be built; the message ends with the last lines of the output."""
+    """An environment cannot be built.
+
+    Attributes:
+        lines: the last ones that the failed command wrote; part of the text, below the message.
+    """
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.lines = [plain(line)[:300] for line in lines]
+
+    def __str__(self) -> str:
+        return "\n    ".join([super().__str__(), *self.lines])
+
+    def at(self, label: str) -> BuildError:
+        """The same error with the name of the side that it prevents."""
+        return BuildError(f"{label} cannot be built: {self.message}", self.lines)
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,5 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(f"{shown} cannot be run: {error}") from None
     if done.returncode:
-        text = done.stdout.decode(errors="replace").strip()
-        last = "\n".join(f"    {line[:300]}" for line in text.splitlines()[-LINES:])
-        raise BuildError(f"{shown} failed with exit code {done.returncode}:\n{last}")
+        lines = done.stdout.decode(errors="replace").strip().splitlines()[-LINES:]
+        raise BuildError(f"{shown} failed with exit code {done.returncode}", lines)

@@ -99,7 +99,7 @@ class CallComparison:
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
         for side in self.broken:
-            failure = Failure("build", "failed", side.problem)
+            failure = Failure("build", "failed", " / ".join(str(side.problem).split("\n")))
             self.record.put(*[self._case(test, side, failure=failure) for test in tests])
 
     def _case(self, test: str, side: Side, **readings: Any) -> Case:
