@@ -193,14 +193,15 @@ class _Checkouts:
         path = self.folder / str(len(list(self.folder.iterdir())))
         if name is None:
             copy(self.top, path)
+            missing = submodules.copy_edited(self.top, path)
             changed = git.answer(self.top, "status", "--porcelain")
             state = "with uncommitted changes" if changed else "unchanged"
             meaning = f"the working tree at {commit[:12]}, {state}"
         else:
             self.worktrees.append(path)
             add_worktree(self.top, path, name, commit)
+            missing = submodules.fill(self.top, path, commit)
             meaning = f"commit {commit[:12]}"
-        missing = submodules.fill(self.top, path, commit)
         (path / self.start).mkdir(parents=True, exist_ok=True)  # which may be new
         found = layout(path / self.project, roots)
         return Side(

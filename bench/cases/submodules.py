@@ -7,12 +7,13 @@ import tarfile
 from pathlib import Path
 
 from gradmeter.bench import git
+from gradmeter.bench.cases.revisions import copy
 
 
 def fill(top: Path, path: Path, commit: str) -> list[str]:
     """Write the files of a commit's submodules into its checkout.
 
-    They are read from the repositories of the user's working tree; nothing is fetched.
+    They are read from the repositories in the user's working tree; nothing is fetched.
 
     Args:
         top: of the user's working tree.
@@ -20,14 +21,38 @@ def fill(top: Path, path: Path, commit: str) -> list[str]:
 
     Returns:
         The submodules whose commit is not there, which stay empty.
+
+    Raises:
+        UsageError: git cannot list them.
+    """
+    found = _submodules(top, commit)
+    return [name for name, at in found if not _extract(top / name, path / name, at)]
+
+
+def copy_edited(top: Path, path: Path) -> list[str]:
+    """Copy the files of the working tree's submodules, as they are.
+
+    Returns:
+        The submodules that are empty there.
+
+    Raises:
+        UsageError: a file cannot be copied.
     """
     missing = []
-    for line in git.ask(top, "ls-tree", "-r", "-z", commit).split("\0"):
-        meaning, _, name = line.partition("\t")
-        mode, _, object_id = meaning.partition(" ")
-        if mode == "160000" and not _extract(top / name, path / name, object_id.split()[-1]):
+    for name, _ in _submodules(top, "HEAD"):
+        if (top / name / ".git").exists():
+            copy(top / name, path / name)
+            copy_edited(top / name, path / name)
+        else:
             missing.append(name)
     return missing
+
+
+def _submodules(top: Path, commit: str) -> list[tuple[str, str]]:
+    """The paths of a commit's submodules, and their commits."""
+    lines = git.answer(top, "ls-tree", "-r", "-z", commit, strip=False).split("\0")
+    entries = [line.partition("\t") for line in lines if line.startswith("160000 ")]
+    return [(name, meaning.split()[2]) for meaning, _, name in entries]
 
 
 def _extract(repository: Path, target: Path, commit: str) -> bool:

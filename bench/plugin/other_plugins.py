@@ -35,26 +35,36 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+def switch_off(config: pytest.Config) -> None:
+    """Set the options, before any plugin reads them."""
+    for name, value in _OPTIONS.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+
+
+def switch_coverage_off(early_config: pytest.Config) -> None:
+    """Keep pytest-cov from tracing, which it decides on before other options are set."""
+    known = early_config.known_args_namespace
+    if hasattr(known, "cov_source"):
+        known.cov_source, known.no_cov = None, True
+
+
 class OtherPlugins:
-    """The hooks that switch them off."""
+    """The hooks that switch them off in a session that serves its calls."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_load_initial_conftests(
         self, early_config: pytest.Config
     ) -> Generator[None, Any, Any]:
-        """Keep pytest-cov from tracing, which it decides on before any option is set."""
-        known = early_config.known_args_namespace
-        if hasattr(known, "cov_source"):
-            known.cov_source, known.no_cov = None, True
+        """Switch coverage off."""
+        switch_coverage_off(early_config)
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> None:
-        """Set the options before any plugin reads them, gradmeter's included."""
+        """Switch the others off, gradmeter's own plugin included."""
         config.stash[SERVED] = True
-        for name, value in _OPTIONS.items():
-            if hasattr(config.option, name):
-                setattr(config.option, name, value)
+        switch_off(config)
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_set_timer(self) -> bool:

@@ -155,11 +155,9 @@ class Server:
         except BaseException as error:  # such as pytest.exit
             kind, message = "failed", f"{type(error).__name__}: {error}"
         sys.stderr.flush()
-        if self.park.parked:
-            digests = imported_modules.digests(self.suite["origins"])
-            self.pipe.answer(ok={"outcome": kind, "message": message, "digests": digests})
-        else:
-            self.pipe.answer(ok={"outcome": kind, "message": message})
+        asked = self.park.timed  # in sets, nobody asks what was imported
+        digests = imported_modules.digests(self.suite["origins"]) if asked else {}
+        self.pipe.answer(ok={"outcome": kind, "message": message, "digests": digests})
         os._exit(0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -69,6 +69,7 @@ class Park:
     def __init__(self, pipe: Pipe, origins: Callable[[], dict[str, str]]) -> None:
         self.pipe, self.origins = pipe, origins
         self.parked = False
+        self.timed = False  # whether pytest-benchmark is to time the call at the end
         self.seconds = 0.0  # of the longest call
         self._frozen = False
 
@@ -92,7 +93,8 @@ class Park:
                 self.pipe.answer(error=f"{type(error).__name__}: {error}")
             else:
                 self.pipe.answer(ok=reading)
-        return bool(request["timed"]) and self.seconds * (call.most or 1) < REAL
+        self.timed = bool(request["timed"])
+        return self.timed and self.seconds * (call.most or 1) < REAL
 
     def time(self, call: Call, request: Request) -> dict[str, float]:
         """Time ``request["loops"]`` calls: seconds of one."""

@@ -141,7 +141,7 @@ def result(tmp_path_factory):
     )
     log = tmp_path_factory.mktemp("log") / "log"
     said = compare(
-        folder, "--rev", "main~1", "--limit", 10, "--", "benchmarks", env={"LOG": str(log)}
+        folder, "--rev", "main~1", "--limit", 5, "--", "benchmarks", env={"LOG": str(log)}
     )
     assert said.returncode == 3, said.stderr
     found = Result(folder)
@@ -187,7 +187,7 @@ def test_ids_may_hold_any_characters(result):
         ("test_sys_exit", "SystemExit: 3", "SystemExit: 3"),
         ("test_os_exit", "exit code 3", "exit code 3"),
         ("test_kills", "SIGKILL", "SIGKILL"),
-        ("test_hangs", "no answer within 10 seconds", "no answer within 10 seconds"),
+        ("test_hangs", "no answer within 5 seconds", "no answer within 5 seconds"),
         ("test_new_function", "has no attribute 'new'", ""),
         ("test_skipped_at_base", "it was skipped: old", ""),
         ("test_fails_at_head", "", "assert 2 == 1"),
