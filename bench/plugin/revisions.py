@@ -122,6 +122,10 @@ class Revisions:
                 whole=self.settings.whole,
             )
         rows = verdicts.candidates(self.run)
+        try:
+            gates.check_terms(self.gates, [row.case.key for row in rows])
+        except UsageError as error:
+            raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
         self.failed = gates.of_rows(self.gates, rows, self.run.options)
 
     @pytest.hookimpl(trylast=True)

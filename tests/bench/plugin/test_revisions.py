@@ -81,6 +81,12 @@ def test_from_pytest_a_selection_that_matches_nothing_is_exit_code_4(tmp_path):
     assert "--bench-tests is head or own" in done.stderr
 
 
+def test_a_gate_that_names_no_test_is_refused(tmp_path):
+    done = pytest_in(project(tmp_path), "--bench-rev=main~1", "--bench-fail-on=peak[nope]>0")
+    assert done.returncode == 4
+    assert "--bench-fail-on 'peak[nope]>0' matches no case" in done.stdout + done.stderr
+
+
 def test_a_new_benchmark_runs_over_the_old_code_and_own_tests_run_at_their_own(tmp_path):
     folder = project(tmp_path)
     write(folder, {
