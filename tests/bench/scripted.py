@@ -123,7 +123,8 @@ class Fake:
 
     def ready(self) -> dict[str, Any]:
         self.world.event()
-        return self.world.answer(self.spec, "ready", {})
+        self.world.answer(self.spec, "ready", {})
+        return {}
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
         assert not self.closed
