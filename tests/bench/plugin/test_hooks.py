@@ -63,9 +63,9 @@ def test_table_json_and_our_section_show_what_the_workers_measured(suite):
     for entry in found["benchmarks"]:
         extra = entry["extra_info"]
         case = run.case(extra["workload"], extra["size"], extra["variant"])
-        assert len(case.seconds) == 2
+        assert len(case.seconds) >= 2
         assert entry["stats"]["data"] == pytest.approx(case.seconds, rel=1e-6)
-        assert entry["stats"]["rounds"] == 2
+        assert entry["stats"]["rounds"] == len(case.seconds)
         assert extra["peak_bytes"] == case.memory.peak == case.predicted.peak
         assert extra["cycle_bytes"] == case.cycles.bytes
         assert all(type(value) in (int, str, bool) for value in extra.values())
