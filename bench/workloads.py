@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -138,6 +138,26 @@ def get(name: str) -> Workload:
         f"there is no workload {name!r}; the workloads are {', '.join(names())} "
         "(N: a depth, such as squares-3)"
     )
+
+
+def longer(workload: Workload, count: int) -> Workload:
+    """Return a workload that computes ``count`` operations more, at its end.
+
+    A chain gets more links; any other result is multiplied by 1.
+    """
+    if not count:
+        return workload
+    function = workload.function
+    if isinstance(function, Chain):
+        return replace(workload, function=Chain(function.link, function.depth + count), exact=None)
+
+    def extended(operations: Any, *inputs: Any) -> Any:
+        result = function(operations, *inputs)
+        for _ in range(count):
+            result = result * 1.0
+        return result
+
+    return replace(workload, function=extended, exact=None)
 
 
 def arrays(workload: Workload, size: int, seed: int) -> dict[str, Array]:

@@ -68,7 +68,12 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     """The sentences on a candidate: memory, then time."""
     time = [time_sentence(row, run.options)] if row.time is not None else []
     counted = sentences.instructions_sentence(row)
-    return [sentences.sentence(row), *time, *([counted] if counted else [])]
+    return [
+        sentences.sentence(row),
+        *time,
+        *([counted] if counted else []),
+        *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
+    ]
 
 
 def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def _verdict_sentences(run: Run, largest: Figure | None) -> dict[str, list[str]]
             [line for line in memory_sentences if not largest or line != largest.fact]
         ),
         "Time": _first([time_sentence(row, run.options) for row in timed]),
+        "Instructions": _first(list(filter(None, map(sentences.instructions_sentence, rows)))),
         "Not as predicted": _first(surprised),
     }
 

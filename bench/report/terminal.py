@@ -43,6 +43,10 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
                 counted = sentences.instructions_sentence(row)
                 if counted:
                     console.print(f"  {escape(counted)}", highlight=False)
+                for what, differences in sentences.functions(row).items():
+                    console.print(f"    {what}:", highlight=False)
+                    for line in differences:
+                        console.print(f"      {escape(line)}", highlight=False)
                 if row.time is not None and row.time.sure:
                     words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)
@@ -177,4 +181,5 @@ def _legend(run: Run) -> str:
         )
         + "resident: pages, "
         "within the larger of 512 kB and 1%; sampled: what memory_profiler saw of them."
+        + (f" {sentences.INSTRUCTIONS}" if any(c.instructions for c in run.cases) else "")
     )

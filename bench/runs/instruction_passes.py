@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from mmap import PAGESIZE as PAGE
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,37 +15,121 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters import instructions as meter
-from gradmeter.bench.results.readings import Failure, Instructions
+from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case
-from gradmeter.bench.runs.launcher import Process
+from gradmeter.bench.runs.launcher import Process, Spec
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.workers import Workers
 
 SLOWER = 30  # times: so much longer may a worker take under callgrind
+# The second process of a case: its memory begins elsewhere and had many small holes. Of what was
+# tried, nothing makes the counts of identical code differ more.
+ELSEWHERE: Mapping[str, Any] = {"history": "small blocks freed", "place": 77 * PAGE}
+MOST_FUNCTIONS = 1000
 
 
-def count(workers: Workers, group: Group, variant: Variant, case: Case) -> Case:
-    """Count the instructions of a case; a worker that fails is the case's failure."""
+@dataclass(frozen=True)
+class Counted:
+    """What one process executed: a count for each round, by phase; and what they depend on."""
+
+    rounds: Mapping[str, Sequence[meter.Count]]
+    ground: dict[str, str]
+
+    @property
+    def totals(self) -> list[int]:
+        """The instructions of each round, all phases."""
+        return [sum(c.instructions for c in counts) for counts in _by_round(self.rounds)]
+
+
+def _by_round(rounds: Mapping[str, Sequence[meter.Count]]) -> Iterable[tuple[meter.Count, ...]]:
+    return zip(*rounds.values(), strict=True)
+
+
+def count_process(spec: Spec, limit: float, *, functions: bool = False) -> Counted:
+    """Count a case in one process.
+
+    Args:
+        limit: seconds for an answer without valgrind.
+
+    Raises:
+        WorkerError: the worker or valgrind failed.
+    """
     with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
-        spec = replace(workers.spec(group, variant), counts=folder, collector="off")
+        worker = Process(replace(spec, counts=folder, collector="off"), limit * SLOWER)
         try:
-            worker = Process(spec, workers.options.limit * SLOWER)
-            try:
-                worker.ready()
-                with readings():
-                    counts = meter.measure(worker, meter.Counters(Path(folder), worker.popen.pid))
-            finally:
-                worker.close()
-        except WorkerError as error:
-            return msgspec.structs.replace(
-                case, failure=Failure("instructions", error.kind, str(error))
-            )
-    return msgspec.structs.replace(
-        case,
-        instructions=Instructions(
-            valgrind=meter.version(),
-            rounds={name: [c.instructions for c in each] for name, each in counts.items()},
+            worker.ready()
+            counters = meter.Counters(Path(folder), worker.popen.pid, by_function=functions)
+            with readings():
+                rounds = meter.measure(worker, counters)
+                ground = msgspec.convert(worker.ask("ground"), dict[str, str])
+        finally:
+            worker.close()
+    return Counted(rounds, {**ground, "valgrind": meter.version(), "allocator": spec.allocator})
+
+
+def count(
+    workers: Workers, group: Group, variant: Variant, *, again: bool, functions: bool = False
+) -> Instructions:
+    """Count the instructions of a case.
+
+    Args:
+        again: whether it is counted in a second process, too, with another history.
+
+    Raises:
+        WorkerError: the worker or valgrind failed.
+    """
+    spec, limit = workers.spec(group, variant), workers.options.limit
+    calls: dict[str, int] = {}
+    if functions:
+        with workers.worker(spec) as worker, readings():
+            calls = msgspec.convert(worker.ask("python_calls"), dict[str, int])
+    counted = count_process(spec, limit, functions=functions)
+    elsewhere = [count_process(replace(spec, **ELSEWHERE), limit)] if again else []
+    return reading(counted, elsewhere[0].totals if again else [], calls)
+
+
+def reading(
+    counted: Counted, again: Sequence[int] = (), calls: Mapping[str, int] | None = None
+) -> Instructions:
+    """The counts in the form of the run file.
+
+    Raises:
+        WorkerError: they are no counts, as when nothing was executed.
+    """
+    with readings():
+        return Instructions(
+            valgrind=counted.ground["valgrind"],
+            rounds={n: [c.instructions for c in each] for n, each in counted.rounds.items()},
             # What stepping alone misses, which is subtracted, may be a few more.
-            misses={name: [max(0, c.misses) for c in each] for name, each in counts.items()},
-        ),
-    )
+            misses={n: [max(0, c.misses) for c in each] for n, each in counted.rounds.items()},
+            again=list(again),
+            ground=counted.ground,
+            functions=_functions(counted),
+            calls=dict(calls or {}),
+        )
+
+
+def _functions(counted: Counted) -> dict[str, int]:
+    """The functions of the median round, all phases, the largest first."""
+    totals = counted.totals
+    middle = totals.index(sorted(totals)[(len(totals) - 1) // 2])
+    sums: dict[str, int] = {}
+    for counts in counted.rounds.values():
+        for name, number in counts[middle].functions.items():
+            sums[name] = sums.get(name, 0) + number
+    ordered = sorted(sums.items(), key=lambda pair: -abs(pair[1]))
+    return {name: number for name, number in ordered[:MOST_FUNCTIONS] if number}
+
+
+def add(
+    workers: Workers, group: Group, variant: Variant, case: Case, *, again: bool, functions: bool
+) -> Case:
+    """Return a case, which runs without valgrind, with its instructions or why it has none."""
+    reason = variant.engine.uncounted
+    if not reason:
+        try:
+            counted = count(workers, group, variant, again=again, functions=functions)
+            return msgspec.structs.replace(case, instructions=counted)
+        except WorkerError as error:
+            reason = f"it runs, but not under valgrind: {error}"
+    return msgspec.structs.replace(case, uncounted=reason)

@@ -65,6 +65,7 @@ class Spec:
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        more: operations that the case computes beyond its workload's; for the same.
         counts: the folder for the counters of a worker that runs under callgrind.
         history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
@@ -87,6 +88,7 @@ class Spec:
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
     slower: float = 0.0
+    more: int = 0
     small_pages: bool = False
     place: int | None = None
     allocator: str = "system"
@@ -189,6 +191,7 @@ class Process:
                 "cores": _cores(spec),
                 "adapter": spec.adapter,
                 "slower": spec.slower,
+                "more": spec.more,
                 "engine_path": spec.engine_path,
                 "place": spec.place,
                 "history": spec.history,

@@ -21,7 +21,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Case, Options, Run
-from gradmeter.bench.runs.instruction_passes import count
+from gradmeter.bench.runs.instruction_passes import add
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.self_tests import passed, self_test
@@ -128,7 +128,12 @@ class Runner:
                 record.put(case)
             if case.failure is None and self.options.instructions:
                 record.step(f"{case.title}: instructions")
-                record.put(count(self._workers, group, variant, case))
+                # Of the baseline, so that a run tells what identical code differs by.
+                again = variant == group.variants[0]
+                functions = self.options.functions
+                record.put(
+                    add(self._workers, group, variant, case, again=again, functions=functions)
+                )
 
     def _new_case(self, group: Group, variant: Variant) -> Case:
         return new_case(group, variant, self.options.collector, self.options.allocator)

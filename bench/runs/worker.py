@@ -60,7 +60,7 @@ class Bench:
 
             histories.act(case["history"])
         adapter = _made(engines.get(case["engine"]), case["settings"])
-        workload = workloads.get(case["workload"])
+        workload = workloads.longer(workloads.get(case["workload"]), case.get("more", 0))
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
         if case.get("place") is not None:  # after the imports, before the first array
@@ -215,9 +215,13 @@ class Bench:
         little runs between two phases that it can be subtracted. "nothing" is a phase that does
         nothing. The collector is off, and what was alive before is frozen.
         """
+        from gradmeter.bench.runs import holes
+
+        self.run()  # loads and compiles what the program needs
         gc.disable()
         gc.collect()
         gc.freeze()
+        holes.fill()
         names = ("nothing", "inputs", "forward", "backward", "step", "end")
         answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
         for _ in range(request["programs"]):
@@ -226,6 +230,19 @@ class Bench:
                 os.read(0, 1)
             gc.collect()
         return {"next": "finished"}
+
+    def ground(self, _: Request) -> dict[str, str]:
+        """Describe what a count of instructions depends on besides the code."""
+        from gradmeter.bench.meters import ground
+
+        return ground.describe()
+
+    def python_calls(self, _: Request) -> dict[str, int]:
+        """Count the calls of each Python function, after a first run."""
+        from gradmeter.bench.meters import python_calls
+
+        self.run()
+        return python_calls.measure(self.make)
 
     def selftest(self, _: Request) -> dict[str, Any]:
         """Test the meters on known values."""

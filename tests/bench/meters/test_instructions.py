@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.meters.instructions import ROUNDS, WARM_UP, Count, Counters, measure, totals
+from gradmeter.bench.report import sentences
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.launcher import Process
@@ -80,9 +81,10 @@ def test_a_phase_has_what_it_executed_and_nothing_of_the_stepping(cost, idle, it
     }
 
 
-def counted(*forward: int) -> Instructions:
+def counted(*forward: int, **more: Any) -> Instructions:
     zeros = [0] * len(forward)
     return Instructions(
+        **more,
         valgrind="3.19.0",
         rounds={"forward": list(forward), "backward": zeros},
         misses={"forward": zeros, "backward": zeros},
@@ -108,6 +110,60 @@ def row(before: Instructions, after: Instructions) -> Row:
 def test_a_difference_counts_where_it_is_larger_than_that_between_rounds(before, after, word):
     found = row(counted(*before), counted(*after))
     assert instructions.compare(found.case, found.baseline).word == word
+
+
+def test_a_difference_counts_where_it_is_larger_than_that_between_processes():
+    base = counted(1000, 1000, again=[1003, 1004])
+    for after, word in ((1004, "equal"), (1005, "more"), (996, "equal"), (995, "less")):
+        assert instructions.between(counted(after, after), base).word == word
+
+
+FUNCTIONS = """positions: line
+events: Ir Dr
+ob=(1) /usr/lib/libpython3.so
+fn=(1) eval
+0 5 1
+cob=(2) /usr/lib/libc.so.6
+cfn=(2) malloc
+calls=1 0
+0 1000 1
+
+fn=(3) eval'2
++1 7 1
+
+ob=(2)
+fn=(2)
+* 11 1
+-3 2 1
+
+fn=(4) 0x00001234
+12 4 0
+totals: 29 4
+"""
+
+
+def test_a_function_has_what_it_executes_itself_and_its_library():
+    assert meter.functions(FUNCTIONS) == {
+        "eval [libpython3.so]": 12,
+        "malloc [libc.so.6]": 13,
+        "no symbol [libc.so.6]": 4,
+    }
+    assert sum(meter.functions(FUNCTIONS).values()) == totals(FUNCTIONS).instructions
+
+
+figures = st.dictionaries(st.sampled_from("abcdefghijkl"), st.integers(0, 99), min_size=1)
+
+
+@given(figures, figures)
+def test_the_functions_that_differ_most_are_named_and_the_rest_is_their_sum(before, after):
+    found = row(counted(9, functions=before), counted(9, functions=after))
+    lines = [line for lines in sentences.functions(found).values() for line in lines]
+    differences = {name: after.get(name, 0) - before.get(name, 0) for name in {**before, **after}}
+    assert sum(int(line.split()[0].replace(",", "")) for line in lines) == sum(differences.values())
+    named = {line.split()[1] for line in lines if " in " not in line}
+    others = [abs(d) for name, d in differences.items() if name not in named]
+    assert all(abs(differences[name]) >= max(others, default=0) for name in named)
+    assert len(lines) <= sentences.MOST_FUNCTIONS + 1
 
 
 def test_a_gate_is_broken_by_more_than_its_amount_and_never_within_rounds():
