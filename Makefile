@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compilers.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-engines bench engines compilers gate selftest goals lint types format clean
+.PHONY: test test-engines bench engines compilers gate gate-instructions selftest goals instructions lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -56,6 +56,23 @@ selftest: $(VENV)/ready
 
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
+
+# No operation executes more than at the base: where main branched off, or else the commit before.
+# A change that is meant to cost more makes the table anew (make instructions), and so shows it.
+BASE ?= $(shell base=$$(git merge-base HEAD origin/main 2>/dev/null); \
+	test -n "$$base" -a "$$base" != "$$(git rev-parse HEAD)" && echo $$base || echo HEAD~1)
+gate-instructions: $(VENV)/ready
+	@if ! command -v valgrind >/dev/null; then \
+	  echo "valgrind is not installed, so the instructions of operations are not compared"; \
+	elif ! git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null; then \
+	  echo "there is no commit $(BASE), so the instructions of operations are not compared"; \
+	elif ! git diff --quiet $(BASE) -- reports/instructions.md; then \
+	  echo "reports/instructions.md is another than at $(BASE), and shows what operations cost now"; \
+	else $(BIN)/gradmeter costs --rev $(BASE); fi
+
+# The engine's cost per operation, as a table to commit; takes valgrind.
+instructions: $(VENV)/ready
+	$(BIN)/gradmeter costs --out reports/instructions.md
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

@@ -19,7 +19,7 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import load_baseline
+from gradmeter.bench.results.baseline import load_baseline, load_instructions
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -56,7 +56,8 @@ def check(
     exact = [case.key for case in run.cases if case.array_data]
     if run.cases:
         gates.check_exact(criteria, [*exact, *(before or {})])
-    outcome = judge(run, before, criteria, against)
+    counted = load_instructions(against) if against is not None else {}
+    outcome = judge(run, before, criteria, against, counted if before is not None else None)
     lines = gate.lines(outcome, criteria, run, path)
     if markdown:
         say_lines(gate.as_markdown("Memory gate", lines))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +19,7 @@ from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.shared import (
+    UNMEASURED,
     Allocator,
     AsMarkdown,
     Budget,
@@ -119,7 +122,9 @@ def compare(
     targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
-    if any(_is_file(word) for word in targets):
+    groups: Sequence[Group] = []
+    files = any(map(_is_file, targets))
+    if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(
             "times are shown without a verdict: two runs differ by more than their code; for a "
@@ -157,7 +162,10 @@ def compare(
             gates.check_sets(criteria, options)
             gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
-    failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
+    rows = verdicts.candidates(run)
+    failed = gates.of_rows(criteria, rows, run.options)
+    refused = gates.not_counted(criteria, rows)
+    notes += [f"not judged: {reason}" for reason in refused] + _hint(run, groups)
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
@@ -166,13 +174,31 @@ def compare(
         show_run(run)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
-        if not notes:
+        if not files:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
             say(line)
     if failed:
         raise typer.Exit(1)
+    if refused:
+        raise typer.Exit(UNMEASURED)
     exit_for(run)
+
+
+def _hint(run: Run, groups: Sequence[Group]) -> list[str]:
+    """Say how to count instructions, where a verdict on time is open and they can be counted."""
+    countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
+    undecided = [
+        row
+        for row in verdicts.candidates(run)
+        if row.time is not None
+        and row.time.word == "inconclusive"
+        and {row.case.variant, row.baseline.variant} <= countable
+    ]
+    if run.options.instructions or not undecided:
+        return []
+    command = shlex.join(["gradmeter", *sys.argv[1:], "--instructions"])
+    return [f"inconclusive on time; instructions, the same in every process, decide: {command}"]
 
 
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:

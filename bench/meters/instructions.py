@@ -67,12 +67,22 @@ class Count:
         )
 
 
-def measure(worker: Steps, counters: Counters) -> dict[str, list[Count]]:
+def measure(
+    worker: Steps,
+    counters: Counters,
+    program: str = "case",
+    *,
+    warm_up: int = WARM_UP,
+    rounds: int = ROUNDS,
+) -> dict[str, list[Count]]:
     """Count a program's phases in a worker that is stepped through.
 
     Args:
         worker: its case is built.
         counters: of its process.
+        program: the name of one of the worker's programs.
+        warm_up: runs before the first that counts.
+        rounds: runs that count.
 
     Returns:
         A count for each round, by phase; the phase "nothing" is subtracted and left out.
@@ -80,24 +90,24 @@ def measure(worker: Steps, counters: Counters) -> dict[str, list[Count]]:
     Raises:
         WorkerError: the worker or valgrind failed.
     """
-    phase = worker.ask("stepped", programs=WARM_UP + ROUNDS)["next"]
-    rounds: list[dict[str, Count]] = []
+    phase = worker.ask("stepped", program=program, programs=warm_up + rounds)["next"]
+    counts: list[dict[str, Count]] = []
     number = -1
     while phase != "finished":
         number += phase == "nothing"
-        if number == WARM_UP - 1 and phase == "nothing":
+        if number == warm_up - 1 and phase == "nothing":
             counters.start()  # one round early, so that the simulated caches are warm
-        counted = number >= WARM_UP
+        counted = number >= warm_up
         if counted and phase == "nothing":
             counters.take()
-            rounds.append({})
+            counts.append({})
         following = worker.step()["next"]
         if counted and phase != END:
             count = counters.take()
-            rounds[-1][phase] = rounds[-1].get(phase, Count(0, 0)) + count - idle(rounds[-1])
+            counts[-1][phase] = counts[-1].get(phase, Count(0, 0)) + count - idle(counts[-1])
         phase = following
-    names = [name for name in rounds[0] if name not in ("nothing", "inputs")]
-    return {name: [counts[name] for counts in rounds] for name in names}
+    names = [name for name in counts[0] if name not in ("nothing", "inputs")]
+    return {name: [each[name] for each in counts] for name in names}
 
 
 def idle(counts: Mapping[str, Count]) -> Count:

@@ -66,7 +66,7 @@ def instructions_sentence(row: Row) -> str:
             return ""
         return f"{lacking.variant} on {where}: instructions not counted ({lacking.uncounted})."
     difference = f"{counted.after:,} instead of {counted.before:,}"
-    within = f"identical code differs by {max(counted.tolerance, 0.00005):.2%}"
+    within = f"identical code within {max(counted.tolerance, 0.00005):.2%}"
     if counted.word == "equal":
         return f"{name}: equal instructions, {difference} ({within})."
     phases = ", ".join(

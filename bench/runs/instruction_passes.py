@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from mmap import PAGESIZE as PAGE
 from pathlib import Path
@@ -36,6 +37,11 @@ class Counted:
     ground: dict[str, str]
 
     @property
+    def plain(self) -> dict[str, list[int]]:
+        """The instructions of each round, by phase."""
+        return {name: [c.instructions for c in each] for name, each in self.rounds.items()}
+
+    @property
     def totals(self) -> list[int]:
         """The instructions of each round, all phases."""
         return [sum(c.instructions for c in counts) for counts in _by_round(self.rounds)]
@@ -45,26 +51,61 @@ def _by_round(rounds: Mapping[str, Sequence[meter.Count]]) -> Iterable[tuple[met
     return zip(*rounds.values(), strict=True)
 
 
-def count_process(spec: Spec, limit: float, *, functions: bool = False) -> Counted:
-    """Count a case in one process.
+class Counting:
+    """A process under callgrind that counts a program; ended when its block ends.
 
     Args:
         limit: seconds for an answer without valgrind.
+        functions: whether each count has its functions.
+    """
+
+    def __init__(self, spec: Spec, limit: float, *, functions: bool = False) -> None:
+        self.functions = functions
+        self._folder = tempfile.TemporaryDirectory(prefix="gradmeter-")
+        self.spec = replace(spec, counts=self._folder.name, collector="off")
+        try:
+            self.worker = Process(self.spec, limit * SLOWER)
+        except WorkerError:
+            self._folder.cleanup()
+            raise
+
+    def __enter__(self) -> Counting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.worker.close()
+        finally:
+            self._folder.cleanup()
+
+    def count(self, program: str = "case", **numbers: int) -> Counted:
+        """Wait until the case is built, and count a program of it: "case" or "operations".
+
+        Args:
+            numbers: warm-up and rounds, as of the meter.
+
+        Raises:
+            WorkerError: the worker or valgrind failed.
+        """
+        self.worker.ready()
+        counters = meter.Counters(
+            Path(self._folder.name), self.worker.popen.pid, by_function=self.functions
+        )
+        with readings():
+            rounds = meter.measure(self.worker, counters, program, **numbers)
+            ground = msgspec.convert(self.worker.ask("ground"), dict[str, str])
+        more = {"valgrind": meter.version(), "allocator": self.spec.allocator}
+        return Counted(rounds, ground | more)
+
+
+def count_process(spec: Spec, limit: float, *, functions: bool = False) -> Counted:
+    """Count a case in one process; see `Counting`.
 
     Raises:
         WorkerError: the worker or valgrind failed.
     """
-    with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
-        worker = Process(replace(spec, counts=folder, collector="off"), limit * SLOWER)
-        try:
-            worker.ready()
-            counters = meter.Counters(Path(folder), worker.popen.pid, by_function=functions)
-            with readings():
-                rounds = meter.measure(worker, counters)
-                ground = msgspec.convert(worker.ask("ground"), dict[str, str])
-        finally:
-            worker.close()
-    return Counted(rounds, {**ground, "valgrind": meter.version(), "allocator": spec.allocator})
+    with Counting(spec, limit, functions=functions) as counting:
+        return counting.count()
 
 
 def count(
@@ -83,9 +124,11 @@ def count(
     if functions:
         with workers.worker(spec) as worker, readings():
             calls = msgspec.convert(worker.ask("python_calls"), dict[str, int])
-    counted = count_process(spec, limit, functions=functions)
-    elsewhere = [count_process(replace(spec, **ELSEWHERE), limit)] if again else []
-    return reading(counted, elsewhere[0].totals if again else [], calls)
+    other = replace(workers.spec(group, variant, workers.cores[-1]), **ELSEWHERE)
+    with ExitStack() as stack:  # half of the time is their start, so they start together
+        first = stack.enter_context(Counting(spec, limit, functions=functions))
+        second = stack.enter_context(Counting(other, limit)) if again else None
+        return reading(first.count(), second.count().totals if second is not None else [], calls)
 
 
 def reading(
@@ -99,7 +142,7 @@ def reading(
     with readings():
         return Instructions(
             valgrind=counted.ground["valgrind"],
-            rounds={n: [c.instructions for c in each] for n, each in counted.rounds.items()},
+            rounds=counted.plain,
             # What stepping alone misses, which is subtracted, may be a few more.
             misses={n: [max(0, c.misses) for c in each] for n, each in counted.rounds.items()},
             again=list(again),
@@ -132,4 +175,9 @@ def add(
             return msgspec.structs.replace(case, instructions=counted)
         except WorkerError as error:
             reason = f"it runs, but not under valgrind: {error}"
+            if "SIGILL" in str(error):
+                reason = (
+                    "its code is compiled for this CPU, with instructions that valgrind does not "
+                    "know, such as those of AVX-512"
+                )
     return msgspec.structs.replace(case, uncounted=reason)

@@ -209,23 +209,27 @@ class Bench:
         return measure(self.make, request["loops"], self.slower)
 
     def stepped(self, request: Request) -> dict[str, Any]:
-        """Run the program ``request["programs"]`` times, waiting for a byte before each phase.
+        """Run a program ``request["programs"]`` times, waiting for a byte before each phase.
+
+        ``request["program"]`` is "case" or "operations", see cases/operations.py.
 
         Before a phase its name is written as an answer, from bytes that were made before: so
         little runs between two phases that it can be subtracted. "nothing" is a phase that does
         nothing. The collector is off, and what was alive before is frozen.
         """
+        from gradmeter.bench.cases import operations
         from gradmeter.bench.runs import holes
 
-        self.run()  # loads and compiles what the program needs
+        whole = {"case": self.make, "operations": partial(operations.program, self.adapter)}
+        make = whole[request["program"]]
+        names = dict.fromkeys(["nothing", *make()])  # and loads and compiles what it needs
         gc.disable()
         gc.collect()
         gc.freeze()
         holes.fill()
-        names = ("nothing", "inputs", "forward", "backward", "step", "end")
         answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
         for _ in range(request["programs"]):
-            for name in chain(("nothing",), self.make()):
+            for name in chain(("nothing",), make()):
                 os.write(self.answers, answers[name])
                 os.read(0, 1)
             gc.collect()

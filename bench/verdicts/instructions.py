@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,8 +20,8 @@ class Counted:
     Attributes:
         before, after: the medians over rounds, all phases.
         phases: the same by phase, as (before, after).
-        allowed: the instructions by which identical code was seen to differ: the rounds of
-            either, and where the baseline was counted in a second process, that process.
+        allowed: the instructions by which identical code may differ, as the rounds of either
+            do, and those of the baseline's second process; see `scatter`.
     """
 
     before: int
@@ -61,7 +61,7 @@ def between(after: Instructions, before: Instructions) -> Counted:
         for name in after.rounds
         if name in before.rounds
     }
-    allowed = max(spread(before.totals), spread(after.totals), apart(before), apart(after))
+    allowed = max(scatter([*counts.totals, *counts.again]) for counts in (before, after))
     return Counted(median(before.totals), median(after.totals), phases, allowed)
 
 
@@ -70,38 +70,12 @@ def median(counts: list[int]) -> int:
     return statistics.median_low(counts)
 
 
-def spread(totals: list[int]) -> int:
-    """By how many instructions the rounds differ at most."""
-    return max(totals) - min(totals)
+def scatter(counts: Sequence[int]) -> int:
+    """What may be between two counts of identical code: twice the range of those that there are.
 
-
-def apart(counts: Instructions) -> int:
-    """By how many any round of a second process differs from the median; 0 without one."""
-    return max((abs(again - median(counts.totals)) for again in counts.again), default=0)
-
-
-def other_ground(after: Instructions, before: Instructions) -> str:
-    """Name what two counts depend on that differs; empty where they can be compared.
-
-    A count that does not say what it depends on is comparable with none.
+    Twice, since both sides of a comparison scatter, and few counts do not show all of it.
     """
-    if not after.ground or not before.ground:
-        return "it is not known with which binaries one of them was counted"
-    for name in after.ground:
-        old, new = before.ground.get(name, "none"), after.ground[name]
-        if old != new:
-            return f"the {name} is another: {_differing(old, new)}"
-    return ""
-
-
-def _differing(old: str, new: str) -> str:
-    """Two descriptions; of lists of words, such as CPU features, only what one of them lacks."""
-    before, after = old.split(), new.split()
-    lost = [word for word in before if word not in after]
-    added = [word for word in after if word not in before]
-    if min(len(before), len(after)) > 12 and len(lost) + len(added) < 12:
-        return f"without {' '.join(lost) or 'nothing'}, with {' '.join(added) or 'nothing'}"
-    return f"{old[:80]}, now {new[:80]}"
+    return 2 * (max(counts) - min(counts))
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradmeter.bench.cases import compared
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.meters.instructions import ROUNDS, WARM_UP, Count, Counters, measure, totals
-from gradmeter.bench.report import sentences
+from gradmeter.bench.report import gate, sentences
+from gradmeter.bench.results.baseline import load_baseline, load_instructions, write_baseline
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.launcher import Process
-from gradmeter.bench.verdicts import gates, instructions
+from gradmeter.bench.verdicts import gates, instructions, operation_costs, verdicts
+from gradmeter.bench.verdicts.regressions import judge
 from gradmeter.bench.verdicts.verdicts import Row
 
 from ..command import TINY, gradmeter
 from ..misbehaviour import spec
-from ..run_files import case
+from ..run_files import case, run
 
 DUMP = "version: 1\nevents: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\n\nfn=(1) f\n+1 7\n"
 
@@ -48,8 +51,8 @@ class Stepped:
         self.phases, self.cost, self.idle = phases, cost, idle
         self.counted, self.left = 0, iter(())
 
-    def ask(self, what: str, *, programs: int) -> dict[str, Any]:
-        assert what == "stepped"
+    def ask(self, what: str, *, program: str, programs: int) -> dict[str, Any]:
+        assert (what, program) == ("stepped", "case")
         self.left = iter(("nothing", *self.phases, "end") * programs)
         return self.step()
 
@@ -114,7 +117,7 @@ def test_a_difference_counts_where_it_is_larger_than_that_between_rounds(before,
 
 def test_a_difference_counts_where_it_is_larger_than_that_between_processes():
     base = counted(1000, 1000, again=[1003, 1004])
-    for after, word in ((1004, "equal"), (1005, "more"), (996, "equal"), (995, "less")):
+    for after, word in ((1008, "equal"), (1009, "more"), (992, "equal"), (991, "less")):
         assert instructions.between(counted(after, after), base).word == word
 
 
@@ -176,14 +179,87 @@ def test_a_gate_is_broken_by_more_than_its_amount_and_never_within_rounds():
 
 
 def test_a_gate_that_could_never_fail_is_refused():
-    gate = gates.parse("instructions>1%")
+    criterion = gates.parse("instructions>1%")
     options = {"collector": "on", "seed": 0, "sets": 1, "budget": 0, "min_rounds": 1, "limit": 1}
     with pytest.raises(UsageError, match="--instructions"):
-        gates.check_counted([gate], Options(**options))
-    with pytest.raises(UsageError, match="inside one run"):
-        gates.refuse_time([gate])
+        gates.check_counted([criterion], Options(**options))
     with pytest.raises(UsageError, match="gated as ratios"):
         gates.parse("instructions>5MB")
+
+
+GROUND = {"interpreter": "cpython 3.11.7", "NumPy": "2.4.6", "CPU features": "AVX AVX2 SSE"}
+
+
+def judged(tmp_path: Path, before: Instructions | None, after: Instructions | None, **more: Any):
+    """The outcome of the gate on a run, against a baseline file of another."""
+    path = tmp_path / "baseline.json"
+    write_baseline(run(case(instructions=before)), path)
+    now = run(case(instructions=after, **more))
+    criteria = [gates.parse("instructions>1%")]
+    figures, counts = load_baseline(path), load_instructions(path)
+    outcome = judge(now, figures, criteria, path, counts)
+    return outcome, gate.lines(outcome, criteria, now, path)
+
+
+def test_a_baseline_of_the_same_binaries_gates_instructions(tmp_path):
+    before = counted(1000, 1000, ground=GROUND, functions={"f": 9}, calls={"g": 1})
+    for after, code in ((1000, 0), (1010, 0), (1011, 1)):
+        outcome, lines = judged(tmp_path, before, counted(after, after, ground=GROUND))
+        assert outcome.exit_code == code, lines
+    assert b'"functions":{},"calls":{}' in (tmp_path / "baseline.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", GROUND)
+def test_a_baseline_of_other_binaries_is_refused_with_what_differs(tmp_path, name):
+    before = counted(1000, ground=GROUND)
+    after = counted(2000, ground=GROUND | {name: f"{GROUND[name]}, built again"})
+    outcome, lines = judged(tmp_path, before, after)
+    assert outcome.exit_code == 3
+    assert not outcome.breaches
+    assert lines[-1].startswith("NOT JUDGED")
+    assert name in lines[-1]
+    assert GROUND[name] in lines[-1]
+
+
+def test_a_gate_on_instructions_that_were_not_counted_is_not_passed(tmp_path):
+    known = counted(1000, ground=GROUND)
+    for before, after, why in (
+        (None, known, "the baseline has none"),
+        (known, None, "the run has none"),
+        (counted(1000), known, "not known with which binaries"),
+    ):
+        outcome, lines = judged(tmp_path, before, after)
+        assert (outcome.exit_code, why in lines[-1]) == (3, True), lines
+    outcome, lines = judged(tmp_path, known, None, uncounted="valgrind knows it not")
+    assert "valgrind knows it not" in lines[-1]
+
+
+def test_two_run_files_of_other_binaries_are_not_compared():
+    old = run(case(instructions=counted(1000, ground=GROUND)))
+    for ground, same in ((GROUND, True), (GROUND | {"NumPy": "9"}, False)):
+        new = run(case(instructions=counted(1500, ground=ground)))
+        both = compared.of_files(old, new, ("old", "new"))
+        [found] = verdicts.candidates(both)
+        assert (instructions.compare(found.case, found.baseline) is not None) == same
+        criteria = [gates.parse("instructions>1%")]
+        assert bool(gates.on_instructions(criteria, [found])) == same
+        assert bool(gates.not_counted(criteria, [found])) != same
+        if not same:
+            assert "NumPy 2.4.6, now 9" in sentences.instructions_sentence(found)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=2), st.integers(0, 9000))
+def test_an_operation_costs_more_beyond_what_identical_code_does(jitter, more):
+    base = 50 * 1000
+    now = {"y + x": [base + more, base + more], "y * x": [base, base]}
+    elsewhere = {name: [counts[0] + j for j in jitter] for name, counts in now.items()}
+    before = {"y + x": [base, base], "y * x": [base, base]}
+    one, other = operation_costs.costs(now, elsewhere, before)
+    assert other.more == 0
+    assert one.more == (more if more > 2 * max(jitter) else 0)
+    criterion = gates.parse("instructions>1%")
+    assert one.exceeds(criterion) == (one.more > base / 100)
+    assert not other.exceeds(criterion)
 
 
 @pytest.mark.parametrize(
