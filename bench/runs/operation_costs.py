@@ -15,7 +15,7 @@ from gradmeter.bench.runs.instruction_passes import ELSEWHERE, Counted, Counting
 from gradmeter.bench.runs.launcher import Spec, spec_of
 from gradmeter.bench.workloads import get
 
-WARM_UP = 3  # of each, chains of 50 links, after which CPython has specialized their code
+WARM_UP = 6  # of each, chains of 50 links, after which CPython has specialized their code
 ROUNDS = 2
 LIMIT = 60.0  # seconds for an answer without valgrind
 

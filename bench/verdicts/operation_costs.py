@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from gradmeter.bench.cases.operations import LENGTH
 from gradmeter.bench.verdicts.gates import Gate
-from gradmeter.bench.verdicts.instructions import median, scatter
 
 Rounds = Mapping[str, Sequence[int]]
 
@@ -47,14 +46,20 @@ def costs(now: Rounds, elsewhere: Rounds, before: Rounds | None) -> list[Cost]:
     """The cost of every phase.
 
     Args:
-        elsewhere: of the same code in a second process, of another history.
+        elsewhere: of the same code in a second process, of another history. Twice its
+            difference, round by round, is allowed: the first rounds differ more from each other,
+            but they do so in every process.
     """
     return [
         Cost(
             phase,
-            after=median(list(rounds)),
-            before=median(list(before[phase])) if before is not None else None,
-            allowed=scatter([*rounds, *elsewhere[phase]]),
+            after=_mean(rounds),
+            before=_mean(before[phase]) if before is not None else None,
+            allowed=2 * max(abs(a - b) for a, b in zip(rounds, elsewhere[phase], strict=True)),
         )
         for phase, rounds in now.items()
     ]
+
+
+def _mean(counts: Sequence[int]) -> int:
+    return sum(counts) // len(counts)

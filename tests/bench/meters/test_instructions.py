@@ -305,14 +305,27 @@ def test_two_processes_execute_the_same_and_one_operation_in_a_hundred_more_is_s
 
 
 @needs_valgrind
-def test_the_report_says_what_more_is_executed_and_a_gate_fails_by_it(tmp_path):
+def test_what_more_is_executed_is_reported_gated_explained_and_kept_as_a_baseline(tmp_path):
     two = ("engine", "engine:retain_grad=on")
     done = gradmeter(
-        "compare", *two, "--size", "16", "--instructions", "--sets", "1", "--budget", "0",
-        "--seconds", "0", "--fail-on", "instructions>5%", "--out", tmp_path,
+        "compare", *two, "--size", "16", "--instructions", "--functions", "--sets", "1",
+        "--budget", "0", "--seconds", "0", "--fail-on", "instructions>5%", "--out", tmp_path,
     )  # fmt: skip
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
     assert "engine:retain_grad=on on squares-3 x 16: more instructions" in text
     assert "gate failed: instructions>5%" in text
+    assert "_PyEval_EvalFrameDefault" in text
+    assert "+3 engine/gradient.py:own" in text
+    assert "others" in text
     assert "more instructions" in (tmp_path / "report.md").read_text()
+    assert "child processes are not seen" in text
+    baseline = tmp_path / "baseline.json"
+    assert gradmeter("baseline", tmp_path, "--out", baseline).returncode == 0
+    same = gradmeter("check", tmp_path, "--against", baseline, "--fail-on", "instructions>1%")
+    assert (same.returncode, "passed" in same.stdout) == (0, True), same.stdout
+    content = baseline.read_text()
+    baseline.write_text(content.replace("AVX2", "AVX9"))
+    other = gradmeter("check", tmp_path, "--against", baseline, "--fail-on", "instructions>1%")
+    assert other.returncode == 3
+    assert "CPU features without AVX9, with AVX2" in other.stdout
