@@ -73,7 +73,7 @@ def selftest(
     """
     add_engines(engine)
     options = read_options(
-        collector="on", allocator=allocator, seed=0, sets=12, budget=1.8, min_rounds=12,
+        collector="on", allocator=allocator, seed=0, sets=10, budget=1.2, min_rounds=10,
         limit=60.0, most_sets=64, seconds=seconds, effect=fraction(effect),
     )  # fmt: skip
     if histories and instructions:

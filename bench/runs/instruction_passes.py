@@ -18,8 +18,9 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case
-from gradmeter.bench.runs.launcher import Process, Spec
+from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
+from gradmeter.bench.runs.spec import Spec
 from gradmeter.bench.runs.workers import Workers
 
 SLOWER = 30  # times: so much longer may a worker take under callgrind
@@ -89,7 +90,7 @@ class Counting:
         """
         self.worker.ready()
         counters = meter.Counters(
-            Path(self._folder.name), self.worker.popen.pid, by_function=self.functions
+            Path(self._folder.name), self.worker.child.pid, by_function=self.functions
         )
         with readings():
             rounds = meter.measure(self.worker, counters, program, **numbers)

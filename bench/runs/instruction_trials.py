@@ -80,7 +80,7 @@ def alternate_counts(
     places = Random(options.seed)
     with temporary_folder() as folder:
         variant = groups[0].variants[0]
-        workers = Workers(Process, options, environment.cores(), {}, {variant: str(folder)})
+        workers = Workers(Process, options, environment.cores(), {}, scratch={variant: str(folder)})
         for number in range(count):
             group = groups[number % len(groups)]
             tell(number / count, f"{group.title}: instructions, {number + 1} of {count}")

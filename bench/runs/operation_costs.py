@@ -12,7 +12,7 @@ from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.runs.instruction_passes import ELSEWHERE, Counted, Counting
-from gradmeter.bench.runs.launcher import Spec, spec_of
+from gradmeter.bench.runs.spec import Spec, spec_of
 from gradmeter.bench.workloads import get
 
 WARM_UP = 6  # of each, chains of 50 links, after which CPython has specialized their code
