@@ -165,7 +165,7 @@ def compare(
     rows = verdicts.candidates(run)
     failed = gates.of_rows(criteria, rows, run.options)
     refused = gates.not_counted(criteria, rows)
-    notes += [f"not judged: {reason}" for reason in refused] + _hint(run, groups)
+    notes += [f"not judged: {reason}" for reason in refused] + hint(run, groups)
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
@@ -185,7 +185,7 @@ def compare(
     exit_for(run)
 
 
-def _hint(run: Run, groups: Sequence[Group]) -> list[str]:
+def hint(run: Run, groups: Sequence[Group]) -> list[str]:
     """Say how to count instructions, where a verdict on time is open and they can be counted."""
     countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
     undecided = [
