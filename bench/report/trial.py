@@ -140,7 +140,7 @@ def show_instructions(
         f"{name}: processes of identical code differ by {trials.largest_in_place:.4%} at most, "
         f"by {trials.largest_elsewhere:.4%} where their memory lies elsewhere\n"
         f"tolerance of a comparison: {min(tolerances):.3%} to {max(tolerances):.3%}, twice as "
-        "the rounds of its baseline's two processes differ",
+        "the rounds of a case differ in its two processes",
         highlight=False,
         markup=False,
         soft_wrap=True,

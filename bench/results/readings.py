@@ -75,7 +75,7 @@ class Instructions(Value, frozen=True, kw_only=True):
 
     Both by phase, one figure for each round; what answering takes is subtracted. ``again`` are
     the totals of each round in a second process, of another history: the difference is what
-    identical code differs by; empty where there was none. ``ground`` names what a count
+    identical code differs by. ``ground`` names what a count
     depends on besides the code. ``functions`` are the instructions of each C function alone, all
     phases of one round, and ``calls`` those of each Python function; empty where they were not
     asked for.

@@ -99,42 +99,38 @@ class Counting:
         return Counted(rounds, ground | more)
 
 
-def count_process(spec: Spec, limit: float, *, functions: bool = False) -> Counted:
-    """Count a case in one process; see `Counting`.
-
-    Raises:
-        WorkerError: the worker or valgrind failed.
-    """
-    with Counting(spec, limit, functions=functions) as counting:
-        return counting.count()
-
-
 def count(
-    workers: Workers, group: Group, variant: Variant, *, again: bool, functions: bool = False
+    workers: Workers,
+    group: Group,
+    variant: Variant,
+    *,
+    functions: bool = False,
+    way: Mapping[str, Any] | None = None,
 ) -> Instructions:
-    """Count the instructions of a case.
+    """Count the instructions of a case, in two processes of different histories.
 
     Args:
-        again: whether it is counted in a second process, too, with another history.
+        way: what its specs have that the variant's other workers have not.
 
     Raises:
         WorkerError: the worker or valgrind failed.
     """
-    spec, limit = workers.spec(group, variant), workers.options.limit
+    limit = workers.options.limit
+    cores = workers.cores
+    spec, other = (
+        replace(workers.spec(group, variant, core), **(way or {})) for core in (cores[0], cores[-1])
+    )
     calls: dict[str, int] = {}
     if functions:
         with workers.worker(spec) as worker, readings():
             calls = msgspec.convert(worker.ask("python_calls"), dict[str, int])
-    other = replace(workers.spec(group, variant, workers.cores[-1]), **ELSEWHERE)
     with ExitStack() as stack:  # half of the time is their start, so they start together
         first = stack.enter_context(Counting(spec, limit, functions=functions))
-        second = stack.enter_context(Counting(other, limit)) if again else None
-        return reading(first.count(), second.count().totals if second is not None else [], calls)
+        second = stack.enter_context(Counting(replace(other, **ELSEWHERE), limit))
+        return reading(first.count(), second.count().totals, calls)
 
 
-def reading(
-    counted: Counted, again: Sequence[int] = (), calls: Mapping[str, int] | None = None
-) -> Instructions:
+def reading(counted: Counted, again: Sequence[int], calls: Mapping[str, int]) -> Instructions:
     """The counts in the form of the run file.
 
     Raises:
@@ -149,7 +145,7 @@ def reading(
             again=list(again),
             ground=counted.ground,
             functions=_functions(counted),
-            calls=dict(calls or {}),
+            calls=dict(calls),
         )
 
 
@@ -165,14 +161,12 @@ def _functions(counted: Counted) -> dict[str, int]:
     return {name: number for name, number in ordered[:MOST_FUNCTIONS] if number}
 
 
-def add(
-    workers: Workers, group: Group, variant: Variant, case: Case, *, again: bool, functions: bool
-) -> Case:
+def add(workers: Workers, group: Group, variant: Variant, case: Case, *, functions: bool) -> Case:
     """Return a case, which runs without valgrind, with its instructions or why it has none."""
     reason = variant.engine.uncounted
     if not reason:
         try:
-            counted = count(workers, group, variant, again=again, functions=functions)
+            counted = count(workers, group, variant, functions=functions)
             return msgspec.structs.replace(case, instructions=counted)
         except WorkerError as error:
             reason = f"it runs, but not under valgrind: {error}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from mmap import PAGESIZE as PAGE
 from random import Random
 
@@ -17,9 +17,8 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.folders import temporary_folder
-from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
-from gradmeter.bench.runs.instruction_passes import count, count_process, reading
+from gradmeter.bench.runs.instruction_passes import count
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.layout import HUGE
 from gradmeter.bench.runs.trials import AGAIN, SLOWED
@@ -95,15 +94,14 @@ def _pair(trials: Trials, workers: Workers, group: Group, more: int, places: Ran
     """Compare the variant with itself, and with itself computing more; both with one baseline."""
     (variant,) = group.variants
     began = time.perf_counter()
-    baseline = count(workers, group, variant, again=True)
+    baseline = count(workers, group, variant)
     shared = time.perf_counter() - began
     middle = instructions.median(baseline.totals)
     trials.same_place.setdefault(group.title, []).append(middle)
     for (_, tally), operations in zip(trials.kinds.items(), (0, more), strict=True):
         began = time.perf_counter()
-        place = places.randrange(0, HUGE, PAGE)
-        spec = replace(workers.spec(group, variant), more=operations, place=place)
-        other: Instructions = reading(count_process(spec, workers.options.limit))
+        way = {"more": operations, "place": places.randrange(0, HUGE, PAGE)}
+        other = count(workers, group, variant, way=way)
         compared = instructions.between(other, baseline)
         tally.words[compared.word] += 1
         tally.ratios.append(compared.ratio)

@@ -131,12 +131,8 @@ class Runner:
                 record.put(case)
             if case.failure is None and self.options.instructions:
                 record.step(f"{case.title}: instructions")
-                # Of the baseline, so that a run tells what identical code differs by.
-                again = variant == group.variants[0]
                 functions = self.options.functions
-                record.put(
-                    add(self._workers, group, variant, case, again=again, functions=functions)
-                )
+                record.put(add(self._workers, group, variant, case, functions=functions))
 
     def _new_case(self, group: Group, variant: Variant) -> Case:
         return new_case(group, variant, self.options.collector, self.options.allocator)

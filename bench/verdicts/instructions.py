@@ -21,7 +21,7 @@ class Counted:
         before, after: the medians over rounds, all phases.
         phases: the same by phase, as (before, after).
         allowed: the instructions by which identical code may differ, as the rounds of either
-            do, and those of the baseline's second process; see `scatter`.
+            case do in its two processes; see `scatter`.
     """
 
     before: int
