@@ -1,4 +1,4 @@
-"""Gate a run's exact bytes."""
+"""Gate a run's exact figures."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ def check(
     fail_on: FailOn = None,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Gate a run's exact bytes: against a committed baseline, or within budgets.
+    """Gate a run's exact figures: against a committed baseline, or within budgets.
 
     Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
     before. A baseline file that does not exist yet passes. Exit codes: 1 a
-    gate failed, 3 a case has no exact figures.
+    gate failed, 3 a case has no exact figures, or its instructions were
+    counted with other binaries than the baseline's.
 
     Example:
       gradmeter check --against reports/baseline.json --fail-on 'peak>1%'

@@ -111,7 +111,11 @@ def baseline(
     path: RunArgument,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("reports/baseline.json"),
 ) -> None:
-    """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
+    """Write the exact figures of a run to a file to commit.
+
+    Bytes hold on any machine; instructions, where the run has them, for the
+    same binaries and CPU features, which stand beside them.
+    """
     measured_run = run_file.load(run_path(path))
     count = write_baseline(measured_run, out)
-    say(f"written: {out}, the exact bytes of {count} cases")
+    say(f"written: {out}, the exact figures of {count} cases")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.meters.instructions import ROUNDS, WARM_UP, Count, Counters, measure, totals
@@ -20,6 +21,7 @@ from gradmeter.bench.report import gate, sentences
 from gradmeter.bench.results.baseline import load_baseline, load_instructions, write_baseline
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
+from gradmeter.bench.runs import instruction_trials
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.verdicts import gates, instructions, operation_costs, verdicts
 from gradmeter.bench.verdicts.regressions import judge
@@ -246,6 +248,27 @@ def test_two_run_files_of_other_binaries_are_not_compared():
         assert bool(gates.not_counted(criteria, [found])) != same
         if not same:
             assert "NumPy 2.4.6, now 9" in sentences.instructions_sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("scatter", "each", "alarms", "seen"),
+    [(0, 1000, 0, 3), (100, 1000, 0, 3), (2000, 1000, 0, 0), (-500, 300, 3, 0)],
+    ids=["exact", "scattering", "too much to see", "the histories show nothing of it"],
+)
+def test_trials_tell_how_often_the_verdicts_are_wrong(monkeypatch, scatter, each, alarms, seen):
+    def count(_workers: Any, _group: Any, _variant: Any, way: Any = None) -> Instructions:
+        total = 100_000 + each * (way["more"] if way else 0)
+        total += min(0, scatter) if way else 0
+        return counted(total, total, again=[total + max(0, scatter)])
+
+    monkeypatch.setattr(instruction_trials, "count", count)
+    groups, _ = plan(["squares-100"], [10], ["engine"])
+    options = Options(collector="on", seed=0, sets=1, budget=0, min_rounds=1, limit=1)
+    *_, trials = instruction_trials.alternate_counts(groups, 1, 3, options, lambda *_: None)
+    again, more = trials.kinds.values()
+    assert (3 - again.words["equal"], more.words["more"]) == (alarms, seen)
+    assert trials.largest_in_place == 0
+    assert trials.largest_elsewhere == pytest.approx(-min(0, scatter) / 100_000)
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=2), st.integers(0, 9000))
