@@ -47,14 +47,14 @@ class Bench:
 
             import_engine_from(case["engine_path"])
         from gradmeter.bench import engines, workloads
+        from gradmeter.bench.loading import add_folders
         from gradmeter.bench.runs import layout
 
         if case.get("scratch"):
             os.environ[engines.SCRATCH] = case["scratch"]
         if case.get("adapter"):
             path = Path(case["adapter"])
-            # Last, so that what lies there hides no other module; engines import late, too.
-            sys.path += [folder for folder in engines.folders(path) if folder not in sys.path]
+            add_folders(path)  # engines import late, too
             engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
