@@ -108,12 +108,13 @@ def _importable(paths: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def refusing(problem: str, path: Path | None = None) -> Iterator[None]:
+def refusing(problem: str, path: Path | None = None, remedy: str = "") -> Iterator[None]:
     """Turn whatever the block raises into a sentence, but for the user's own Ctrl-C.
 
     Args:
         problem: the beginning of the sentence; the exception follows.
         path: the file whose line is named, where the exception came through it.
+        remedy: the end of the sentence.
 
     Raises:
         UsageError: the block raised something, SystemExit and KeyboardInterrupt included.
@@ -126,7 +127,8 @@ def refusing(problem: str, path: Path | None = None) -> Iterator[None]:
         except BaseException as error:
             if interrupts:
                 raise KeyboardInterrupt from None
-            raise UsageError(f"{problem}: {described(error)}{_line(error, path)}") from None
+            end = f"; {remedy}" if remedy else ""
+            raise UsageError(f"{problem}: {described(error)}{_line(error, path)}{end}") from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from gradmeter.bench.engines.interface import (
     ENABLE_BACKPROP,
     EXECUTION,
     Adapter,
+    CannotError,
     Engine,
     Setting,
     written,
@@ -18,7 +19,15 @@ from gradmeter.bench.engines.loading import load_entry_point, load_file
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import entry_points
 
-__all__ = ["ENABLE_BACKPROP", "EXECUTION", "Adapter", "Engine", "Setting", "written"]
+__all__ = [
+    "ENABLE_BACKPROP",
+    "EXECUTION",
+    "Adapter",
+    "CannotError",
+    "Engine",
+    "Setting",
+    "written",
+]
 
 GROUP = "gradmeter.engines"
 SCRATCH = "GRADMETER_SCRATCH"  # names a worker's folder for the compiled programs of its engine
