@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 
 from gradmeter.bench.engines import Adapter, CannotError
@@ -34,17 +35,20 @@ def noted(engine: str, adapter: Adapter, workload: Workload) -> Iterator[None]:
 
 def _reason(error: BaseException, engine: str, operations: Any, workload: Workload) -> str:
     """Name the operation that an engine lacks; empty where the error is another one."""
-    for each in _causes(error):
+    causes = list(_causes(error))
+    for each in causes:
         if isinstance(each, AttributeError) and each.name and each.obj is operations:
             return f"{engine} has no operation {each.name}{_similar(each.name, operations)}"
         if not _is_in_function(each, workload):
             continue
-        if isinstance(each, AttributeError) and each.name and each.obj is not None:
+        if isinstance(each, AttributeError) and each.name and _may_be_array(each.obj):
             return f"{engine} has no operation {each.name} of its {type(each.obj).__name__}"
         match = re.match(r"unsupported operand type\(s\) for ([^:]+): (.*)", str(each))
         if isinstance(each, TypeError) and match:
             return f"{engine} has no operation {match[1]} for {match[2]}"
-    # A compiler raises an error of its own, which quotes the first one.
+    if any(isinstance(each, AttributeError) and each.obj is not None for each in causes):
+        return ""
+    # A compiler may raise an error of its own that only quotes the first one.
     match = re.search(r"no attribute '(\w+)'", str(error))
     if match and _uses(workload, match[1]) and not hasattr(operations, match[1]):
         return f"{engine} has no operation {match[1]}{_similar(match[1], operations)}"
@@ -59,6 +63,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(each))
         yield each
         each = each.__cause__ or each.__context__
+
+
+def _may_be_array(value: Any) -> bool:
+    """Whether a value may be an engine's array: it is nothing of Python's own."""
+    return not isinstance(value, ModuleType) and type(value).__module__ != "builtins"
 
 
 def _function(workload: Workload) -> Any:

@@ -47,7 +47,7 @@ def get(text: str, folder: Path | None = None) -> Workload:
         UsageError: there is no such workload, or it cannot be loaded.
     """
     if is_in_file(text):
-        return loading.from_text(text, folder or Path.cwd())
+        return loading.from_text(text, folder)
     found = ours.get(text)
     if found is not None:
         return found

@@ -27,11 +27,11 @@ def is_in_file(text: str) -> bool:
     return text.endswith(".py") or ".py:" in text
 
 
-def from_text(text: str, folder: Path) -> Workload:
+def from_text(text: str, folder: Path | None) -> Workload:
     """Return the workload that FILE.py:NAME names, or FILE.py:NAME-N for a depth.
 
     Args:
-        folder: that a relative path begins in.
+        folder: that a relative path begins in; None for the working folder.
 
     Raises:
         UsageError: there is no such file or workload, or the file cannot be loaded.
@@ -39,7 +39,11 @@ def from_text(text: str, folder: Path) -> Workload:
     path, _, name = text.rpartition(":")
     if not path.endswith(".py") or not name:
         raise UsageError(f"{text!r} names no workload of a file; write {FORM}")
-    return _from_file((folder / path).resolve(), unicodedata.normalize("NFKC", name))
+    try:
+        file = ((folder or Path.cwd()) / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a folder that is gone, links in a circle
+        raise UsageError(f"{text!r} does not load: {path!r} is no path: {error}") from None
+    return _from_file(file, unicodedata.normalize("NFKC", name))
 
 
 @cache
