@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from gradmeter.bench.cases.interpreters import grounds, notes
+from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.stale import remove_stale_folders
@@ -91,6 +92,7 @@ def _measure(
         revisions={r.label: r.meaning for r in revisions},
         grounds=packages,
         notes=notes(groups),
+        workloads=origins(groups),
     )
     if resume:
         run = _resumed_run(run_file.load(out / RUN_FILE), run)
@@ -214,6 +216,13 @@ def _resumed_run(old: Run, new: Run) -> Run:
         UsageError: the two are measured in different ways, so that their cases do not mix.
     """
     variants = old.grounds.keys() & new.grounds.keys()
+    # A file that is moved is the same, and one that is edited another workload.
+    for name in old.workloads.keys() & new.workloads.keys():
+        if old.workloads[name].digest != new.workloads[name].digest:
+            raise UsageError(
+                f"the run to resume has another workload {name!r}: its file has changed, or is "
+                "another one; start a new one without --resume"
+            )
     for what, before, after in (
         ("options", old.options, new.options),
         ("commit", old.environment.commit, new.environment.commit),

@@ -101,8 +101,14 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
         label: f"{name}, {run.environment.code}, Python {run.environment.python}"
         for label, name, run in zip((BEFORE, AFTER), names, (before, after), strict=True)
     }
+    differing = [
+        f"{name} is not the same workload in both: its file has changed, or is another one"
+        for name in sorted(before.workloads.keys() & after.workloads.keys())
+        if before.workloads[name].digest != after.workloads[name].digest
+    ]
     return change(
         after,
+        notes=[*after.notes, *differing],
         self_tests=[*before.self_tests, *after.self_tests],
         comparisons=comparisons,
         cases=cases,

@@ -25,7 +25,11 @@ UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
-    typer.Option("--workload", help="What is computed, such as squares-30; repeat for more."),
+    typer.Option(
+        "--workload",
+        help="What is computed, such as squares-30; one of your own as FILE.py:NAME. Repeat for "
+        "more.",
+    ),
 ]
 Sizes = Annotated[
     list[int] | None,

@@ -62,6 +62,13 @@ def written(value: Any) -> str:
     return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
+class CannotError(ValueError):
+    """An engine is known not to support a workload; its message says why.
+
+    An adapter may raise it: its case has no figures then, and nothing failed.
+    """
+
+
 class Adapter:
     """The interface of an engine to the harness; made in a worker, for one variant.
 
@@ -70,7 +77,8 @@ class Adapter:
 
     Attributes:
         operations: the namespace that workloads are written in: ``square``, ``exp``, ``log``,
-            ``tanh``, ``maximum``, ``sum`` and ``matmul``; the rest are Python's operators.
+            ``tanh``, ``maximum``, ``sum`` and ``matmul``; the rest are Python's operators. Any
+            further one may be there for workloads that use it.
         records: whether this variant can go backward.
         compiles: whether the first run with new shapes compiles something.
     """

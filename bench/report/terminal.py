@@ -78,7 +78,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         console.print(f"This run was not finished{how}.")
     if any(case.times for case in run.cases):
         console.print(sentences.noise_text(run), highlight=False)
-    for line in [*prose.grounds(run), *run.notes]:
+    for line in [*prose.origins(run), *prose.grounds(run), *run.notes]:
         console.print(escape(line), highlight=False)
     if measured:
         console.print(_legend(run), highlight=False)

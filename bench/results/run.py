@@ -249,12 +249,25 @@ class Ground(Value, frozen=True, kw_only=True):
     threads: Count
 
 
+class Origin(Value, frozen=True, kw_only=True):
+    """Where a workload comes from that is none of gradmeter's own.
+
+    ``where`` is its file, relative to the working folder of the run where it lies in that, and
+    its name there; or the entry point. ``digest`` is the SHA-256 of that file, "" for an
+    entry point.
+    """
+
+    meaning: str
+    where: str
+    digest: str
+
+
 class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
-    ``grounds`` the versions that each variant ran on. ``notes`` are sentences on what is left
-    out.
+    ``grounds`` the versions that each variant ran on, ``workloads`` where each workload comes
+    from that is none of ours. ``notes`` are sentences on what is left out.
     """
 
     format: Literal["gradmeter run"] = FORMAT
@@ -268,6 +281,7 @@ class Run(Value, frozen=True, kw_only=True, dict=True):
     revisions: dict[str, str] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    workloads: dict[str, Origin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse two cases of one key."""

@@ -136,6 +136,20 @@ class Runner:
                 record.step(f"{case.title}: instructions")
                 functions = self.options.functions
                 record.put(add(self._workers, group, variant, case, functions=functions))
+        self._refuse_common_lack(group)
+
+    def _refuse_common_lack(self, group: Group) -> None:
+        """Let cases fail where no engine of the group has what the workload uses: a misspelling."""
+        cases = [self.record.case(group, variant) for variant in group.variants]
+        failures = [case.failure for case in cases]
+        if all(f is not None and (f.stage, f.kind) == ("check", CANNOT) for f in failures):
+            self.record.put(
+                *[
+                    change(case, failure=change(case.failure, kind="raised"))
+                    for case in cases
+                    if case.failure is not None
+                ]
+            )
 
     def _new_case(self, group: Group, variant: Variant) -> Case:
         return new_case(group, variant, self.options.collector, self.options.allocator)

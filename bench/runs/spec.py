@@ -43,6 +43,7 @@ class Spec:
         core: the core that the worker is pinned to; None for no pinning. With several
             threads, the first of as many cores.
         threads: how many its engine's kernels may use.
+        source: the file and the name of the workload; empty where its name suffices.
         adapter: the file of the engine's adapter; empty where gradmeter knows the engine.
         scratch: a folder for what the engine compiles; empty for anywhere.
         objects: Python's own objects are allocated one by one on the C library's heap.
@@ -79,12 +80,14 @@ class Spec:
     allocator: str = "system"
     history: str = ""
     counts: str = ""
+    source: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
     """The spec of a case's worker: what the variant determines, with ``more`` on top."""
     fields: dict[str, Any] = {
         "workload": workload.name,
+        "source": workload.source,
         "size": size,
         "engine": variant.engine.name,
         "settings": variant.of_engine,
@@ -132,6 +135,7 @@ def case(spec: Spec) -> dict[str, Any]:
     """The first request of a worker: all that it needs to build its case."""
     return {
         "workload": spec.workload,
+        "source": spec.source,
         "size": spec.size,
         "engine": spec.engine,
         "settings": dict(spec.settings),
