@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compilers.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+# Without cached bytecode, each of the thousands of processes compiles every module it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test test-engines bench engines compilers gate selftest goals lint types format clean
 .DEFAULT_GOAL := test
 
@@ -23,11 +26,11 @@ $(VENV)/peers: $(VENV)/ready
 
 # Those of other engines' adapters need the engines: make test-engines.
 test: lint types
-	$(BIN)/python -m pytest tests -n 2 -p no:benchmark --ignore=tests/bench/engines
+	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
 
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers
-	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 -p no:benchmark
+	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 --dist worksteal -p no:benchmark
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
