@@ -14,6 +14,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Run
 
 from ..command import PATIENCE, gradmeter
+from ..suite_files import LIGHT
 
 SUITE = """
     from gradmeter import cases
@@ -30,7 +31,10 @@ ONE = """
         measure(question)
 """
 # One set is enough to see how figures travel.
-QUICK = ("--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2", "--bench-sets=1")
+QUICK = (
+    *LIGHT, "--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2",
+    "--bench-sets=1",
+)  # fmt: skip
 OUT = "reports/latest/run.json"
 
 
