@@ -1,4 +1,6 @@
 # Two commands: `make test` and `make bench`. Each does all of its own set-up, in .venv.
+# Hundreds of processes import what is here; without their bytecode each compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -22,6 +22,7 @@ from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
 from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
 from gradmeter.bench.runs import descendants
+from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
@@ -96,6 +97,7 @@ def _measure(
     record = Record(run, lambda run: save(run, out), tell)
     runner = Runner(
         start=Process,
+        serve=ForkServer,
         clock=time.perf_counter,
         sample=Sampler,
         record=record,

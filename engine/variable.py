@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy import ma
 
 from .errors import DataError
 from .python_protocols import PythonProtocols
@@ -137,7 +137,7 @@ class Variable(PythonProtocols):
 
 def check_data(data: Any, where: str) -> None:
     """Raise DataError unless ``data`` is an array of booleans, integers or floats."""
-    if isinstance(data, np.matrix | ma.MaskedArray):
+    if isinstance(data, np.matrix) or _is_masked(data):
         raise DataError(
             f"{where}: a {type(data).__name__} changes NumPy's arithmetic; "
             "use a plain ndarray (np.asarray, or .filled())"
@@ -153,6 +153,12 @@ def check_data(data: Any, where: str) -> None:
             f"{where}: data must be an ndarray, not {type(data).__name__}; "
             f"write np.array({data!r:.40})"
         )
+
+
+def _is_masked(data: Any) -> bool:
+    """Whether this is a masked array; there is none before its module is imported."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(data, masked.MaskedArray)
 
 
 def check_dtype(data: np.ndarray[Any, Any] | np.generic | StandIn, where: str) -> None:

@@ -84,12 +84,12 @@ def compare(
     ] = 12.0,
     sets: Annotated[
         int, typer.Option(help="Sets of fresh processes before the first verdict.", min=1)
-    ] = 12,
+    ] = 10,
     most_sets: Annotated[
         int, typer.Option(help="Sets after which an open comparison stays inconclusive.", min=1)
     ] = 64,
-    budget: Budget = 1.8,
-    min_rounds: MinRounds = 12,
+    budget: Budget = 1.2,
+    min_rounds: MinRounds = 10,
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,

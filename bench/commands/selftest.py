@@ -50,7 +50,7 @@ def selftest(
       gradmeter selftest --comparisons 100
     """
     options = read_options(
-        collector="on", allocator=allocator, seed=0, sets=12, budget=1.8, min_rounds=12,
+        collector="on", allocator=allocator, seed=0, sets=10, budget=1.2, min_rounds=10,
         limit=60.0, most_sets=64, seconds=seconds, effect=fraction(effect),
     )  # fmt: skip
     names, sizes = workload or ["squares-3", "goldstein_price"], size or [10_000, 100_000]

@@ -17,8 +17,9 @@ from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import trace as report
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.results.run import Case
-from gradmeter.bench.runs.launcher import Process, spec_of
+from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
+from gradmeter.bench.runs.spec import spec_of
 
 SIZE = 1_000_000
 LIMIT = 600.0  # seconds

@@ -127,10 +127,11 @@ class Resident(Value, frozen=True, kw_only=True):
 
 
 class TimeSet(Value, frozen=True, kw_only=True):
-    """The rounds of one worker: seconds per run of the program, by phase.
+    """The rounds of a case in one set: seconds per run of the program, by phase.
 
-    ``number`` is that of its set, whose workers take turns round by round. ``loops`` runs
-    are timed together in each round.
+    ``number`` is that of its set, whose workers take turns round by round. ``processes`` is how
+    many there were of this case, one after the other. ``loops`` runs are timed together in
+    each round.
     """
 
     number: Count
@@ -140,6 +141,7 @@ class TimeSet(Value, frozen=True, kw_only=True):
     backward: list[float]
     step: list[float]
     cpu: list[float]
+    processes: Count = 1
 
     def __post_init__(self) -> None:
         """Refuse rounds that miss a phase, and seconds that are no duration."""

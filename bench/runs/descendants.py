@@ -22,8 +22,8 @@ from pathlib import Path
 import psutil
 
 from gradmeter.bench.results.folders import Owner, this_process
+from gradmeter.bench.runs.ties import MARK
 
-MARK = "GRADMETER_WORKER"
 _ATTEMPTS = 50
 
 
@@ -40,13 +40,13 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def end(processes: list[psutil.Process], mark: str) -> None:
-    """Kill processes and all that have the mark, until none of these is left."""
+def end(processes: list[psutil.Process], mark: str | None) -> None:
+    """Kill processes and all that have the mark, if there is one, until none of these is left."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
     for _attempt in range(_ATTEMPTS):  # one may be starting another one
-        marked = _marked(mark)
+        marked = _marked(mark) if mark else []
         if not marked:
             return
         for pid in marked:

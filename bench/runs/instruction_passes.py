@@ -30,7 +30,7 @@ def count(workers: Workers, group: Group, variant: Variant, case: Case) -> Case:
             try:
                 worker.ready()
                 with readings():
-                    counts = meter.measure(worker, meter.Counters(Path(folder), worker.popen.pid))
+                    counts = meter.measure(worker, meter.Counters(Path(folder), worker.child.pid))
             finally:
                 worker.close()
         except WorkerError as error:

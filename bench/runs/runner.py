@@ -2,7 +2,7 @@
 
 A group is a workload at a size with all its variants. Its cases are first checked (they
 must compute the same), then their memory is measured, pass by pass, and last their time:
-in several sets of fresh processes, one per variant. The set is the unit that is repeated,
+in several sets of processes, a few for each variant. The set is the unit that is repeated,
 since a process has the same bias for its whole life.
 """
 
@@ -25,7 +25,7 @@ from gradmeter.bench.runs.instruction_passes import count
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.self_tests import passed, self_test
-from gradmeter.bench.runs.sets import Start
+from gradmeter.bench.runs.sets import Serve, Start
 from gradmeter.bench.runs.timing import NOISE_PAIRS, Timing
 from gradmeter.bench.runs.workers import Workers
 
@@ -45,6 +45,8 @@ class Runner:
         ways: for a variant's label, the spec fields that only its workers have.
         noise_pairs: the pairs of workers of one variant that a run times for its noise; each
             group has at least one.
+        serve: starts a process that the workers of a set are forked from; None for fresh
+            processes only.
     """
 
     start: Start
@@ -55,10 +57,11 @@ class Runner:
     options: Options
     ways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     noise_pairs: int = NOISE_PAIRS
+    serve: Serve | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.options.seed)
-        self._workers = Workers(self.start, self.options, self.cores, self.ways)
+        self._workers = Workers(self.start, self.options, self.cores, self.ways, self.serve)
 
     @property
     def run(self) -> Run:

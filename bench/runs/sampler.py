@@ -24,7 +24,7 @@ class Sampler:
         self._samples: list[tuple[float, int]] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(
-            target=self._watch, args=(process.popen.pid, interval), daemon=True
+            target=self._watch, args=(process.child.pid, interval), daemon=True
         )
         self._thread.start()
 

@@ -1,11 +1,16 @@
-"""Run one set: fresh workers on one core, timed in random order, round by round."""
+"""Run one set: workers on one core, timed in random order, round by round.
+
+The workers of a set are forks of one fresh process where they may be, else fresh processes
+themselves. A fork is started in milliseconds, so a set times several generations of them: what
+is peculiar to one process, such as the physical pages that it got, is averaged within the set.
+"""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from mmap import PAGESIZE as PAGE
 from typing import Any, Protocol
@@ -14,17 +19,20 @@ import msgspec
 
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.readings import Failure, TimeSet
-from gradmeter.bench.runs.launcher import Spec
 from gradmeter.bench.runs.layout import HUGE
+from gradmeter.bench.runs.spec import Spec
 
-ROUND_SECONDS = 0.005  # shorter runs are timed several at once
+# Shorter runs are timed several at once. On a busy machine twice as many rounds of half the
+# length scatter less, since what disturbs one round leaves the median of all alone.
+ROUND_SECONDS = 0.002
 LONG_SECONDS = 0.05  # longer runs warm up with one run
 MOST_ROUNDS = 40  # more rounds repeat the bias of the process
+GENERATIONS = 3  # of forks in a set
 PHASES = ("forward", "backward", "step", "cpu")
 
 
 class Worker(Protocol):
-    """The interface of a worker; gradmeter.bench.runs.launcher.Process implements it."""
+    """The interface of a worker; gradmeter.bench.runs.dialogue.Dialogue implements it."""
 
     def ready(self) -> None:
         """Wait until the case is built."""
@@ -39,11 +47,25 @@ class Worker(Protocol):
 Start = Callable[[Spec, float], Worker]
 
 
+class Server(Protocol):
+    """The interface of a process that workers are forked from; see forks.py."""
+
+    def start(self, spec: Spec, limit: float) -> Worker:
+        """Fork a worker."""
+
+    def close(self) -> None:
+        """End the process and all its workers."""
+
+
+Serve = Callable[[Spec, float], Server]
+
+
 @dataclass
 class Lane:
-    """One worker of a set: its spec, its rounds and its failure."""
+    """A variant in a set: its workers' spec, how many there were, its rounds and its failure."""
 
     spec: Spec
+    workers: int = 0
     rounds: list[dict[str, float]] = field(default_factory=list)
     failure: Failure | None = None
     worker: Worker | None = None
@@ -69,7 +91,9 @@ class Lane:
     def times(self, number: int, loops: int) -> TimeSet:
         """The rounds in the form of the run file."""
         phases = {name: [seconds[name] for seconds in self.rounds] for name in PHASES}
-        return TimeSet(number=number, core=self.spec.core, loops=loops, **phases)
+        return TimeSet(
+            number=number, core=self.spec.core, processes=self.workers, loops=loops, **phases
+        )
 
 
 @contextmanager
@@ -99,13 +123,17 @@ class SetRunner:
     """Runs sets, all with the same limits.
 
     Attributes:
+        start: starts a worker in a fresh process.
+        serve: starts the process whose forks become the workers of a set; None where they may
+            not be forks of one process.
         shuffle: draws the order of the workers, and the place of their memory.
         least: the fewest rounds.
-        budget: seconds after which no further round begins.
+        budget: seconds of timing after which no further round begins.
         limit: the most seconds that one answer of a worker may take.
     """
 
     start: Start
+    serve: Serve | None
     clock: Callable[[], float]
     shuffle: random.Random
     least: int
@@ -123,13 +151,27 @@ class SetRunner:
         Returns:
             A lane for each spec, and ``loops``.
         """
-        place = self.shuffle.randrange(0, HUGE, PAGE)
-        lanes = [Lane(replace(spec, place=place)) for spec in specs]
+        lanes = [Lane(spec) for spec in specs]
+        if self.serve is None:
+            return lanes, self._generation(self.start, lanes, loops, self.least, self.budget)
+        least, budget = math.ceil(self.least / GENERATIONS), self.budget / GENERATIONS
+        with closing(self.serve(replace(specs[0], place=self._place()), self.limit)) as server:
+            loops = self._generation(server.start, lanes, loops, least, budget)
+            for _ in range(GENERATIONS - 1):
+                self._generation(server.start, lanes, loops, least, budget)
+        return lanes, loops
+
+    def _generation(
+        self, start: Start, lanes: Sequence[Lane], loops: int | None, least: int, budget: float
+    ) -> int:
+        """Start a worker for each lane, time them round by round, and end them."""
+        place = self._place()
         with ExitStack() as stack:
             # Starting in random order too makes workers of the same code exchangeable.
-            for lane in self.shuffle.sample(lanes, len(lanes)):
+            for lane in self.shuffle.sample(alive := _alive(lanes), len(alive)):
                 with lane.attempt():
-                    lane.worker = self.start(lane.spec, self.limit)
+                    lane.workers += 1
+                    lane.worker = start(replace(lane.spec, place=place), self.limit)
                     stack.callback(lane.worker.close)
             for lane in _alive(lanes):
                 with lane.attempt():
@@ -145,13 +187,17 @@ class SetRunner:
             began = self.clock()
             rounds = 0
             while _alive(lanes) and (
-                rounds < self.least or (rounds < MOST_ROUNDS and self.clock() - began < self.budget)
+                rounds < least or (rounds < MOST_ROUNDS and self.clock() - began < budget)
             ):
                 self._round(lanes, loops, keep=True)
                 rounds += 1
         for lane in lanes:
             lane.worker = None
-        return lanes, loops
+        return loops
+
+    def _place(self) -> int:
+        """Draw where in a huge page the memory of workers begins, see layout.py."""
+        return self.shuffle.randrange(0, HUGE, PAGE)
 
     def _round(self, lanes: Sequence[Lane], loops: int, *, keep: bool) -> float:
         """Time every lane once, in random order; return the shortest seconds per run."""

@@ -6,6 +6,9 @@ import ctypes
 import os
 import signal
 import sys
+from typing import Final
+
+MARK: Final = "GRADMETER_WORKER"  # the variable of a worker's mark, see descendants.py
 
 
 def die_with_parent() -> None:

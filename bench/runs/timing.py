@@ -12,6 +12,7 @@ import msgspec
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.run import Case
+from gradmeter.bench.runs.forks import may_share
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.sets import SetRunner
 from gradmeter.bench.runs.workers import Workers
@@ -110,16 +111,19 @@ class Timing:
         twin = [compared[0][1]] if compared and compared[0][1] in alive else []
         if number and sum(len(c.again) for c in self.record.cases) >= self.noise_pairs:
             twin = []
+        core = self.workers.cores[number % len(self.workers.cores)]
+        specs = [self.workers.spec(self.group, v, core) for v in alive + twin]
+        # Engines with an allocator of their own have threads of their own, too.
+        forks = all(v.engine.memory != "own" for v in alive) and may_share(specs)
         set_runner = SetRunner(
             start=self.workers.start,
+            serve=self.workers.serve if forks else None,
             clock=self.clock,
             shuffle=self.shuffle,
             least=math.ceil(options.min_rounds / options.sets),
             budget=options.budget / options.sets * len(alive + twin),
             limit=options.limit,
         )
-        core = self.workers.cores[number % len(self.workers.cores)]
-        specs = [self.workers.spec(self.group, v, core) for v in alive + twin]
         lanes, self._loops = set_runner.run(specs, self._loops)
         measured: dict[tuple[str, int, str], Case] = {}
         for variant, lane in zip(alive, lanes, strict=False):

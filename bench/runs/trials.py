@@ -19,6 +19,7 @@ import msgspec
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.run import Comparison, Options, Run
+from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.histories import HISTORIES
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
@@ -141,6 +142,7 @@ def compare_with_itself(
     )
     runner = Runner(
         start=Process,
+        serve=ForkServer,
         clock=time.perf_counter,
         sample=Sampler,
         record=Record(run, _ignore, _ignore),

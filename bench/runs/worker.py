@@ -40,6 +40,7 @@ class Bench:
 
     def __init__(self, case: Request, answers: int) -> None:
         self.answers = answers
+        self.frozen = False
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
             from gradmeter.bench.runs.revision_engine import import_engine_from
@@ -48,6 +49,8 @@ class Bench:
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.runs import layout
 
+        if case.get("scratch"):
+            os.environ[engines.SCRATCH] = case["scratch"]
         if case.get("adapter"):
             path = Path(case["adapter"])
             # Last, so that what lies there hides no other module; engines import late, too.
@@ -202,10 +205,11 @@ class Bench:
         """Time one round of ``request["loops"]`` runs: seconds per run, by phase."""
         from gradmeter.bench.meters.time import measure
 
-        if not gc.get_freeze_count():
+        if not self.frozen:
             # The collector visits what the program makes, not what imports left before it.
             gc.collect()
             gc.freeze()
+            self.frozen = True
         return measure(self.make, request["loops"], self.slower)
 
     def stepped(self, request: Request) -> dict[str, Any]:

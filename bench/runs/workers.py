@@ -10,8 +10,8 @@ from typing import Any
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.run import Options
-from gradmeter.bench.runs.launcher import Spec, spec_of
-from gradmeter.bench.runs.sets import Start, Worker
+from gradmeter.bench.runs.sets import Serve, Start, Worker
+from gradmeter.bench.runs.spec import Spec, spec_of
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Workers:
 
     Attributes:
         start: starts one worker.
+        serve: starts a process that workers are forked from; None for fresh processes only.
         cores: the cores that workers are pinned to, one after the other.
         ways: for a variant's label, the spec fields that only its workers have.
         scratch: a folder for each variant of the group that is being measured.
@@ -29,6 +30,7 @@ class Workers:
     options: Options
     cores: Sequence[int | None]
     ways: Mapping[str, Mapping[str, Any]]
+    serve: Serve | None = None
     scratch: Mapping[Variant, str] = field(default_factory=dict)
 
     def spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from gradmeter.bench.runs.launcher import Spec
+from gradmeter.bench.runs.spec import Spec
 
 from .command import PATIENCE
 

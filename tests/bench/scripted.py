@@ -15,9 +15,9 @@ from gradmeter.bench.meters.selftest import RESIDENCY
 from gradmeter.bench.results import environment
 from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.run import Options, Run
-from gradmeter.bench.runs.launcher import Spec
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
+from gradmeter.bench.runs.spec import Spec
 
 PASSES = [{"forward": 4, "backward": 5, "peak": 5, "held": 3}] * 3
 CYCLES = {"dropped": 0, "bytes": 0, "objects": 0, "types": {}, "leaked": 0}

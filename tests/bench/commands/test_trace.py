@@ -22,7 +22,8 @@ from gradmeter.bench.commands import trace as trace_command
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.results import run_file
-from gradmeter.bench.runs.launcher import Process, Spec
+from gradmeter.bench.runs.launcher import Process
+from gradmeter.bench.runs.spec import Spec
 from gradmeter.bench.timelines import explain
 from gradmeter.engine import ObserverError, Variable
 

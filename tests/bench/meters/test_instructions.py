@@ -156,7 +156,7 @@ def count(workload: str) -> dict[str, list[Count]]:
         worker = Process(spec(workload=workload, counts=folder, collector="off"), 300)
         try:
             worker.ready()
-            return measure(worker, Counters(Path(folder), worker.popen.pid))
+            return measure(worker, Counters(Path(folder), worker.child.pid))
         finally:
             worker.close()
 

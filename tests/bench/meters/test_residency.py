@@ -147,7 +147,7 @@ def tell(process: subprocess.Popen) -> str:
 
 
 def watch(process: subprocess.Popen, interval: float) -> Sampler:
-    return Sampler(SimpleNamespace(popen=process), interval)
+    return Sampler(SimpleNamespace(child=process), interval)
 
 
 def until(process: subprocess.Popen, samples: list, number: int) -> None:

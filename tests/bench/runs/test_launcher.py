@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from gradmeter.bench.errors import WorkerError
-from gradmeter.bench.runs import launcher
+from gradmeter.bench.runs import dialogue
 from gradmeter.bench.runs.launcher import Process
 
 from ..command import PATIENCE
@@ -32,7 +32,7 @@ def outcome(limit: float = PATIENCE, **changes) -> WorkerError:
             _time(process)
     finally:
         process.close()
-    assert gone(process.popen.pid)
+    assert gone(process.child.pid)
     return caught.value
 
 
@@ -45,24 +45,25 @@ def measured(**changes) -> dict:
         process.close()
 
 
-@pytest.mark.parametrize(
-    ("does", "kind", "says"),
-    [
-        ("os._exit(7)", "crashed", "exit code 7"),
-        ("os._exit(0)", "crashed", "exit code 0"),
-        ("sys.exit('enough')", "crashed", "enough"),
-        ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
-        ("os.abort()", "crashed", "SIGABRT"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed", "SIGSEGV"),
-        ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "killed", "memory"),
-        ("os.kill(os.getpid(), signal.SIGTERM)", "killed", "SIGTERM"),
-        ("raise MemoryError('no room')", "raised", "MemoryError: no room"),
-        ("raise ValueError('two\\nlines')", "raised", "ValueError: two"),
-        ("raise Exception('\\udcff' + chr(8232) + '\\x00')", "raised", "Exception"),
-        ("square(x)", "raised", "RecursionError"),
-    ],
-)
+# What an engine does in the middle of a program, and what is said of it.
+ENDS = [
+    ("os._exit(7)", "crashed", "exit code 7"),
+    ("os._exit(0)", "crashed", "exit code 0"),
+    ("sys.exit('enough')", "crashed", "enough"),
+    ("raise KeyboardInterrupt", "crashed", "KeyboardInterrupt"),
+    ("os.abort()", "crashed", "SIGABRT"),
+    ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed", "SIGSEGV"),
+    ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
+    ("os.kill(os.getpid(), signal.SIGKILL)", "killed", "memory"),
+    ("os.kill(os.getpid(), signal.SIGTERM)", "killed", "SIGTERM"),
+    ("raise MemoryError('no room')", "raised", "MemoryError: no room"),
+    ("raise ValueError('two\\nlines')", "raised", "ValueError: two"),
+    ("raise Exception('\\udcff' + chr(8232) + '\\x00')", "raised", "Exception"),
+    ("square(x)", "raised", "RecursionError"),
+]
+
+
+@pytest.mark.parametrize(("does", "kind", "says"), ENDS)
 def test_a_worker_that_ends_or_raises_says_how(tmp_path, does, kind, says):
     error = outcome(engine_path=engine_copy(tmp_path, squares_that(does)))
     assert error.kind == kind
@@ -101,7 +102,7 @@ def test_an_endless_answer_is_read_up_to_a_limit_and_no_further(tmp_path, text):
     body = f"import sys\nwhile True: sys.stdout.buffer.write(b'{text}' * 2**20)\n"
     before = psutil.Process().memory_info().rss
     assert outcome(interpreter=interpreter(tmp_path, body)).kind == "rubbish"
-    assert psutil.Process().memory_info().rss - before < 4 * launcher.MOST_ANSWER
+    assert psutil.Process().memory_info().rss - before < 4 * dialogue.MOST_ANSWER
 
 
 def test_what_a_worker_writes_and_nobody_asked_for_is_not_kept(tmp_path):
@@ -181,7 +182,7 @@ def test_a_worker_that_closes_its_output_and_hangs_is_ended_too(tmp_path):
     thread.start()
     thread.join(LIMIT + 5)
     hung = thread.is_alive()
-    process.popen.kill()
+    process.child.kill()
     thread.join(5)
     process.close()
     assert not hung, "the runner waits for ever for a worker whose output is closed"
@@ -268,7 +269,7 @@ def test_closing_is_quick_final_and_may_be_repeated():
     process.ready()
     for _ in range(3):
         process.close()
-    assert process.popen.returncode is not None
+    assert process.child.returncode is not None
 
 
 def test_many_workers_leave_no_thread_no_descriptor_and_no_child(tmp_path):
@@ -287,10 +288,10 @@ def test_closing_ends_a_worker_in_an_endless_loop(tmp_path):
     path = engine_copy(tmp_path, squares_that("while True: pass"))
     process = Process(spec(engine_path=path), PATIENCE)
     process.ready()
-    process._send({"meter": "time", "loops": 1})
+    process.send({"meter": "time", "loops": 1})
     time.sleep(0.1)
-    process.popen.stdin.close()  # what happens too when the parent dies
+    process.child.stdin.close()  # what happens too when the parent dies
     try:
-        assert process.popen.wait(PATIENCE) == 0
+        assert process.child.wait(PATIENCE) == 0
     finally:
         process.close()

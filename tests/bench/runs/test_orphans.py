@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from gradmeter.bench.errors import WorkerError
-from gradmeter.bench.runs import descendants
+from gradmeter.bench.runs import descendants, ties
 from gradmeter.bench.runs.launcher import Process
 
 from ..misbehaviour import (
@@ -30,12 +30,13 @@ from ..misbehaviour import (
 
 PARENT = """
 import os, sys, time
-from gradmeter.bench.runs.launcher import Process, Spec
+from gradmeter.bench.runs.launcher import Process
+from gradmeter.bench.runs.spec import Spec
 spec = Spec("squares-3", 16, "engine", (), "on", 0, engine_path={path!r})
 workers = [Process(spec, 60) for _ in range(2)]
 for worker in workers:
     worker.ready()
-    worker._send({{"meter": "time", "loops": 1}})
+    worker.send({{"meter": "time", "loops": 1}})
 print("busy", flush=True)
 time.sleep(600)
 """
@@ -168,7 +169,7 @@ def test_what_a_killed_run_leaves_running_the_next_one_ends(tmp_path, marker, le
     "mark", ["", "x", "x {}", "x []", "x {", 'x {"pid": 1}', "x " + "[" * 9999, "\udcff"]
 )
 def test_what_has_a_mark_of_another_kind_is_left_alone(mark):
-    environment = {**os.environ, descendants.MARK: mark}
+    environment = {**os.environ, ties.MARK: mark}
     with subprocess.Popen(["sleep", "600"], env=environment) as process:
         descendants.end_stale()
         assert process.poll() is None
