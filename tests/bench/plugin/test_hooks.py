@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Run
 
 from ..command import PATIENCE, gradmeter
+from ..misbehaviour import within
 from ..suite_files import LIGHT
 
 SUITE = """
@@ -67,9 +67,9 @@ def test_table_json_and_our_section_show_what_the_workers_measured(suite):
     for entry in found["benchmarks"]:
         extra = entry["extra_info"]
         case = run.case(extra["workload"], extra["size"], extra["variant"])
-        assert len(case.seconds) == 2
+        assert len(case.seconds) >= 2
         assert entry["stats"]["data"] == pytest.approx(case.seconds, rel=1e-6)
-        assert entry["stats"]["rounds"] == 2
+        assert entry["stats"]["rounds"] == len(case.seconds)
         assert extra["peak_bytes"] == case.memory.peak == case.predicted.peak
         assert extra["cycle_bytes"] == case.cycles.bytes
         assert all(type(value) in (int, str, bool) for value in extra.values())
@@ -180,16 +180,14 @@ def test_a_workload_that_does_not_exist_is_told_in_a_sentence(pytester):
 
 def test_ctrl_c_leaves_a_valid_run_file(one):
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--benchmark-only", "--benchmark-max-time=60"],
+        [sys.executable, "-m", "pytest", *LIGHT, "--benchmark-only", "--benchmark-max-time=60"],
         cwd=one.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     with process:
-        end = time.monotonic() + 30
-        while not (one.path / OUT).exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        assert within(lambda: process.poll() is not None or (one.path / OUT).exists())
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
