@@ -6,12 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What is not about other engines.
 OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compilers.py
+# The properties of the engine, of statistics and of verdicts, without the slowest two modules.
+QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/test_statistics.py \
+  tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 # Without cached bytecode, each of the thousands of processes compiles every module it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test test-engines bench engines compilers gate selftest goals lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate selftest goals lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -29,6 +32,10 @@ $(VENV)/peers: $(VENV)/ready
 # Those of other engines' adapters need the engines: make test-engines.
 test: lint types
 	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
+
+# While one thing is changed: what needs no other process, in under a minute.
+test-quick: $(VENV)/ready
+	$(BIN)/python -m pytest $(QUICK) -n 2 --dist worksteal -p no:benchmark --quiet
 
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers

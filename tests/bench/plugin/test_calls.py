@@ -13,7 +13,7 @@ import pytest
 
 from ..command import PATIENCE
 from ..misbehaviour import within
-from ..suite_files import OUT, PLAIN, QUICK, figures, loaded, suite
+from ..suite_files import LIGHT, OUT, PLAIN, QUICK, figures, loaded, suite
 
 MB = 1_000_000
 
@@ -338,7 +338,7 @@ def test_one_test_that_traces_for_itself_costs_its_own_figures_only(pytester):
 @pytest.mark.parametrize("door", [["--bench-memory"], ["-o", "bench_memory=true"]])
 def test_without_pytest_benchmark_a_sentence_says_so(pytester, door):
     pytester.makepyfile("def test_nothing(): pass")
-    done = pytester.runpytest_subprocess("-p", "no:benchmark", *door)
+    done = pytester.runpytest_subprocess(*LIGHT, "-p", "no:benchmark", *door)
     assert done.ret == 0
     text = done.stdout.str()
     assert text.count("--bench-memory measures what pytest-benchmark calls") == 1

@@ -106,7 +106,7 @@ def test_grouping_saving_and_comparing_work_and_our_section_comes_before_a_faile
 
 def test_rounds_and_time_steer_the_runner(one):
     done = one.runpytest_subprocess(
-        "--benchmark-only", "--benchmark-max-time=0.25", "--benchmark-min-rounds=11"
+        *LIGHT, "--benchmark-only", "--benchmark-max-time=0.25", "--benchmark-min-rounds=11"
     )
     done.assert_outcomes(passed=1)
     run = loaded(one)
@@ -126,7 +126,7 @@ def test_an_option_that_cannot_apply_says_so_and_does_no_harm(one, option):
 
 @pytest.mark.parametrize("options", [(), ("--benchmark-disable",)])
 def test_without_being_asked_to_measure_each_case_runs_once(suite, options):
-    done = suite.runpytest_subprocess(*options)
+    done = suite.runpytest_subprocess(*LIGHT, *options)
     done.assert_outcomes(passed=4)
     assert not (suite.path / "reports").exists()
     assert "gradmeter: memory" not in done.stdout.str()
@@ -136,7 +136,7 @@ def test_a_smoke_test_fails_where_the_workload_does(one):
     one.makeconftest(
         "from gradmeter import engine\ndef no(x): raise ValueError('broken')\nengine.square = no\n"
     )
-    done = one.runpytest_subprocess()
+    done = one.runpytest_subprocess(*LIGHT)
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(["*broken*"])
 
@@ -212,7 +212,7 @@ ORDINARY = """
 
 def test_an_ordinary_suite_is_as_it_would_be_without_us(pytester):
     pytester.makepyfile(ORDINARY)
-    quick = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "-q")
+    quick = (*LIGHT, "--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "-q")
     ours = pytester.runpytest_subprocess(*quick, "--benchmark-json=a.json")
     theirs = pytester.runpytest_subprocess(*quick, "--benchmark-json=b.json", "-p", "no:gradmeter")
     ours.assert_outcomes(passed=3)
@@ -229,13 +229,13 @@ def test_an_ordinary_suite_is_as_it_would_be_without_us(pytester):
 )
 def test_without_another_plugin_we_are_silent(pytester, options):
     pytester.makepyfile("def test_nothing(): pass")
-    done = pytester.runpytest_subprocess(*options)
+    done = pytester.runpytest_subprocess(*LIGHT, *options)
     assert done.ret == 0
     assert "gradmeter: " not in done.stdout.str() + done.stderr.str()
 
 
 def test_collecting_only_measures_nothing(suite):
-    done = suite.runpytest_subprocess("--collect-only", "-q", "--benchmark-only")
+    done = suite.runpytest_subprocess(*LIGHT, "--collect-only", "-q", "--benchmark-only")
     assert "test_cost[squares-3-16-engine:output_references=strong]" in done.stdout.str()
     assert not (suite.path / "reports").exists()
 
@@ -246,6 +246,7 @@ def test_the_suites_modules_run_as_smoke_tests(pytestconfig):
             sys.executable,
             "-m",
             "pytest",
+            *LIGHT,
             "bench/suite",
             "-q",
             "-k",
@@ -312,7 +313,9 @@ def test_gates_that_could_never_fail_are_refused_before_anything_is_measured(
 
 
 def test_gates_without_measurements_say_that_they_judged_nothing(suite):
-    done = suite.runpytest_subprocess("--bench-fail-on=peak<=1B", "-k", "16-engine and not strong")
+    done = suite.runpytest_subprocess(
+        *LIGHT, "--bench-fail-on=peak<=1B", "-k", "16-engine and not strong"
+    )
     assert done.ret == 0
     assert "no gate is judged" in done.stdout.str()
 
