@@ -48,6 +48,13 @@ Counted = Annotated[
         help="Count instructions, too, under valgrind's callgrind: the same in every process.",
     ),
 ]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Measure exact bytes alone: no resident memory and, as with --sets 0, no time.",
+    ),
+]
 Budget = Annotated[
     float, typer.Option(help="Seconds of timing for each case in its first sets.", min=0.0)
 ]

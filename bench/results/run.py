@@ -192,7 +192,8 @@ class Options(Value, frozen=True, kw_only=True):
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
-    ``instructions`` says whether these are counted.
+    ``instructions`` says whether these are counted. ``exact`` says that resident memory, which
+    differs from run to run, is left out.
     """
 
     collector: str
@@ -207,6 +208,7 @@ class Options(Value, frozen=True, kw_only=True):
     confidence: float = CONFIDENCE
     allocator: Allocator = "system"
     instructions: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

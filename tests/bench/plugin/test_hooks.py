@@ -82,6 +82,20 @@ def test_table_json_and_our_section_show_what_the_workers_measured(suite):
     assert (suite.path / "reports/latest/report.md").exists()
 
 
+def test_exact_bytes_alone_show_the_first_run_of_each_case(suite):
+    done = suite.runpytest_subprocess(
+        *LIGHT, "--benchmark-only", "--bench-exact", "--benchmark-json=b.json"
+    )
+    done.assert_outcomes(passed=4)
+    run = loaded(suite)
+    found = json.loads((suite.path / "b.json").read_text())["benchmarks"]
+    for entry, case in zip(found, run.cases, strict=True):
+        assert (case.residency, case.times) == (None, [])
+        assert entry["extra_info"]["peak_bytes"] == case.memory.peak == case.predicted.peak
+        assert entry["stats"]["data"] == pytest.approx([case.first_run])
+    assert "gradmeter: exact memory of the cases above" in done.stdout.str()
+
+
 def test_selecting_measures_only_what_is_selected(suite):
     done = suite.runpytest_subprocess(*QUICK, "-k", "16-engine and not strong")
     done.assert_outcomes(passed=1, deselected=3)
