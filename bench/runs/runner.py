@@ -77,8 +77,11 @@ class Runner:
         if groups:
             tests = self_test(self._workers, groups, self.run.self_tests)
             self.record.add_self_tests(tests)
-        for group in groups:
-            self._measure_group(group)
+        try:
+            for group in groups:
+                self._measure_group(group)
+        finally:
+            self._workers.close()
         self.record.write(finished=True)
         return self.run
 
