@@ -239,11 +239,16 @@ def _resumed_run(old: Run, new: Run) -> Run:
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case)],
+        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
     )
 
 
-def _is_whole(case: Case) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
-    exact = bool(case.allocations) or not case.array_data
-    return case.finished and case.failure is None and exact and case.residency is not None
+def _is_whole(case: Case, *, exact: bool) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory.
+
+    Args:
+        exact: whether resident memory is left out.
+    """
+    counted = bool(case.allocations) or not case.array_data
+    resident = exact or case.residency is not None
+    return case.finished and case.failure is None and counted and resident

@@ -59,6 +59,13 @@ Functions = Annotated[
         help="With --instructions, those of each C function, and the calls of Python functions.",
     ),
 ]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Measure exact bytes alone: no resident memory and, as with --sets 0, no time.",
+    ),
+]
 Budget = Annotated[
     float, typer.Option(help="Seconds of timing for each case in its first sets.", min=0.0)
 ]

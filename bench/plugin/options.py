@@ -27,11 +27,12 @@ class Settings:
         out: the folder for run.json and the reports.
         collector: "on" or "off", while timing.
         allocator: the policy of the C library's allocator, while timing.
-        sets: of fresh processes that each case is timed in.
+        sets: of fresh processes that each case is timed in; 0 with ``exact``.
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
         engines: files of adapters.
         instructions: whether each case's instructions are counted.
+        exact: whether exact bytes alone are measured.
     """
 
     memory: bool
@@ -43,6 +44,7 @@ class Settings:
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
     instructions: bool = False
+    exact: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -84,6 +86,19 @@ def add(parser: pytest.Parser) -> None:
         help="Count the instructions of each case, too, under valgrind's callgrind.",
     )
     group.addoption(
+        "--bench-exact",
+        action="store_true",
+        default=None,
+        help="Measure the exact bytes of each case alone: no resident memory and no time; its "
+        "one round in pytest-benchmark's table is the first run.",
+    )
+    group.addoption(
+        "--no-bench-exact",
+        action="store_false",
+        dest="bench_exact",
+        help="Measure resident memory and time too, whatever the ini file says.",
+    )
+    group.addoption(
         "--bench-sets",
         metavar="N",
         help="Sets of fresh processes that each case is timed in; a verdict on time takes 8. "
@@ -118,6 +133,7 @@ def add(parser: pytest.Parser) -> None:
         ("fail_on", "linelist"),
         ("engine", "linelist"),
         ("instructions", "bool"),
+        ("exact", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -137,6 +153,9 @@ def read(config: pytest.Config) -> Settings:
     policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
     if policy not in ALLOCATORS:
         raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
+    exact = config.getoption("bench_exact")
+    if exact is None:
+        exact = _ini(config, "exact") or False
     memory = config.getoption("bench_memory")
     if memory is None:
         memory = _ini(config, "memory") or False
@@ -149,7 +168,7 @@ def read(config: pytest.Config) -> Settings:
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
         allocator=policy,
-        sets=int(sets),
+        sets=0 if exact else int(sets),
         # A path on the command line is relative to the folder that pytest was started in.
         against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
         if against
@@ -158,6 +177,7 @@ def read(config: pytest.Config) -> Settings:
         instructions=config.getoption("bench_instructions")
         or _ini(config, "instructions")
         or False,
+        exact=exact,
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

@@ -194,6 +194,7 @@ class Options(Value, frozen=True, kw_only=True):
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
     ``instructions`` says whether these are counted, ``functions`` whether by function, too.
+    ``exact`` says that resident memory, which differs from run to run, is left out.
     """
 
     collector: str
@@ -209,6 +210,7 @@ class Options(Value, frozen=True, kw_only=True):
     allocator: Allocator = "system"
     instructions: bool = False
     functions: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

@@ -71,7 +71,7 @@ class Runner:
     def measure(self, groups: Sequence[Group]) -> Run:
         """Measure every group that is not finished yet, and return the run."""
         groups = [group for group in groups if not self.record.finished(group)]
-        passes = 2 + self.options.instructions
+        passes = 1 + (not self.options.exact) + self.options.instructions
         self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
         if groups:
@@ -128,10 +128,11 @@ class Runner:
             if case.failure is None and mixed:
                 case = passes.heap(group, variant, case)
             record.put(case)
-            record.step(f"{case.title}: resident memory")
-            if case.failure is None and passed(tests, resident=True):
-                case = passes.resident(group, variant, case)
-                record.put(case)
+            if not self.options.exact:
+                record.step(f"{case.title}: resident memory")
+                if case.failure is None and passed(tests, resident=True):
+                    case = passes.resident(group, variant, case)
+                    record.put(case)
             if case.failure is None and self.options.instructions:
                 record.step(f"{case.title}: instructions")
                 functions = self.options.functions
