@@ -45,6 +45,11 @@ class Settings:
     engines: Sequence[Path] = ()
     instructions: bool = False
     exact: bool = False
+    revisions: Sequence[str] = ()
+    tests: str = "head"
+    path: Sequence[str] = ()
+    install: str = ""
+    whole: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -118,6 +123,39 @@ def add(parser: pytest.Parser) -> None:
         "cycle>0",
     )
     group.addoption(
+        "--bench-rev",
+        action="append",
+        metavar="REVISION",
+        help="Compare each selected benchmark(...) call at this git revision with the same call "
+        "in the working tree, in bytes and in time. Given more than once, the revisions are "
+        "compared with the first.",
+    )
+    group.addoption(
+        "--bench-tests",
+        metavar="head|own",
+        default="head",
+        help="With --bench-rev: whose tests are run at every revision, the last one's or each its "
+        "own. Default: head",
+    )
+    group.addoption(
+        "--bench-path",
+        action="append",
+        metavar="FOLDER",
+        help="With --bench-rev: a folder of the project that holds its packages, such as src.",
+    )
+    group.addoption(
+        "--bench-install",
+        metavar="COMMAND",
+        default="",
+        help="With --bench-rev: builds a revision in an environment of its own, such as "
+        "'pip install .'; kept for the next time, see gradmeter cache.",
+    )
+    group.addoption(
+        "--bench-all",
+        action="store_true",
+        help="With --bench-rev: time calls in all sets also where no revision changes their code.",
+    )
+    group.addoption(
         "--bench-engine",
         action="append",
         metavar="FILE",
@@ -178,6 +216,11 @@ def read(config: pytest.Config) -> Settings:
         or _ini(config, "instructions")
         or False,
         exact=exact,
+        revisions=config.getoption("bench_rev") or (),
+        tests=config.getoption("bench_tests"),
+        path=config.getoption("bench_path") or (),
+        install=config.getoption("bench_install"),
+        whole=config.getoption("bench_all"),
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

@@ -176,12 +176,16 @@ class Case(Value, frozen=True, kw_only=True):
 
 
 class Comparison(Value, frozen=True, kw_only=True):
-    """A baseline and its candidates, on one workload and size; variants by name."""
+    """A baseline and its candidates, on one workload and size; variants by name.
+
+    ``same_code`` says that a test's call runs the same code in all of them.
+    """
 
     workload: str
     size: Count
     baseline: str
     candidates: list[str]
+    same_code: bool = False
 
 
 class Options(Value, frozen=True, kw_only=True):

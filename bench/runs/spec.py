@@ -100,9 +100,7 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
 
 def environment(spec: Spec) -> dict[str, str]:
     """A worker's environment: ours without `_DISTURBING`, and the variables of its spec."""
-    variables = allocators.environment(spec.allocator, os.environ)
-    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
-    variables |= dict.fromkeys(_THREADS, str(spec.threads))
+    variables = undisturbed(spec.allocator, spec.threads)
     # The safe path keeps what lies beside start_worker.py from being imported.
     variables["PYTHONSAFEPATH"] = "1"
     if spec.interpreter != sys.executable:  # our path is for our interpreter
@@ -118,6 +116,13 @@ def environment(spec: Spec) -> dict[str, str]:
         variables["PYTHONMALLOC"] = "malloc"
     variables |= dict(spec.environment)
     return variables
+
+
+def undisturbed(allocator: str, threads: int) -> dict[str, str]:
+    """Our environment without `_DISTURBING`, with an allocator's policy and so many threads."""
+    variables = allocators.environment(allocator, os.environ)
+    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
+    return variables | dict.fromkeys(_THREADS, str(threads))
 
 
 def pinned(spec: Spec) -> list[int]:
