@@ -107,7 +107,7 @@ def _measure(
         record=record,
         cores=environment.cores(),
         options=options,
-        ways={r.label: {"engine_path": str(r.path)} for r in revisions},
+        ways={r.label: _way(r) for r in revisions},
     )
     _remove_page(out)
     try:
@@ -115,6 +115,14 @@ def _measure(
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(runner.run, out)
     return shown
+
+
+def _way(revision: Revision) -> dict[str, object]:
+    """The spec fields of a worker that imports an engine from a revision's checkout."""
+    if not revision.packages:
+        return {"engine_path": str(revision.path)}
+    packages = tuple((name, str(folder)) for name, folder in revision.packages.items())
+    return {"checkout": str(revision.path), "packages": packages}
 
 
 def compare_calls(

@@ -6,22 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradmeter.bench import git
 from gradmeter.bench.cases.layouts import Layout, layout
-from gradmeter.bench.cases.revisions import (
-    add_worktree,
-    commit_of,
-    copy,
-    label_of,
-    remove_worktrees,
-)
-from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
+from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results.folders import temporary_folder
 
 # At the top of a project, what says how its suite is collected.
 _SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
@@ -70,34 +62,12 @@ def sides(
     Raises:
         UsageError: there is no repository or revision, or its files cannot be written.
     """
-    top = git.top(start)
-    commits = [commit_of(top, name) for name in names]
-    remove_stale_folders()
-    remove_stale_worktrees(top)
-    project = _project(start.resolve(), top.resolve())
-    worktrees: list[Path] = []
-    with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder(str(top))).resolve()
-        stack.callback(remove_worktrees, top, worktrees)
-        found = []
-        for number, (name, commit) in enumerate(zip(names, commits, strict=True)):
-            path = folder / str(number)
-            if name is None:
-                copy(top, path)
-                changed = git.answer(top, "status", "--porcelain")
-                state = "with uncommitted changes" if changed else "unchanged"
-                meaning = f"the working tree at {commit[:12]}, {state}"
-            else:
-                worktrees.append(path)
-                add_worktree(top, path, name, commit)
-                meaning = f"commit {commit[:12]}"
-            found.append(
-                _side(label_of(name, names[:number]), meaning, path, start, project, roots)
-            )
-        yield found
+    project = project_of(start.resolve(), git.top(start).resolve())
+    with checked_out(names, start) as revisions:
+        yield [_side(revision, start, project, roots) for revision in revisions]
 
 
-def _project(start: Path, top: Path) -> Path:
+def project_of(start: Path, top: Path) -> Path:
     """The folder of the project, relative to the top: the nearest one that can be built."""
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in _PROJECT) or folder == top:
@@ -105,15 +75,14 @@ def _project(start: Path, top: Path) -> Path:
     return Path()
 
 
-def _side(
-    label: str, meaning: str, path: Path, start: Path, project: Path, roots: Sequence[str]
-) -> Side:
+def _side(revision: Revision, start: Path, project: Path, roots: Sequence[str]) -> Side:
+    path = revision.path
     folder = path / start.resolve().relative_to(git.top(start).resolve())
     found = layout(path / project, roots)
     imports = tuple((path / project / root).resolve() for root in found.roots)
     return Side(
-        label=label,
-        meaning=meaning,
+        label=revision.label,
+        meaning=revision.meaning,
         top=path,
         folder=folder,
         project=path / project,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,10 @@ import typer
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.engine_packages import importable
+from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.calls import HEAD, compare_suite
 from gradmeter.bench.commands.shared import (
@@ -66,9 +69,9 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine, or the project that the pytest suite measures, at this git "
-            "revision; the first is the baseline. Given once, it is compared with the working "
-            "tree.",
+            help="The package engine, the packages of the engine in --engine, or the project that "
+            "the pytest suite measures, at this git revision; the first is the baseline. Given "
+            "once, it is compared with the working tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -136,13 +139,16 @@ def compare(
     Examples:
       gradmeter compare engine engine:retain_grad=on --fail-on slower
       gradmeter compare --rev main --markdown
+      gradmeter compare --rev main --engine adapter.py
       gradmeter compare old/run.json new/run.json
     """
     criteria = [gates.parse(text) for text in fail_on or []]
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    # With revisions, an adapter's packages need not be installed.
+    with importable(engine or (), Path.cwd(), path or ()) if rev else nullcontext():
+        targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
     if any(_is_file(word) for word in targets):
@@ -176,7 +182,9 @@ def compare(
         with ExitStack() as stack:
             revisions: list[Revision] = []
             if rev:
-                groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
+                groups, comparisons, revisions = _plan_revisions(
+                    rev, names, sizes, targets, path or (), stack
+                )
             elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
                     "compare takes two different variants at least, two run files, or --rev; "
@@ -254,10 +262,18 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
 
 
 def _plan_revisions(
-    rev: list[str], names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
+    rev: list[str],
+    names: list[str],
+    sizes: list[int],
+    variants: list[str],
+    path: Sequence[str],
+    stack: ExitStack,
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
     sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
         workloads.get(name)  # refuses an unknown name before anything is checked out
-    revisions = stack.enter_context(checked_out(sides, Path.cwd()))
-    return *compared.of_revisions(revisions, names, sizes, variants or ["engine"]), revisions
+    parsed = list(dict.fromkeys(parse(text) for text in variants or ["engine"]))
+    used = list(dict.fromkeys(variant.engine for variant in parsed))
+    revisions, engines = stack.enter_context(engine_revisions(used, sides, Path.cwd(), path))
+    parsed = [replace(v, engine=engines.get(v.engine.name, v.engine)) for v in parsed]
+    return *compared.of_revisions(revisions, names, sizes, parsed), revisions

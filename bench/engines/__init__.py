@@ -15,10 +15,24 @@ from gradmeter.bench.engines.interface import (
     Setting,
     written,
 )
-from gradmeter.bench.engines.loading import folders, load_entry_point, load_file
+from gradmeter.bench.engines.loading import (
+    enclosing_package,
+    folders,
+    load_entry_point,
+    load_file,
+)
 from gradmeter.bench.errors import UsageError
 
-__all__ = ["ENABLE_BACKPROP", "EXECUTION", "Adapter", "Engine", "Setting", "folders", "written"]
+__all__ = [
+    "ENABLE_BACKPROP",
+    "EXECUTION",
+    "Adapter",
+    "Engine",
+    "Setting",
+    "enclosing_package",
+    "folders",
+    "written",
+]
 
 GROUP = "gradmeter.engines"
 SCRATCH = "GRADMETER_SCRATCH"  # names a worker's folder for the compiled programs of its engine

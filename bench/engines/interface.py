@@ -139,6 +139,9 @@ class Engine:
             ("squares", not "squares-3"), alone or with a setting that differs from its default
             ("squares execution=compiled", or "squares checkpoint" for any value).
         observed: whether it reports its operations to meters/timeline.py.
+        packages: the packages that belong to it, by the names that they are imported by, such
+            as ("tinytape",) or ("acme.tape",); ``compare --rev`` compares revisions of these.
+            Without any, the adapter's own imports tell: see cases/engine_packages.py.
         file: the path of its adapter's file; empty for an adapter without one.
     """
 
@@ -152,6 +155,7 @@ class Engine:
     uncached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     observed: bool = False
+    packages: tuple[str, ...] = ()
     file: str = ""
 
     @property

@@ -46,7 +46,10 @@ def load_file(path: Path) -> Engine:
         UsageError: it cannot be loaded, or defines no engine.
     """
     with _refusing(f"the adapter {path} does not load"), _importable(folders(path)):
-        spec = spec_from_file_location(f"gradmeter_adapter_{path.stem}", path)
+        # In its package, if it lies in one, so that relative imports find what is there.
+        package = enclosing_package(path)
+        name = f"{package}{'.' if package else ''}gradmeter_adapter_{path.stem}"
+        spec = spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise ImportError("it is no Python file (.py)")
         module = module_from_spec(spec)
@@ -61,11 +64,28 @@ def load_file(path: Path) -> Engine:
 
 
 def folders(path: Path) -> list[str]:
-    """The folders that an adapter's file may import from: its own, and the working folder."""
-    found = [str(path.resolve().parent)]
+    """The folders that an adapter's file may import from, after all else.
+
+    These are its own folder, the one that holds its package where it lies in one, and the
+    working folder.
+    """
+    path = path.resolve()
+    found = [str(path.parent)]
+    if package := enclosing_package(path):
+        found.append(str(path.parents[package.count(".") + 1]))
     with suppress(OSError):  # the working folder may have been removed
         found.append(os.getcwd())
     return list(dict.fromkeys(found))
+
+
+def enclosing_package(path: Path) -> str:
+    """The dotted name of the package that a file lies in; empty for one that lies in none."""
+    names: list[str] = []
+    for folder in path.parents:
+        if not (folder.name.isidentifier() and (folder / "__init__.py").is_file()):
+            break
+        names.insert(0, folder.name)
+    return ".".join(names)
 
 
 @contextmanager

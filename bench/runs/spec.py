@@ -48,6 +48,10 @@ class Spec:
         objects: Python's own objects are allocated one by one on the C library's heap.
         environment: further variables of the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
+        checkout: the top of a checkout that the engine's packages are imported from; empty for
+            the installed ones.
+        packages: the folder in the checkout of each package that it supplies.
+        proven: the packages that are proven to come from the checkout.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
         counts: the folder for the counters of a worker that runs under callgrind.
@@ -71,6 +75,9 @@ class Spec:
     objects: bool = False
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
+    checkout: str = ""
+    packages: tuple[tuple[str, str], ...] = ()
+    proven: tuple[str, ...] = ()
     slower: float = 0.0
     small_pages: bool = False
     place: int | None = None
@@ -89,6 +96,7 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
         "threads": variant.threads,
         "interpreter": variant.python or sys.executable,
         "adapter": variant.engine.file,
+        "proven": variant.engine.packages,
     }
     return Spec(**{**fields, **more})
 
@@ -144,6 +152,9 @@ def case(spec: Spec) -> dict[str, Any]:
         "adapter": spec.adapter,
         "slower": spec.slower,
         "engine_path": spec.engine_path,
+        "checkout": spec.checkout,
+        "packages": dict(spec.packages),
+        "proven": spec.proven,
         "scratch": spec.scratch,
         "place": spec.place,
         "history": spec.history,

@@ -48,21 +48,26 @@ class Bench:
             import_engine_from(case["engine_path"])
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.runs import layout
+        from gradmeter.bench.runs.revision_packages import Checkout
 
+        self.checkout = Checkout(case)
         if case.get("scratch"):
             os.environ[engines.SCRATCH] = case["scratch"]
         if case.get("adapter"):
             path = Path(case["adapter"])
             # Last, so that what lies there hides no other module; engines import late, too.
             sys.path += [folder for folder in engines.folders(path) if folder not in sys.path]
-            engines.add_file(path)
+            with self.checkout.explained():
+                engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
         if case.get("history"):
             from gradmeter.bench.runs import histories
 
             histories.act(case["history"])
-        adapter = _made(engines.get(case["engine"]), case["settings"])
+        with self.checkout.explained():
+            adapter = _made(engines.get(case["engine"]), case["settings"])
+        self.checkout.prove()
         workload = workloads.get(case["workload"])
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
@@ -110,6 +115,7 @@ class Bench:
 
         for _phase in self.make(look):
             pass
+        self.checkout.prove(complete=True)
         seconds = results.pop("seconds")
         np.savez(request["path"], **results)
         return {"names": sorted(results), "seconds": seconds}
