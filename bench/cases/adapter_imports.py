@@ -41,4 +41,7 @@ def _imports_of(path: Path) -> list[str]:
             names += [alias.name.partition(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names.append(own if node.level else (node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            texts = [each.value for each in node.args[:1] if isinstance(each, ast.Constant)]
+            names += [str(text).partition(".")[0] for text in texts]
     return list(filter(None, names))
