@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradmeter.bench import git
-from gradmeter.bench.cases.layouts import Layout, layout
+from gradmeter.bench.cases import environments
+from gradmeter.bench.cases.layouts import Layout, dependencies, layout
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.errors import UsageError
 
 # At the top of a project, what says how its suite is collected.
 _SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
+# What measures a suite, for an interpreter that does not find this one's packages.
+NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -47,24 +50,124 @@ class Side:
     origins: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the sides of a comparison are made of.
+
+    Attributes:
+        revisions: as git takes them; None for the working tree, committed or not.
+        roots: the folders that hold the project's packages, relative to it; by default as its
+            build configuration has them.
+        build: a shell command that installs a checkout; empty where nothing is built.
+        requirements: of each side, in place of revisions: distributions as pip takes them.
+        interpreters: of each side, in place of revisions.
+    """
+
+    revisions: tuple[str | None, ...] = ()
+    roots: tuple[str, ...] = ()
+    build: str = ""
+    requirements: tuple[str, ...] = ()
+    interpreters: tuple[str, ...] = ()
+
+
 @contextmanager
 def sides(
-    names: Sequence[str | None], start: Path, roots: Sequence[str] = ()
+    wanted: Wanted, start: Path, tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[list[Side]]:
-    """Check a project out at revisions until the block ends; the repository stays as it is.
+    """Check a project out until the block ends; the repository stays as it is.
 
     Args:
-        names: as git takes them; None for the working tree, committed or not.
         start: the folder in which pytest is to start, in the repository.
-        roots: the folders that hold its packages, relative to the project; by default as its
-            build configuration has them.
+        tell: called with a sentence before what takes long.
 
     Raises:
-        UsageError: there is no repository or revision, or its files cannot be written.
+        UsageError: there is no repository or revision, its files cannot be written, or a side
+            cannot be built.
     """
-    project = project_of(start.resolve(), git.top(start).resolve())
-    with checked_out(names, start) as revisions:
-        yield [_side(revision, start, project, roots) for revision in revisions]
+    top = git.top(start).resolve()
+    project = project_of(start.resolve(), top)
+    below = start.resolve().relative_to(top)
+    with ExitStack() as stack:
+        revisions = stack.enter_context(checked_out(wanted.revisions or (None,), top))
+        found = []
+        for revision in revisions:
+            side = _side(revision, below, project, wanted.roots)
+            if wanted.build and wanted.revisions:
+                tell(f"building {side.label}: {wanted.build}")
+                side = _built(side, revision.commit, project, wanted.build, stack)
+            found.append(side)
+        if not wanted.revisions:
+            found = list(_environments(found[0], wanted, tell))
+        yield found
+
+
+def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Side]:
+    """The working tree in an environment for each requirement, or each interpreter."""
+    for name in wanted.requirements or wanted.interpreters:
+        tell(f"making an environment with {name}")
+        interpreter, needed = sys.executable, [name]
+        if wanted.interpreters:
+            interpreter = environments.interpreter(name)
+            needed = [*NEEDED, *dependencies(side.project)]
+        key = ("environment", interpreter, environments.version(interpreter), *needed)
+        with environments.kept(*key) as (folder, complete):
+            made = environments.Environment(folder / "venv")
+            if not complete:
+                environments.make(made, interpreter)
+                environments.install(made, needed)
+        meaning = f"{side.meaning}, with {name}"
+        yield replace(side, label=name, meaning=meaning, interpreter=made.python)
+
+
+def _side(revision: Revision, start: Path, project: Path, roots: Sequence[str]) -> Side:
+    """A revision as a side; ``start`` and ``project`` are relative to the top."""
+    path = revision.path
+    found = layout(path / project, roots)
+    return Side(
+        label=revision.label,
+        meaning=revision.meaning,
+        top=path,
+        folder=path / start,
+        project=path / project,
+        layout=found,
+        imports=tuple((path / project / root).resolve() for root in found.roots),
+        origins=(path,),
+    )
+
+
+def _built(side: Side, commit: str, project: Path, command: str, stack: ExitStack) -> Side:
+    """Install a checkout in an environment of its own; a commit's is kept.
+
+    The command runs in a copy, which stays beside the environment: an editable install leads
+    there.
+
+    Args:
+        commit: empty for a working tree, whose files may be other ones the next time.
+    """
+    version = environments.version(sys.executable)
+    key = (commit, str(project), command, sys.executable, version)
+    if commit:
+        kept, complete = stack.enter_context(environments.kept(*key))
+    else:
+        kept, complete = side.top.parent / f"{side.top.name}-built", False
+        kept.mkdir()
+    made = environments.Environment(kept / "venv")
+    if not complete:
+        source = kept / "source"
+        shutil.copytree(side.top, source, symlinks=True)
+        environments.make(made)
+        try:
+            environments.run_in(made, command, source / project)
+        except environments.BuildError as error:
+            raise UsageError(f"{side.label} cannot be built: {error}") from None
+    names = side.layout.names | environments.installed(made)
+    return replace(
+        side,
+        interpreter=made.python,
+        layout=replace(side.layout, names=names),
+        imports=(),
+        origins=(kept.resolve(), side.top),
+    )
 
 
 def project_of(start: Path, top: Path) -> Path:
@@ -73,23 +176,6 @@ def project_of(start: Path, top: Path) -> Path:
         if any((folder / name).is_file() for name in _PROJECT) or folder == top:
             return folder.relative_to(top)
     return Path()
-
-
-def _side(revision: Revision, start: Path, project: Path, roots: Sequence[str]) -> Side:
-    path = revision.path
-    folder = path / start.resolve().relative_to(git.top(start).resolve())
-    found = layout(path / project, roots)
-    imports = tuple((path / project / root).resolve() for root in found.roots)
-    return Side(
-        label=revision.label,
-        meaning=revision.meaning,
-        top=path,
-        folder=folder,
-        project=path / project,
-        layout=found,
-        imports=imports,
-        origins=(path,),
-    )
 
 
 def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
@@ -104,6 +190,8 @@ def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
     Raises:
         UsageError: a file cannot be copied.
     """
+    if other.top == head.top:
+        return
     packages = [
         (head.project / root / name).resolve()
         for root in head.layout.roots

@@ -44,6 +44,11 @@ def layout(project: Path, roots: Iterable[str] = ()) -> Layout:
     return Layout(chosen, frozenset(names))
 
 
+def dependencies(project: Path) -> list[str]:
+    """The requirements that a project's pyproject.toml declares."""
+    return _texts(_table(_pyproject(project), "project").get("dependencies"))
+
+
 def _usual(project: Path) -> tuple[str, ...]:
     return ("src",) if any(_importable(project / "src")) else (".",)
 
@@ -67,10 +72,7 @@ def _importable(folder: Path) -> Iterator[str]:
 
 def _configured(project: Path) -> Iterator[str]:
     """The folders that the build configuration names, for the backends that name one."""
-    try:
-        document = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        document = {}
+    document = _pyproject(project)
     tool = _table(document, "tool")
     setuptools = _table(tool, "setuptools")
     yield from _table(setuptools, "package-dir").values()
@@ -89,6 +91,14 @@ def _configured(project: Path) -> Iterator[str]:
     if "uv" in tool and "uv_build" in str(_table(document, "build-system").get("requires")):
         yield from _texts(_table(tool, "uv", "build-backend").get("module-root", "src"))
     yield from _of_setup_cfg(project / "setup.cfg")
+
+
+def _pyproject(project: Path) -> dict[str, Any]:
+    """The content of pyproject.toml; empty where it cannot be read."""
+    try:
+        return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _of_setup_cfg(path: Path) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Revision:
         label: its name in variants.
         meaning: the commit or the working tree, in words.
         path: the top of the checkout.
+        commit: empty for the working tree, whose files may differ from any commit's.
         packages: the folder in the checkout that holds each package of its project, by the
             package's name; none for our own engine, which is the harness's.
     """
@@ -41,6 +42,7 @@ class Revision:
     label: str
     meaning: str
     path: Path
+    commit: str = ""
     packages: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -99,7 +101,8 @@ def checked_out(
                 worktrees.append(path)
                 add_worktree(top, path, name, commit)
                 meaning = f"commit {commit[:12]}"
-            revisions.append(Revision(label_of(name, names[:number]), meaning, path))
+            label = label_of(name, names[:number])
+            revisions.append(Revision(label, meaning, path, commit if name is not None else ""))
         yield revisions
 
 

@@ -19,7 +19,7 @@ from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.variants import parse
-from gradmeter.bench.commands.calls import HEAD, compare_suite
+from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
     Allocator,
     AsMarkdown,
@@ -118,6 +118,30 @@ def compare(
             "build configuration has it.",
         ),
     ] = None,
+    install: Annotated[
+        str,
+        typer.Option(
+            "--bench-install",
+            metavar="COMMAND",
+            help="Builds a revision of the project in an environment of its own, such as "
+            "'pip install .'; kept for the next time, see gradmeter cache.",
+        ),
+    ] = "",
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="REQUIREMENT",
+            help="Compare the pytest suite between versions of a dependency, such as numpy==2.2.",
+        ),
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INTERPRETER",
+            help="Compare the pytest suite between interpreters: a path, or a version as 3.12.",
+        ),
+    ] = None,
     whole: Annotated[
         bool,
         typer.Option(
@@ -173,9 +197,8 @@ def compare(
         )
         if what and what[0] == PYTEST:
             gates.check_sets(criteria, options)
-            run = compare_suite(
-                what, rev or [], options, out, tests=tests, path=path or (), whole=whole
-            )
+            wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
+            run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
             gates.check_terms(criteria, _candidates(run.comparisons))
             return _conclude(run, criteria, notes, out, markdown=markdown, json_=json_)
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]

@@ -46,6 +46,7 @@ class Settings:
     revisions: Sequence[str] = ()
     tests: str = "head"
     path: Sequence[str] = ()
+    install: str = ""
     whole: bool = False
 
 
@@ -128,6 +129,13 @@ def add(parser: pytest.Parser) -> None:
         help="With --bench-rev: a folder of the project that holds its packages, such as src.",
     )
     group.addoption(
+        "--bench-install",
+        metavar="COMMAND",
+        default="",
+        help="With --bench-rev: builds a revision in an environment of its own, such as "
+        "'pip install .'; kept for the next time, see gradmeter cache.",
+    )
+    group.addoption(
         "--bench-all",
         action="store_true",
         help="With --bench-rev: time calls in all sets also where no revision changes their code.",
@@ -191,6 +199,7 @@ def read(config: pytest.Config) -> Settings:
         revisions=config.getoption("bench_rev") or (),
         tests=config.getoption("bench_tests"),
         path=config.getoption("bench_path") or (),
+        install=config.getoption("bench_install"),
         whole=config.getoption("bench_all"),
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )

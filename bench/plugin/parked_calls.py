@@ -208,17 +208,17 @@ class Server:
         return found
 
     def _digests(self) -> dict[str, str]:
-        """A digest of each module that was imported from the checkout, by its path there."""
-        top = Path(self.suite["checkout"])
+        """A digest of each module that is the revision's own, by its path there."""
+        origins = list(map(Path, self.suite["origins"]))
         found = {}
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if file is None:
-                continue
-            with suppress(OSError, ValueError):
-                path = Path(file).resolve()
-                name = path.relative_to(top).as_posix()
-                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            path = Path(file).resolve() if file else None
+            for origin in origins:
+                if path is not None and path.is_relative_to(origin):
+                    with suppress(OSError):
+                        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                        found[path.relative_to(origin).as_posix()] = digest
         return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from gradmeter.bench import session
-from gradmeter.bench.cases.checkouts import arguments, sides
+from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.options import Settings
@@ -28,7 +28,8 @@ TESTS = ("head", "own")
 # Ours, with a value or without; what is left of the command line is the suite's.
 _WITH_VALUE = (
     "--bench-rev", "--bench-tests", "--bench-path", "--bench-out", "--bench-collector",
-    "--bench-allocator", "--bench-sets", "--bench-fail-on", "--bench-against", "--bench-engine",
+    "--bench-allocator", "--bench-sets", "--bench-fail-on", "--bench-install",
+    "--bench-against", "--bench-engine",
 )  # fmt: skip
 _WITHOUT = ("--bench-memory", "--no-bench-memory", "--bench-instructions", "--bench-all")
 
@@ -97,11 +98,18 @@ class Revisions:
 
     def _measure(self) -> None:
         start = Path(self.config.invocation_params.dir)
-        names = list(self.settings.revisions)
-        asked = [*names, None] if len(names) == 1 else names
+        names = tuple(self.settings.revisions)
+        wanted = Wanted(
+            revisions=(*names, None) if len(names) == 1 else names,
+            roots=tuple(self.settings.path),
+            build=self.settings.install,
+        )
         console = Console(stderr=True, emoji=False)
         console.print()
-        with sides(asked, start, self.settings.path) as found, Teller(console) as tell:
+        with (
+            Teller(console) as tell,
+            sides(wanted, start, lambda sentence: tell(0.0, sentence)) as found,
+        ):
             self.run = session.compare_calls(
                 found,
                 found[-1] if self.settings.tests == TESTS[0] else None,

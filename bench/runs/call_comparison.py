@@ -145,10 +145,10 @@ class CallComparison:
                 self.record.note(f"not at every revision, but at {label}: {named}")
         if not everywhere:
             said = [problem for each in found.values() for problem in each.problems]
-            raise UsageError(
-                "no selected test calls benchmark at every revision"
-                + (f"; {said[0]}" if said else f": pytest {' '.join(self.arguments)}")
-            )
+            why = said[0] if said else f"pytest {' '.join(self.arguments)}"
+            if "ModuleNotFoundError" in why:
+                why += "; a project that has to be built is installed with --bench-install"
+            raise UsageError(f"no selected test calls benchmark at every revision: {why}")
         return everywhere
 
     def _add(self, tests: Sequence[str]) -> None:
@@ -181,7 +181,7 @@ class CallComparison:
             case, digest = self._exact(test, side, servers[side.label])
             digests.append(digest)
             self.record.put(case)
-        if digests[0] and all(each == digests[0] for each in digests):
+        if not self.whole and digests[0] and all(each == digests[0] for each in digests):
             self._same.add(test)
             run = self.record.run
             comparisons = [
@@ -254,7 +254,7 @@ class CallComparison:
             rows = [test for test in tests if self._open(test, number)]
             while number < look:
                 rows = [test for test in rows if number < options.sets or self._patient(test)]
-                if number and not self.whole:
+                if number:
                     rows = [test for test in rows if test not in self._same]
                 if not rows:
                     return

@@ -76,7 +76,7 @@ class SuiteServer(Forking):
                 "arguments": list(arguments),
                 "scratch": str(scratch),
                 "packages": sorted(side.layout.names),
-                "checkout": str(side.top),
+                "origins": [str(origin) for origin in side.origins],
             }
         )
 
