@@ -119,10 +119,11 @@ def _measure(
 
 def _way(revision: Revision) -> dict[str, object]:
     """The spec fields of a worker that imports an engine from a revision's checkout."""
-    if not revision.packages:
+    if not revision.origins:
         return {"engine_path": str(revision.path)}
     packages = tuple((name, str(folder)) for name, folder in revision.packages.items())
-    return {"checkout": str(revision.path), "packages": packages}
+    way: dict[str, object] = {"origins": tuple(map(str, revision.origins)), "packages": packages}
+    return way | ({"interpreter": revision.interpreter} if revision.interpreter else {})
 
 
 def compare_calls(

@@ -89,12 +89,17 @@ def sides(
     below = start.resolve().relative_to(top)
     with ExitStack() as stack:
         revisions = stack.enter_context(checked_out(wanted.revisions or (None,), top))
-        found = []
+        found: list[Side] = []
+        built: dict[str, Side] = {}
         for revision in revisions:
             side = _side(revision, below, project, wanted.roots)
-            if wanted.build and wanted.revisions:
+            if revision.commit in built:  # whose environment is locked until the block ends
+                side = replace(built[revision.commit], label=side.label, meaning=side.meaning)
+            elif wanted.build and wanted.revisions:
                 tell(f"building {side.label}: {wanted.build}")
                 side = _built(side, revision.commit, project, wanted.build, stack)
+                if revision.commit:
+                    built[revision.commit] = side
             found.append(side)
         if not wanted.revisions:
             found = list(_environments(found[0], wanted, tell))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from gradmeter.bench.cases.checkouts import Side, Wanted, sides
 from gradmeter.bench.cases.engine_packages import Sources, importable, sources, supplied
-from gradmeter.bench.cases.revisions import OURS, Revision, checked_out, our_engine
+from gradmeter.bench.cases.revisions import OURS, Revision, our_engine
 from gradmeter.bench.engines import Engine
 from gradmeter.bench.errors import UsageError
 
@@ -16,45 +17,58 @@ from gradmeter.bench.errors import UsageError
 @contextmanager
 def engine_revisions(
     engines: Sequence[Engine],
-    names: Sequence[str | None],
+    wanted: Wanted,
     here: Path,
-    roots: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[list[Revision], Mapping[str, Engine]]]:
     """Check the packages of engines out until the block ends; see engine_packages.py for which.
 
     Yields the revisions, and each engine by its name, with the packages that were found.
 
     Args:
-        names: of revisions, as git takes them; None for the working tree.
+        wanted: the revisions, how each is built, and the folders that hold packages, relative to
+            the project of ``here``.
         here: the current folder.
-        roots: the folders that hold packages, relative to the current folder's project.
+        tell: called with a sentence before what takes long.
 
     Raises:
         UsageError: the engines lie in no repository or in several ones, or a revision does not
-            exist or lacks a package.
+            exist, lacks a package or cannot be built.
     """
     if all(engine.name == OURS for engine in engines):
-        with our_engine(names, here) as revisions:
+        with our_engine(wanted.revisions, here) as revisions:
             yield revisions, {}
         return
     files = [Path(engine.file) for engine in engines if engine.file]
-    with importable(files, here, roots):
-        found = {engine: _sources(engine, here, roots) for engine in engines}
-    first = engines[0]
-    for engine in engines:
-        if found[engine].top != found[first].top:
+    with importable(files, here, wanted.roots):
+        found = {engine: _sources(engine, here, wanted.roots) for engine in engines}
+    first = found[engines[0]]
+    for engine, other in found.items():
+        if other.top != first.top:
             raise UsageError(
-                f"--rev compares engines of one repository: {first.name} lies in "
-                f"{found[first].top} and {engine.name} in {found[engine].top}"
+                f"--rev compares engines of one repository: {engines[0].name} lies in "
+                f"{first.top} and {engine.name} in {other.top}"
             )
-    with checked_out(names, found[first].top) as revisions:
-        filled = [replace(r, packages=supplied(found.values(), r.path, r.label)) for r in revisions]
-        # A checkout needs no installed distribution, nor has it the version of one.
+    start = next(iter(first.packages.values()))
+    with sides(replace(wanted, roots=()), start, tell) as made:
+        # A revision needs no installed distribution, nor has it the version of one.
         known = {
             engine.name: replace(engine, packages=tuple(found[engine].packages), distributions=())
             for engine in engines
         }
-        yield filled, known
+        yield [_revision(side, found.values(), built=bool(wanted.build)) for side in made], known
+
+
+def _revision(side: Side, sources: Iterable[Sources], *, built: bool) -> Revision:
+    return Revision(
+        label=side.label,
+        meaning=side.meaning,
+        path=side.top,
+        packages={} if built else supplied(sources, side.top, side.label),
+        # An import from the checkout itself would bypass what was built.
+        origins=side.origins[:1],
+        interpreter=side.interpreter if built else "",
+    )
 
 
 def _sources(engine: Engine, here: Path, roots: Sequence[str]) -> Sources:

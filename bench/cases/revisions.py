@@ -36,7 +36,10 @@ class Revision:
         path: the top of the checkout.
         commit: empty for the working tree, whose files may differ from any commit's.
         packages: the folder in the checkout that holds each package of its project, by the
-            package's name; none for our own engine, which is the harness's.
+            package's name; none where they are installed.
+        origins: the folders that a package may be imported from; none for our own engine, which
+            is the harness's.
+        interpreter: in whose environment it was installed; empty where it was not.
     """
 
     label: str
@@ -44,6 +47,8 @@ class Revision:
     path: Path
     commit: str = ""
     packages: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    origins: tuple[Path, ...] = ()
+    interpreter: str = ""
 
 
 @contextmanager

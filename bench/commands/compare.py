@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.engine_packages import importable
 from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
@@ -50,6 +52,7 @@ from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 PYTEST = "pytest"  # the first word of a suite's command
@@ -206,7 +209,7 @@ def compare(
             revisions: list[Revision] = []
             if rev:
                 groups, comparisons, revisions = _plan_revisions(
-                    rev, names, sizes, targets, path or (), stack
+                    wanted_sides(rev, (), (), path or (), install), names, sizes, targets, stack
                 )
             elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
@@ -285,18 +288,21 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
 
 
 def _plan_revisions(
-    rev: list[str],
-    names: list[str],
-    sizes: list[int],
-    variants: list[str],
-    path: Sequence[str],
-    stack: ExitStack,
+    wanted: Wanted, names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
-    sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
         workloads.get(name)  # refuses an unknown name before anything is checked out
     parsed = list(dict.fromkeys(parse(text) for text in variants or ["engine"]))
     used = list(dict.fromkeys(variant.engine for variant in parsed))
-    revisions, engines = stack.enter_context(engine_revisions(used, sides, Path.cwd(), path))
+    for variant in parsed:
+        if wanted.build and (variant.python or variant.engine.name == OURS):
+            raise UsageError(
+                f"--bench-install makes an environment for each revision, which {variant} does not "
+                "take; leave --bench-install out"
+            )
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        revisions, engines = stack.enter_context(
+            engine_revisions(used, wanted, Path.cwd(), lambda sentence: tell(0.0, sentence))
+        )
     parsed = [replace(v, engine=engines.get(v.engine.name, v.engine)) for v in parsed]
     return *compared.of_revisions(revisions, names, sizes, parsed), revisions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -13,7 +13,7 @@ from typing import Any
 
 _HINT = (
     "if that is compiled, generated or in a submodule: a checkout has only what is committed, so "
-    "install each revision in an environment of its own and compare these with python="
+    "build each revision with --bench-install"
 )
 
 
@@ -50,17 +50,17 @@ class CheckoutFinder(MetaPathFinder):
 
 
 class Checkout:
-    """What supplies the packages of a case's engine: a checkout, or nothing for installed ones.
+    """Where the packages of a case's engine come from: a checkout, or anywhere.
 
     Args:
         case: the request that describes the case, as runs/spec.py writes it.
     """
 
     def __init__(self, case: Mapping[str, Any]) -> None:
-        self.top = case.get("checkout", "")
-        self.packages: Mapping[str, str] = case.get("packages", {}) if self.top else {}
-        self.proven: Sequence[str] = case.get("proven", ()) if self.top else ()
-        self.adapter = case.get("adapter", "")
+        self.origins = [Path(origin).resolve() for origin in case.get("origins", ())]
+        self.packages: Mapping[str, str] = case.get("packages", {})
+        self.proven: Sequence[str] = case.get("proven", ())
+        self.adapter = Path(case.get("adapter", "")).resolve()
         if self.packages:
             sys.meta_path.insert(0, CheckoutFinder(self.packages))
 
@@ -88,20 +88,20 @@ class Checkout:
             ImportError: a module lies elsewhere, or a package was not imported, so that another
                 revision would be measured.
         """
-        if not self.top:
+        if not self.origins:
             return
-        top, adapter = Path(self.top).resolve(), Path(self.adapter).resolve()
         for name, module in sorted(sys.modules.items()):
-            if not _belongs(name, self.packages):
+            if not _belongs(name, [*self.packages, *self.proven]):
                 continue
             places = [getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())]
             for place in filter(None, places):
                 path = Path(place).resolve()
-                if path != adapter and not path.is_relative_to(top):
+                if path != self.adapter and not any(map(path.is_relative_to, self.origins)):
                     raise ImportError(
                         f"{name} was imported from {path} and not from the revision's checkout, so "
                         "a revision would be compared with itself; let the adapter import it by "
-                        "its name, and nothing import it before (a .pth file, sitecustomize)"
+                        "its name, nothing import it before (a .pth file, sitecustomize), and "
+                        "--bench-install, if given, install it"
                     )
         missing = [name for name in self.proven if name not in sys.modules]
         if complete and missing:
@@ -111,6 +111,6 @@ class Checkout:
             )
 
 
-def _belongs(name: str, packages: Mapping[str, str]) -> bool:
+def _belongs(name: str, packages: Iterable[str]) -> bool:
     """Whether a module is one of the packages or lies in one."""
     return any(name == package or name.startswith(f"{package}.") for package in packages)

@@ -48,10 +48,9 @@ class Spec:
         objects: Python's own objects are allocated one by one on the C library's heap.
         environment: further variables of the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
-        checkout: the top of a checkout that the engine's packages are imported from; empty for
-            the installed ones.
-        packages: the folder in the checkout of each package that it supplies.
-        proven: the packages that are proven to come from the checkout.
+        packages: the folder of each package that is imported from there, by its name.
+        origins: the folders that `packages` and `proven` have to lie in; none for any.
+        proven: the engine's packages, which are proven to be imported from `origins`.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
         counts: the folder for the counters of a worker that runs under callgrind.
@@ -75,8 +74,8 @@ class Spec:
     objects: bool = False
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
-    checkout: str = ""
     packages: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
     proven: tuple[str, ...] = ()
     slower: float = 0.0
     small_pages: bool = False
@@ -152,8 +151,8 @@ def case(spec: Spec) -> dict[str, Any]:
         "adapter": spec.adapter,
         "slower": spec.slower,
         "engine_path": spec.engine_path,
-        "checkout": spec.checkout,
         "packages": dict(spec.packages),
+        "origins": spec.origins,
         "proven": spec.proven,
         "scratch": spec.scratch,
         "place": spec.place,

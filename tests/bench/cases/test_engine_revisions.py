@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradmeter.bench import engines
+from gradmeter.bench import engines, workloads
+from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.engine_packages import importable, sources
 from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.engines.loading import load_file
@@ -183,7 +185,8 @@ def results(tmp_path: Path, engine, revisions) -> dict[str, float]:
         fields = {
             "engine": "mine",
             "adapter": engine.file,
-            "checkout": str(revision.path),
+            "origins": tuple(map(str, revision.origins)),
+            "interpreter": revision.interpreter or sys.executable,
             "packages": tuple((name, str(at)) for name, at in revision.packages.items()),
             "proven": engine.packages,
         }
@@ -227,7 +230,7 @@ def test_a_worker_imports_each_revision_of_the_packages(tmp_path, monkeypatch, n
     adapter = tmp_path / named(shape.adapter)
     with importable([adapter], here, shape.roots):
         engine = load_file(adapter)
-    with engine_revisions([engine], ["v1", None], here, shape.roots) as (revisions, known):
+    with engine_revisions([engine], Wanted(("v1", None), shape.roots), here) as (revisions, known):
         found = results(tmp_path, known["mine"], revisions)
     # Three squares of x: 8 f^7 x^7.
     ratio = (FACTORS["working-tree"] / FACTORS["v1"]) ** 7
@@ -277,7 +280,7 @@ def test_a_worker_refuses_to_measure_what_is_not_in_the_checkout(tiny, tmp_path,
     engine = load_file(adapter(tmp_path, text.replace("TINYTAPE", repr(file))))
     here = tiny / "repo"
     with (
-        engine_revisions([engine], ["v1"], here) as (revisions, known),
+        engine_revisions([engine], Wanted(("v1",)), here) as (revisions, known),
         pytest.raises(WorkerError, match=says),
     ):
         results(tmp_path, known["mine"], revisions)
@@ -287,18 +290,21 @@ def test_packages_that_are_told_by_nothing_are_refused_by_name(tiny, tmp_path):
     here, mine = tiny / "repo", load_file(adapter(tmp_path, LATE))
     alien = repository(tmp_path / "alien", {"alientape.py": PACKAGE})
     other = replace(mine, name="other", packages=("alientape",))
-    for problem, names, says in [
-        ([engines.get("autograd")], ["v1"], "autograd imports none that lies in a git repository"),
-        ([mine, replace(mine, name="b", packages=("numpy",))], ["v1"], "b: its package numpy lies"),
-        ([mine, engines.get("engine")], ["v1"], "engine is gradmeter's own"),
-        ([replace(mine, packages="tinytape")], ["v1"], "mine: its packages are 'tinytape'"),
-        ([mine], ["v0"], "no revision 'v0'"),
-        ([replace(mine, packages=("tinytape", "alientape"))], ["v1"], "in several repositories"),
-        ([mine, other], ["v1"], "mine lies in .*repo and other in .*alien"),
+    for problem, name, says in [
+        ([engines.get("autograd")], "v1", "autograd imports none that lies in a git repository"),
+        ([mine, replace(mine, name="b", packages=("numpy",))], "v1", "b: its package numpy lies"),
+        ([mine, engines.get("engine")], "v1", "engine is gradmeter's own"),
+        ([replace(mine, packages="tinytape")], "v1", "mine: its packages are 'tinytape'"),
+        ([mine], "v0", "no revision 'v0'"),
+        ([replace(mine, packages=("tinytape", "alientape"))], "v1", "in several repositories"),
+        ([mine, other], "v1", "mine lies in .*repo and other in .*alien"),
     ]:
         with pytest.MonkeyPatch.context() as patch:
             patch.syspath_prepend(str(alien))
-            with pytest.raises(UsageError, match=says), engine_revisions(problem, names, here):
+            with (
+                pytest.raises(UsageError, match=says),
+                engine_revisions(problem, Wanted((name,)), here),
+            ):
                 pass
     assert len(git(here, "worktree", "list").splitlines()) == 1
 
@@ -307,7 +313,10 @@ def test_a_revision_that_lacks_a_package_is_refused(tiny, tmp_path):
     repo = repository(tmp_path / "repo", {"old/__init__.py": ""}, {"new/__init__.py": ""})
     mine = replace(load_file(adapter(tmp_path, LATE)), packages=("new",))
     says = "there is no package new in repo at v1"
-    with pytest.raises(UsageError, match=says), engine_revisions([mine], ["v1", None], repo):
+    with (
+        pytest.raises(UsageError, match=says),
+        engine_revisions([mine], Wanted(("v1", None)), repo),
+    ):
         pass
 
 
@@ -331,10 +340,39 @@ def test_an_engine_in_a_submodule_has_the_revisions_of_the_submodule(tiny, tmp_p
     git(outer, *allowed, "submodule", "--quiet", "add", str(tiny / "repo"), "inner")
     monkeypatch.syspath_prepend(str(outer / "inner" / "src"))
     engine = load_file(adapter(tmp_path, LATE))
-    with engine_revisions([engine], ["v1", None], outer) as (revisions, _):
+    with engine_revisions([engine], Wanted(("v1", None)), outer) as (revisions, _):
         assert {r.label for r in revisions} == {"v1", "working-tree"}
         assert all(r.packages["tinytape"] == r.path / "src" for r in revisions)
     assert len(git(outer / "inner", "worktree", "list").splitlines()) == 1
+
+
+BUILD = """python -c "
+import pathlib, shutil, sysconfig
+target = pathlib.Path(sysconfig.get_path('purelib'))
+shutil.copytree('src/tinytape', target / 'tinytape')
+(target / 'tinytape/_generated.py').write_text('')
+"
+"""
+
+
+def test_a_revision_that_is_built_is_imported_from_its_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = "src/tinytape/__init__.py"
+    generated = PACKAGE + "from tinytape import _generated\n"
+    repo = repository(
+        tmp_path / "repo",
+        {file: generated, "pyproject.toml": SRC},
+        {file: generated.replace("= 1", "= 2")},
+    )
+    engine = load_file(adapter(tmp_path, LATE))
+    wanted = Wanted(("v1", "v1"), build=BUILD)
+    with engine_revisions([engine], wanted, repo) as (revisions, known):
+        found = results(tmp_path, known["mine"], revisions)
+    workload = workloads.get("squares-3")
+    exact = workload.exact(**workloads.arrays(workload, 16, 0))["x"]
+    assert [*found] == ["v1", "v1#2"]
+    for gradient in found.values():
+        np.testing.assert_allclose(gradient, exact)
 
 
 WORK = "    copy = x.data.copy()\n    sum(range(5_000))\n    return Tensor(x.data * copy, "
