@@ -43,6 +43,8 @@ def load_module(path: Path, kind: str) -> ModuleType:
     # Two files may have one name in two folders, and a name that is no name of a module.
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     name = f"gradmeter_file_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
+    if package := enclosing_package(path):  # so that relative imports find what is there
+        name = f"{package}.{name}"
     with refusing(problem, path), _importable(folders(path)):
         spec = spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
@@ -79,11 +81,28 @@ def entry_points(group: str) -> dict[str, metadata.EntryPoint]:
 
 
 def folders(path: Path) -> list[str]:
-    """The folders that a user's file may import from: its own, and the working folder."""
-    found = [str(path.resolve().parent)]
+    """The folders that a user's file may import from.
+
+    These are its own, the one that holds its package where it lies in one, and the working
+    folder.
+    """
+    path = path.resolve()
+    found = [str(path.parent)]
+    if package := enclosing_package(path):
+        found.append(str(path.parents[package.count(".") + 1]))
     with suppress(OSError):  # the working folder may have been removed
         found.append(os.getcwd())
     return list(dict.fromkeys(found))
+
+
+def enclosing_package(path: Path) -> str:
+    """The dotted name of the package that a file lies in; empty for one that lies in none."""
+    names: list[str] = []
+    for folder in path.parents:
+        if not (folder.name.isidentifier() and (folder / "__init__.py").is_file()):
+            break
+        names.insert(0, folder.name)
+    return ".".join(names)
 
 
 def add_folders(path: Path) -> None:

@@ -109,7 +109,7 @@ def _measure(
         record=record,
         cores=environment.cores(),
         options=options,
-        ways={r.label: {"engine_path": str(r.path)} for r in revisions},
+        ways={r.label: _way(r) for r in revisions},
     )
     _remove_page(out)
     try:
@@ -117,6 +117,15 @@ def _measure(
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(runner.run, out)
     return shown
+
+
+def _way(revision: Revision) -> dict[str, object]:
+    """The spec fields of a worker that imports an engine from a revision's checkout."""
+    if not revision.origins:
+        return {"engine_path": str(revision.path)}
+    packages = tuple((name, str(folder)) for name, folder in revision.packages.items())
+    way: dict[str, object] = {"origins": tuple(map(str, revision.origins)), "packages": packages}
+    return way | ({"interpreter": revision.interpreter} if revision.interpreter else {})
 
 
 def compare_calls(

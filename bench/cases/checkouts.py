@@ -13,17 +13,8 @@ from pathlib import Path
 from gradmeter.bench import git
 from gradmeter.bench.cases import environments
 from gradmeter.bench.cases.layouts import Layout, dependencies, layout
-from gradmeter.bench.cases.revisions import (
-    WORKING_TREE,
-    add_worktree,
-    commit_of,
-    copy,
-    label_of,
-    remove_worktrees,
-)
-from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
+from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results.folders import temporary_folder
 
 # At the top of a project, what says how its suite is collected.
 _SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
@@ -94,27 +85,24 @@ def sides(
             cannot be built.
     """
     top = git.top(start).resolve()
-    remove_stale_folders()
-    remove_stale_worktrees(top)
-    project = _project(start.resolve(), top)
-    worktrees: list[Path] = []
+    project = project_of(start.resolve(), top)
+    below = start.resolve().relative_to(top)
     with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder(str(top))).resolve()
-        stack.callback(remove_worktrees, top, worktrees)
-        checkouts = _Checkouts(top, folder, worktrees, start.resolve().relative_to(top), project)
-        if wanted.revisions:
-            commits = [commit_of(top, name) for name in wanted.revisions]
-            found = []
-            for number, (name, commit) in enumerate(zip(wanted.revisions, commits, strict=True)):
-                label = label_of(name, wanted.revisions[:number])
-                side = checkouts.side(label, name, commit, wanted.roots)
-                if wanted.build:
-                    tell(f"building {label}: {wanted.build}")
-                    side = checkouts.built(side, name, commit, wanted.build, stack)
-                found.append(side)
-        else:
-            side = checkouts.side(WORKING_TREE, None, commit_of(top, None), wanted.roots)
-            found = list(_environments(side, wanted, tell))
+        revisions = stack.enter_context(checked_out(wanted.revisions or (None,), top))
+        found: list[Side] = []
+        built: dict[str, Side] = {}
+        for revision in revisions:
+            side = _side(revision, below, project, wanted.roots)
+            if revision.commit in built:  # whose environment is locked until the block ends
+                side = replace(built[revision.commit], label=side.label, meaning=side.meaning)
+            elif wanted.build and wanted.revisions:
+                tell(f"building {side.label}: {wanted.build}")
+                side = _built(side, revision.commit, project, wanted.build, stack)
+                if revision.commit:
+                    built[revision.commit] = side
+            found.append(side)
+        if not wanted.revisions:
+            found = list(_environments(found[0], wanted, tell))
         yield found
 
 
@@ -136,81 +124,58 @@ def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> It
         yield replace(side, label=name, meaning=meaning, interpreter=made.python)
 
 
-@dataclass(frozen=True)
-class _Checkouts:
-    """Makes the checkouts of a project in a folder.
+def _side(revision: Revision, start: Path, project: Path, roots: Sequence[str]) -> Side:
+    """A revision as a side; ``start`` and ``project`` are relative to the top."""
+    path = revision.path
+    found = layout(path / project, roots)
+    return Side(
+        label=revision.label,
+        meaning=revision.meaning,
+        top=path,
+        folder=path / start,
+        project=path / project,
+        layout=found,
+        imports=tuple((path / project / root).resolve() for root in found.roots),
+        origins=(path,),
+    )
 
-    Attributes:
-        top: of the repository.
-        worktrees: to be removed at the end; added to.
-        start, project: the folder that pytest starts in, and the project's, below the top.
+
+def _built(side: Side, commit: str, project: Path, command: str, stack: ExitStack) -> Side:
+    """Install a checkout in an environment of its own; a commit's is kept.
+
+    The command runs in a copy, which stays beside the environment: an editable install leads
+    there.
+
+    Args:
+        commit: empty for a working tree, whose files may be other ones the next time.
     """
-
-    top: Path
-    folder: Path
-    worktrees: list[Path]
-    start: Path
-    project: Path
-
-    def side(self, label: str, name: str | None, commit: str, roots: Sequence[str]) -> Side:
-        """Check a revision out."""
-        path = self.folder / str(len(list(self.folder.iterdir())))
-        if name is None:
-            copy(self.top, path)
-            changed = git.answer(self.top, "status", "--porcelain")
-            state = "with uncommitted changes" if changed else "unchanged"
-            meaning = f"the working tree at {commit[:12]}, {state}"
-        else:
-            self.worktrees.append(path)
-            add_worktree(self.top, path, name, commit)
-            meaning = f"commit {commit[:12]}"
-        found = layout(path / self.project, roots)
-        return Side(
-            label=label,
-            meaning=meaning,
-            top=path,
-            folder=path / self.start,
-            project=path / self.project,
-            layout=found,
-            imports=tuple((path / self.project / root).resolve() for root in found.roots),
-            origins=(path,),
-        )
-
-    def built(
-        self, side: Side, name: str | None, commit: str, command: str, stack: ExitStack
-    ) -> Side:
-        """Install a checkout in an environment of its own; a commit's is kept.
-
-        The command runs in a copy, which stays beside the environment: an editable install leads
-        there.
-        """
-        version = environments.version(sys.executable)
-        key = (commit, str(self.project), command, sys.executable, version)
-        if name is None:  # its files may be other ones the next time
-            kept, complete = side.top.parent / f"{side.top.name}-built", False
-            kept.mkdir()
-        else:
-            kept, complete = stack.enter_context(environments.kept(*key))
-        made = environments.Environment(kept / "venv")
-        if not complete:
-            source = kept / "source"
-            shutil.copytree(side.top, source, symlinks=True)
-            environments.make(made)
-            try:
-                environments.run_in(made, command, source / self.project)
-            except environments.BuildError as error:
-                raise UsageError(f"{side.label} cannot be built: {error}") from None
-        names = side.layout.names | environments.installed(made)
-        return replace(
-            side,
-            interpreter=made.python,
-            layout=replace(side.layout, names=names),
-            imports=(),
-            origins=(kept.resolve(), side.top),
-        )
+    version = environments.version(sys.executable)
+    key = (commit, str(project), command, sys.executable, version)
+    if commit:
+        kept, complete = stack.enter_context(environments.kept(*key))
+    else:
+        kept, complete = side.top.parent / f"{side.top.name}-built", False
+        kept.mkdir()
+    made = environments.Environment(kept / "venv")
+    if not complete:
+        source = kept / "source"
+        shutil.copytree(side.top, source, symlinks=True)
+        environments.make(made)
+        try:
+            environments.run_in(made, command, source / project)
+        except environments.BuildError as error:
+            raise UsageError(f"{side.label} cannot be built: {error}") from None
+    names = side.layout.names | environments.installed(made)
+    return replace(
+        side,
+        interpreter=made.python,
+        layout=replace(side.layout, names=names),
+        imports=(),
+        origins=(kept.resolve(), side.top),
+    )
 
 
-def _project(start: Path, top: Path) -> Path:
+def project_of(start: Path, top: Path) -> Path:
     """The folder of the project, relative to the top: the nearest one that can be built."""
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in _PROJECT) or folder == top:

@@ -7,16 +7,21 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.checkouts import Wanted
+from gradmeter.bench.cases.engine_packages import importable
+from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
@@ -51,6 +56,7 @@ from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 PYTEST = "pytest"  # the first word of a suite's command
@@ -70,9 +76,9 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine, or the project that the pytest suite measures, at this git "
-            "revision; the first is the baseline. Given once, it is compared with the working "
-            "tree.",
+            help="The package engine, the packages of the engine in --engine, or the project that "
+            "the pytest suite measures, at this git revision; the first is the baseline. Given "
+            "once, it is compared with the working tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -165,13 +171,16 @@ def compare(
     Examples:
       gradmeter compare engine engine:retain_grad=on --fail-on slower
       gradmeter compare --rev main --markdown
+      gradmeter compare --rev main --engine adapter.py
       gradmeter compare old/run.json new/run.json
     """
     criteria = [gates.parse(text) for text in fail_on or []]
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    # With revisions, an adapter's packages need not be installed.
+    with importable(engine or (), Path.cwd(), path or ()) if rev else nullcontext():
+        targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
     groups: Sequence[Group] = []
@@ -211,7 +220,9 @@ def compare(
         with ExitStack() as stack:
             revisions: list[Revision] = []
             if rev:
-                groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
+                groups, comparisons, revisions = _plan_revisions(
+                    wanted_sides(rev, (), (), path or (), install), names, sizes, targets, stack
+                )
             elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
                     "compare takes two different variants at least, two run files, or --rev; "
@@ -312,10 +323,21 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
 
 
 def _plan_revisions(
-    rev: list[str], names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
+    wanted: Wanted, names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
-    sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
         workloads.get(name)  # refuses an unknown name before anything is checked out
-    revisions = stack.enter_context(checked_out(sides, Path.cwd()))
-    return *compared.of_revisions(revisions, names, sizes, variants or ["engine"]), revisions
+    parsed = list(dict.fromkeys(parse(text) for text in variants or ["engine"]))
+    used = list(dict.fromkeys(variant.engine for variant in parsed))
+    for variant in parsed:
+        if wanted.build and (variant.python or variant.engine.name == OURS):
+            raise UsageError(
+                f"--bench-install makes an environment for each revision, which {variant} does not "
+                "take; leave --bench-install out"
+            )
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        revisions, engines = stack.enter_context(
+            engine_revisions(used, wanted, Path.cwd(), lambda sentence: tell(0.0, sentence))
+        )
+    parsed = [replace(v, engine=engines.get(v.engine.name, v.engine)) for v in parsed]
+    return *compared.of_revisions(revisions, names, sizes, parsed), revisions

@@ -148,6 +148,9 @@ class Engine:
             ("squares execution=compiled", or "squares checkpoint" for any value).
         uncounted: why it cannot be counted under valgrind; empty where it can, or was not tried.
         observed: whether it reports its operations to meters/timeline.py.
+        packages: the packages that belong to it, by the names that they are imported by, such
+            as ("tinytape",) or ("acme.tape",); ``compare --rev`` compares revisions of these.
+            Without any, the adapter's own imports tell: see cases/engine_packages.py.
         file: the path of its adapter's file; empty for an adapter without one.
     """
 
@@ -162,6 +165,7 @@ class Engine:
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     uncounted: str = ""
     observed: bool = False
+    packages: tuple[str, ...] = ()
     file: str = ""
 
     @property

@@ -49,6 +49,9 @@ class Spec:
         objects: Python's own objects are allocated one by one on the C library's heap.
         environment: further variables of the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
+        packages: the folder of each package that is imported from there, by its name.
+        origins: the folders that `packages` and `proven` have to lie in; none for any.
+        proven: the engine's packages, which are proven to be imported from `origins`.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
         more: operations that the case computes beyond its workload's; for the same.
@@ -73,6 +76,9 @@ class Spec:
     objects: bool = False
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
+    packages: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
     slower: float = 0.0
     more: int = 0
     small_pages: bool = False
@@ -94,6 +100,7 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
         "threads": variant.threads,
         "interpreter": variant.python or sys.executable,
         "adapter": variant.engine.file,
+        "proven": variant.engine.packages,
     }
     return Spec(**{**fields, **more})
 
@@ -151,6 +158,9 @@ def case(spec: Spec) -> dict[str, Any]:
         "slower": spec.slower,
         "more": spec.more,
         "engine_path": spec.engine_path,
+        "packages": dict(spec.packages),
+        "origins": spec.origins,
+        "proven": spec.proven,
         "scratch": spec.scratch,
         "place": spec.place,
         "history": spec.history,

@@ -49,20 +49,25 @@ class Bench:
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.loading import add_folders
         from gradmeter.bench.runs import layout
+        from gradmeter.bench.runs.revision_packages import Checkout
 
+        self.checkout = Checkout(case)
         if case.get("scratch"):
             os.environ[engines.SCRATCH] = case["scratch"]
         if case.get("adapter"):
             path = Path(case["adapter"])
             add_folders(path)  # engines import late, too
-            engines.add_file(path)
+            with self.checkout.explained():
+                engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
         if case.get("history"):
             from gradmeter.bench.runs import histories
 
             histories.act(case["history"])
-        adapter = _made(engines.get(case["engine"]), case["settings"])
+        with self.checkout.explained():
+            adapter = _made(engines.get(case["engine"]), case["settings"])
+        self.checkout.prove()
         workload = workloads.get(case.get("source") or case["workload"])
         workload = workloads.longer(workload, case.get("more", 0))
         self.context = adapter.using()
@@ -120,6 +125,7 @@ class Bench:
         with missing_operations.noted(self.engine, self.adapter, self.workload):
             for _phase in self.make(look):
                 pass
+        self.checkout.prove(complete=True)
         seconds = results.pop("seconds")
         np.savez(request["path"], **results)
         return {"names": sorted(results), "seconds": seconds}
