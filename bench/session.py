@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
@@ -21,8 +23,10 @@ from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
+from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
 from gradmeter.bench.runs import descendants
+from gradmeter.bench.runs.call_comparison import CallComparison
 from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
@@ -113,6 +117,63 @@ def _measure(
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(runner.run, out)
     return shown
+
+
+def compare_calls(
+    sides: Sequence[Side],
+    head: Side | None,
+    arguments: Sequence[str],
+    options: Options,
+    out: Path,
+    tell: Callable[[float, str], None],
+    *,
+    whole: bool = False,
+) -> Run:
+    """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
+
+    Args:
+        sides: the baseline first.
+        head: the side whose tests are run at every side; None where each has its own.
+        arguments: pytest's.
+        whole: time also calls that run the same code at every side, in all sets.
+
+    Raises:
+        UsageError: no test is selected, a suite cannot be collected, or the folder cannot be
+            written.
+    """
+    descendants.end_stale()
+    files.writable(out)
+    with lock.held(out), temporary_folder() as folder:
+        _check(out, replace=True)
+        run = Run(
+            environment=environment.describe(),
+            options=options,
+            self_tests=[],
+            comparisons=[],
+            cases=[],
+            finished=False,
+            revisions={side.label: side.meaning for side in sides},
+        )
+        record = Record(run, lambda run: save(run, out), tell)
+        comparison = CallComparison(
+            record=record,
+            options=options,
+            sides=sides,
+            head=head,
+            arguments=arguments,
+            folder=folder,
+            cores=environment.cores(),
+            clock=time.perf_counter,
+            shuffle=random.Random(options.seed),
+            whole=whole,
+        )
+        _remove_page(out)
+        try:
+            comparison.measure()
+        finally:
+            if record.run.cases:  # after Ctrl-C, the report shows what was measured until then
+                run = _with_reports(record.run, out)
+        return run
 
 
 def ready(out: Path) -> None:
@@ -239,11 +300,16 @@ def _resumed_run(old: Run, new: Run) -> Run:
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case)],
+        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
     )
 
 
-def _is_whole(case: Case) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
-    exact = bool(case.allocations) or not case.array_data
-    return case.finished and case.failure is None and exact and case.residency is not None
+def _is_whole(case: Case, *, exact: bool) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory.
+
+    Args:
+        exact: whether resident memory is left out.
+    """
+    counted = bool(case.allocations) or not case.array_data
+    resident = exact or case.residency is not None
+    return case.finished and case.failure is None and counted and resident

@@ -11,6 +11,7 @@ from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results import grounds
 from gradmeter.bench.results.run import Case, Comparison, Run
 
 BEFORE, AFTER = "before", "after"
@@ -82,6 +83,11 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
             change(old, variant=_labelled(old.variant, BEFORE), times=times, again=[]),
             change(case, variant=_labelled(case.variant, AFTER), again=[]),
         )
+        if case.instructions is not None and old.instructions is not None:
+            why = grounds.difference(case.instructions, old.instructions)
+            if why:
+                why = f"the two files have those of other binaries: {why}"
+                pair = (pair[0], change(pair[1], instructions=None, uncounted=why))
         cases += pair
         comparisons.append(
             Comparison(

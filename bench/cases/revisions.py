@@ -20,6 +20,8 @@ if sys.platform == "linux":
 
 FICLONE = 0x40049409  # linux/fs.h
 WORKING_TREE = "working-tree"
+# Of our own working tree; data outside of the packages stay where they are.
+_MEASURED = ("engine", "gradmeter", "*.py", "*.pyi")
 
 
 @dataclass(frozen=True)
@@ -50,43 +52,50 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
             ``engine``, or its files cannot be written.
     """
     top = git.top(start)
-    commits = [_commit(top, name) for name in names]
+    commits = [commit_of(top, name) for name in names]
     remove_stale_folders()
     remove_stale_worktrees(top)
     worktrees: list[Path] = []
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder(str(top)))
-        stack.callback(_remove_all, top, worktrees)
+        stack.callback(remove_worktrees, top, worktrees)
         revisions = []
         for number, (name, commit) in enumerate(zip(names, commits, strict=True)):
             path = folder / str(number)
             if name is None:
-                _copy(top, path)
+                copy(top, path, *_MEASURED)
                 changed = git.answer(top, "status", "--porcelain", "--", "engine")
                 state = "with uncommitted changes" if changed else "unchanged"
                 meaning = f"the working tree at {commit[:12]}, {state} in engine/"
             else:
                 worktrees.append(path)
-                _add(top, path, name, commit)
+                add_worktree(top, path, name, commit)
                 meaning = f"commit {commit[:12]}"
             if not (path / "engine" / "__init__.py").is_file():
                 where = name or "the working tree"
                 raise UsageError(f"there is no package engine at the top of {top.name} at {where}")
-            revisions.append(Revision(_label(name, names[:number]), meaning, path))
+            revisions.append(Revision(label_of(name, names[:number]), meaning, path))
         yield revisions
 
 
-def _remove_all(top: Path, worktrees: list[Path]) -> None:
+def remove_worktrees(top: Path, worktrees: list[Path]) -> None:
+    """Remove worktrees and their entries."""
     for path in worktrees:
         git.remove_worktree(top, path)
 
 
-def _label(name: str | None, earlier: Sequence[str | None]) -> str:
+def label_of(name: str | None, earlier: Sequence[str | None]) -> str:
+    """A revision's name in variants; the same one once more is numbered."""
     same = sum(other == name for other in earlier)
     return (WORKING_TREE if name is None else name) + (f"#{same + 1}" if same else "")
 
 
-def _commit(top: Path, name: str | None) -> str:
+def commit_of(top: Path, name: str | None) -> str:
+    """The commit of a revision; that of HEAD for None.
+
+    Raises:
+        UsageError: there is none.
+    """
     if name is not None and name.startswith("-"):
         raise UsageError(f"{name!r} is no revision; --rev takes a branch, a tag or a commit")
     revision = "HEAD" if name is None else name
@@ -99,7 +108,12 @@ def _commit(top: Path, name: str | None) -> str:
     return git.answer(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
 
 
-def _add(top: Path, path: Path, name: str, commit: str) -> None:
+def add_worktree(top: Path, path: Path, name: str, commit: str) -> None:
+    """Check a commit out into a new folder.
+
+    Raises:
+        UsageError: git cannot.
+    """
     # No hook runs, so none can fetch large files or change the checkout.
     git.answer(
         top,
@@ -109,17 +123,20 @@ def _add(top: Path, path: Path, name: str, commit: str) -> None:
     )  # fmt: skip
 
 
-def _copy(top: Path, path: Path) -> None:
-    """Copy what may be measured of the working tree: the packages, and other Python sources.
+def copy(top: Path, path: Path, *patterns: str) -> None:
+    """Copy the working tree: tracked files or not, without what git ignores.
 
-    Tracked files or not, without what git ignores; data outside of the packages stay where
-    they are.
+    Args:
+        patterns: of what is copied, as git takes them; all of it without any.
+
+    Raises:
+        UsageError: a file cannot be copied.
     """
     listed = git.answer(
-        top, "ls-files", "-z", "--cached", "--others", "--exclude-standard",
-        "--", "engine", "gradmeter", "*.py", "*.pyi",
+        top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns,
         strip=False,
     )  # fmt: skip
+    path.mkdir(exist_ok=True)
     for name in dict.fromkeys(filter(None, listed.split("\0"))):
         source, target = top / name, path / name
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,9 @@ from gradmeter.bench.cases import compared
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision, checked_out
 from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
+    UNMEASURED,
     Allocator,
     AsMarkdown,
     Budget,
@@ -24,6 +28,7 @@ from gradmeter.bench.commands.shared import (
     Counted,
     Engines,
     FailOn,
+    Functions,
     Limit,
     MinRounds,
     Out,
@@ -48,6 +53,7 @@ from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gates, verdicts
 
+PYTEST = "pytest"  # the first word of a suite's command
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
 
@@ -55,16 +61,18 @@ def compare(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT...|RUN RUN]",
-            help="Variants, the first the baseline; or two run files (or their folders).",
+            metavar="[VARIANT...|RUN RUN|-- pytest ARGUMENTS]",
+            help="Variants, the first the baseline; or two run files (or their folders); or, after "
+            "--, pytest and its arguments: each selected benchmark(...) call at every --rev.",
         ),
     ] = None,
     rev: Annotated[
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine at this git revision; the first is the baseline. Given "
-            "once, it is compared with the working tree.",
+            help="The package engine, or the project that the pytest suite measures, at this git "
+            "revision; the first is the baseline. Given once, it is compared with the working "
+            "tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -93,6 +101,55 @@ def compare(
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,
+    functions: Functions = False,
+    tests: Annotated[
+        str,
+        typer.Option(
+            "--bench-tests",
+            metavar="head|own",
+            help="Whose tests a pytest suite runs at every revision: the last one's, or each its "
+            "own.",
+        ),
+    ] = HEAD,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bench-path",
+            metavar="FOLDER",
+            help="A folder of the project that holds its packages, such as src; by default as its "
+            "build configuration has it.",
+        ),
+    ] = None,
+    install: Annotated[
+        str,
+        typer.Option(
+            "--bench-install",
+            metavar="COMMAND",
+            help="Builds a revision of the project in an environment of its own, such as "
+            "'pip install .'; kept for the next time, see gradmeter cache.",
+        ),
+    ] = "",
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="REQUIREMENT",
+            help="Compare the pytest suite between versions of a dependency, such as numpy==2.2.",
+        ),
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INTERPRETER",
+            help="Compare the pytest suite between interpreters: a path, or a version as 3.12.",
+        ),
+    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--bench-all", help="Time calls in all sets also where no revision changes their code."
+        ),
+    ] = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -117,7 +174,9 @@ def compare(
     targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
-    if any(_is_file(word) for word in targets):
+    groups: Sequence[Group] = []
+    files = any(map(_is_file, targets))
+    if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(
             "times are shown without a verdict: two runs differ by more than their code; for a "
@@ -128,6 +187,7 @@ def compare(
             collector=collector,
             allocator=allocator,
             instructions=instructions,
+            functions=functions,
             seed=seed,
             sets=sets,
             budget=budget,
@@ -137,6 +197,16 @@ def compare(
             seconds=seconds,
             effect=fraction(effect),
         )
+        if what and what[0] == PYTEST:
+            if instructions:
+                raise UsageError("the instructions of a suite's calls cannot be counted")
+            gates.check_sets(criteria, options)
+            wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
+            run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
+            gates.check_terms(criteria, _candidates(run.comparisons))
+            return _conclude(
+                run, criteria, notes, out, written=True, markdown=markdown, json_=json_
+            )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
             revisions: list[Revision] = []
@@ -154,7 +224,25 @@ def compare(
             gates.check_sets(criteria, options)
             gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
-    failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
+    notes += hint(run, groups)
+    _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
+
+
+def _conclude(
+    run: Run,
+    criteria: Sequence[gates.Gate],
+    notes: Sequence[str],
+    out: Path,
+    *,
+    written: bool,
+    markdown: bool,
+    json_: bool,
+) -> None:
+    """Judge the gates, show the comparison, and exit as it ended."""
+    rows = verdicts.candidates(run)
+    failed = gates.of_rows(criteria, rows, run.options)
+    refused = gates.not_counted(criteria, rows)
+    notes = [*notes, *[f"not judged: {reason}" for reason in refused]]
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
@@ -163,13 +251,31 @@ def compare(
         show_run(run)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
-        if not notes:
+        if written:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
             say(line)
     if failed:
         raise typer.Exit(1)
+    if refused:
+        raise typer.Exit(UNMEASURED)
     exit_for(run)
+
+
+def hint(run: Run, groups: Sequence[Group]) -> list[str]:
+    """Say how to count instructions, where a verdict on time is open and they can be counted."""
+    countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
+    undecided = [
+        row
+        for row in verdicts.candidates(run)
+        if row.time is not None
+        and row.time.word == "inconclusive"
+        and {row.case.variant, row.baseline.variant} <= countable
+    ]
+    if run.options.instructions or not undecided:
+        return []
+    command = shlex.join(["gradmeter", *sys.argv[1:], "--instructions"])
+    return [f"inconclusive on time; instructions, the same in every process, decide: {command}"]
 
 
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:

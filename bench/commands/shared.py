@@ -52,6 +52,20 @@ Counted = Annotated[
         help="Count instructions, too, under valgrind's callgrind: the same in every process.",
     ),
 ]
+Functions = Annotated[
+    bool,
+    typer.Option(
+        "--functions",
+        help="With --instructions, those of each C function, and the calls of Python functions.",
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Measure exact bytes alone: no resident memory and, as with --sets 0, no time.",
+    ),
+]
 Budget = Annotated[
     float, typer.Option(help="Seconds of timing for each case in its first sets.", min=0.0)
 ]
@@ -121,6 +135,8 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
     if values["allocator"] not in POLICIES:
         raise UsageError(f"--allocator is {', '.join(POLICIES)}, not {values['allocator']!r}")
+    if values.get("functions") and not values.get("instructions"):
+        raise UsageError("--functions tells where instructions are; give --instructions too")
     try:
         return Options(**values)
     except ValueError as error:

@@ -146,6 +146,7 @@ class Engine:
         cannot: reasons why it has no figures for a workload, by the workload's family
             ("squares", not "squares-3"), alone or with a setting that differs from its default
             ("squares execution=compiled", or "squares checkpoint" for any value).
+        uncounted: why it cannot be counted under valgrind; empty where it can, or was not tried.
         observed: whether it reports its operations to meters/timeline.py.
         file: the path of its adapter's file; empty for an adapter without one.
     """
@@ -159,6 +160,7 @@ class Engine:
     memory: Literal["arrays", "own"] = "arrays"
     uncached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    uncounted: str = ""
     observed: bool = False
     file: str = ""
 

@@ -65,6 +65,7 @@ class MeasuredCases:
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
             instructions=self.settings.instructions,
+            exact=self.settings.exact,
         )
 
     def groups(self) -> tuple[list[Group], list[Comparison]]:
@@ -189,6 +190,8 @@ def show(
     """
     timed = any(not case.ordinary for case in run.cases)
     figures = "memory and time of the cases above" if timed else "exact memory of the calls above"
+    if timed and run.options.exact:
+        figures = "exact memory of the cases above"
     reporter.section(f"gradmeter: {figures}")
     width = max(80, int(reporter._tw.fullwidth))
     with to_terminal(reporter._tw._file) as file:

@@ -68,7 +68,12 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     """The sentences on a candidate: memory, then time."""
     time = [time_sentence(row, run.options)] if row.time is not None else []
     counted = sentences.instructions_sentence(row)
-    return [sentences.sentence(row), *time, *([counted] if counted else [])]
+    return [
+        sentences.sentence(row),
+        *time,
+        *([counted] if counted else []),
+        *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
+    ]
 
 
 def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
@@ -166,7 +171,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         parts.append(
             f"<details><summary>{len(same)} without a change</summary>\n\n{table}\n\n</details>"
         )
-    if any(case.times for case in run.cases):
+    if any(case.times and not case.ordinary for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
     parts += [_text(note) for note in notes]
     if run.revisions:

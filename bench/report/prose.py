@@ -136,6 +136,11 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         ),
         (("predicted peak",), "derived by hand, in arrays."),
         (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
+        *(
+            [(("instructions",), sentences.INSTRUCTIONS.partition(": ")[2])]
+            if any(case.instructions for case in run.cases)
+            else []
+        ),
         ((), "Not counted: what Python objects take, and scratch of native code."),
         *calls,
     ]

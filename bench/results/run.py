@@ -54,7 +54,7 @@ class Case(Value, frozen=True, kw_only=True):
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
     NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
     each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
-    one.
+    one. ``uncounted`` is why instructions were not counted, where they were asked for.
     """
 
     workload: str
@@ -74,6 +74,7 @@ class Case(Value, frozen=True, kw_only=True):
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
     instructions: Instructions | None = None
+    uncounted: str = ""
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -175,12 +176,16 @@ class Case(Value, frozen=True, kw_only=True):
 
 
 class Comparison(Value, frozen=True, kw_only=True):
-    """A baseline and its candidates, on one workload and size; variants by name."""
+    """A baseline and its candidates, on one workload and size; variants by name.
+
+    ``same_code`` says that a test's call runs the same code in all of them.
+    """
 
     workload: str
     size: Count
     baseline: str
     candidates: list[str]
+    same_code: bool = False
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -192,7 +197,8 @@ class Options(Value, frozen=True, kw_only=True):
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
-    ``instructions`` says whether these are counted.
+    ``instructions`` says whether these are counted, ``functions`` whether by function, too.
+    ``exact`` says that resident memory, which differs from run to run, is left out.
     """
 
     collector: str
@@ -207,6 +213,8 @@ class Options(Value, frozen=True, kw_only=True):
     confidence: float = CONFIDENCE
     allocator: Allocator = "system"
     instructions: bool = False
+    functions: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

@@ -51,6 +51,7 @@ class Spec:
         engine_path: a folder that holds the engine's package; empty for the one installed.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        more: operations that the case computes beyond its workload's; for the same.
         counts: the folder for the counters of a worker that runs under callgrind.
         history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
@@ -73,6 +74,7 @@ class Spec:
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
     slower: float = 0.0
+    more: int = 0
     small_pages: bool = False
     place: int | None = None
     allocator: str = "system"
@@ -98,9 +100,7 @@ def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spe
 
 def environment(spec: Spec) -> dict[str, str]:
     """A worker's environment: ours without `_DISTURBING`, and the variables of its spec."""
-    variables = allocators.environment(spec.allocator, os.environ)
-    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
-    variables |= dict.fromkeys(_THREADS, str(spec.threads))
+    variables = undisturbed(spec.allocator, spec.threads)
     # The safe path keeps what lies beside start_worker.py from being imported.
     variables["PYTHONSAFEPATH"] = "1"
     if spec.interpreter != sys.executable:  # our path is for our interpreter
@@ -116,6 +116,13 @@ def environment(spec: Spec) -> dict[str, str]:
         variables["PYTHONMALLOC"] = "malloc"
     variables |= dict(spec.environment)
     return variables
+
+
+def undisturbed(allocator: str, threads: int) -> dict[str, str]:
+    """Our environment without `_DISTURBING`, with an allocator's policy and so many threads."""
+    variables = allocators.environment(allocator, os.environ)
+    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
+    return variables | dict.fromkeys(_THREADS, str(threads))
 
 
 def pinned(spec: Spec) -> list[int]:
@@ -142,6 +149,7 @@ def case(spec: Spec) -> dict[str, Any]:
         "cores": pinned(spec),
         "adapter": spec.adapter,
         "slower": spec.slower,
+        "more": spec.more,
         "engine_path": spec.engine_path,
         "scratch": spec.scratch,
         "place": spec.place,

@@ -64,6 +64,7 @@ class Bench:
             histories.act(case["history"])
         adapter = _made(engines.get(case["engine"]), case["settings"])
         workload = workloads.get(case.get("source") or case["workload"])
+        workload = workloads.longer(workload, case.get("more", 0))
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
         if case.get("place") is not None:  # after the imports, before the first array
@@ -225,23 +226,44 @@ class Bench:
         return measure(self.make, request["loops"], self.slower)
 
     def stepped(self, request: Request) -> dict[str, Any]:
-        """Run the program ``request["programs"]`` times, waiting for a byte before each phase.
+        """Run a program ``request["programs"]`` times, waiting for a byte before each phase.
+
+        ``request["program"]`` is "case" or "operations", see cases/operations.py.
 
         Before a phase its name is written as an answer, from bytes that were made before: so
         little runs between two phases that it can be subtracted. "nothing" is a phase that does
         nothing. The collector is off, and what was alive before is frozen.
         """
+        from gradmeter.bench.cases import operations
+        from gradmeter.bench.runs import holes
+
+        whole = {"case": self.make, "operations": partial(operations.program, self.adapter)}
+        make = whole[request["program"]]
+        names = dict.fromkeys(["nothing", *make()])  # and loads and compiles what it needs
         gc.disable()
         gc.collect()
         gc.freeze()
-        names = ("nothing", "inputs", "forward", "backward", "step", "end")
+        holes.fill()
         answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
         for _ in range(request["programs"]):
-            for name in chain(("nothing",), self.make()):
+            for name in chain(("nothing",), make()):
                 os.write(self.answers, answers[name])
                 os.read(0, 1)
             gc.collect()
         return {"next": "finished"}
+
+    def ground(self, _: Request) -> dict[str, str]:
+        """Describe what a count of instructions depends on besides the code."""
+        from gradmeter.bench.meters import ground
+
+        return ground.describe()
+
+    def python_calls(self, _: Request) -> dict[str, int]:
+        """Count the calls of each Python function, after a first run."""
+        from gradmeter.bench.meters import python_calls
+
+        self.run()
+        return python_calls.measure(self.make)
 
     def selftest(self, _: Request) -> dict[str, Any]:
         """Test the meters on known values."""

@@ -8,7 +8,9 @@ stay valid when a file is moved, and two workloads of one name are refused in on
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +67,26 @@ def get(text: str, folder: Path | None = None) -> Workload:
 def is_ours(workload: Workload) -> bool:
     """Whether a workload is one of gradmeter's own."""
     return ours.get(workload.name) is workload
+
+
+def longer(workload: Workload, count: int) -> Workload:
+    """Return a workload that computes ``count`` operations more, at its end.
+
+    A chain gets more links; any other result is multiplied by 1.
+    """
+    if not count:
+        return workload
+    function = workload.function
+    if isinstance(function, Chain):
+        return replace(workload, function=Chain(function.link, function.depth + count), exact=None)
+
+    def extended(operations: Any, *inputs: Any) -> Any:
+        result = function(operations, *inputs)
+        for _ in range(count):
+            result = result * 1.0
+        return result
+
+    return replace(workload, function=extended, exact=None)
 
 
 def arrays(workload: Workload, size: int, seed: int) -> dict[str, Array]:

@@ -270,3 +270,24 @@ def test_compiled_computes_the_same(name):
             np.testing.assert_allclose(again[key].data, x.data, rtol=1e-12)
             if x.grad is not None:
                 np.testing.assert_allclose(again[key].grad, x.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["squares-3", "goldstein_price"])
+def test_a_longer_workload_computes_so_many_operations_more(name):
+    workload = workloads.get(name)
+    inputs = workloads.arrays(workload, 4, 0)
+    assert workloads.longer(workload, 0) is workload
+
+    def operations(count):
+        result = workloads.longer(workload, count).function(
+            engine, *map(engine.Variable, inputs.values())
+        )
+        seen, waiting = set(), [result]
+        while waiting:
+            creator = waiting.pop().creator
+            if creator is not None and creator not in seen:
+                seen.add(creator)
+                waiting += creator.inputs
+        return len(seen)
+
+    assert operations(2) == operations(0) + 2
