@@ -125,6 +125,8 @@ def _validated(workload: Workload, source: str) -> Workload:
             f"{source} is called {name!r}; a name has letters, digits, dots, dashes and "
             "underscores: give it one with name="
         )
+    if not isinstance(workload.meaning, str):
+        raise UsageError(f"{source}: meaning is {workload.meaning!r}; it must be a sentence")
     if ours.is_taken(name):
         raise UsageError(
             f"{source} is called {name!r}, as one of gradmeter's own; give it another name, "

@@ -115,6 +115,7 @@ def test_a_name_is_compared_as_python_compares_identifiers(tmp_path):
         ("import gradmeter\n@gradmeter.workload(id)\ndef diamond(x): 0\nit = diamond", "one of"),
         ("import gradmeter\n@gradmeter.workload(id, name='a b')\ndef it(x): 0", "letters, digits"),
         ("import gradmeter\n@gradmeter.workload(id, name='squares-3')\ndef it(x): 0", "one of"),
+        ("import gradmeter\n@gradmeter.workload(id, meaning=3)\ndef it(x): 0", "meaning is 3"),
         ("import gradmeter\n@gradmeter.workload(id, name=3)\ndef it(x): 0", "called 3"),
         ("import gradmeter\n@gradmeter.workload(id)\ndef that(x): 0", "its workloads: that"),
     ],
