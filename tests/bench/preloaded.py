@@ -47,7 +47,7 @@ class Preloaded:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = theirs.fileno()
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, __file__, str(number)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # as each call has it
@@ -55,7 +55,8 @@ class Preloaded:
                 env=self.environment,
                 pass_fds=[number],
             )
-        self._process.wait()  # it has forked, and no child of ours is left
+        process.communicate()  # it has forked, and no child of ours is left
+        atexit.register(self._channel.close)
 
     def serves(self, words: Sequence[str], environment: Mapping[str, str]) -> bool:
         """Whether a fork does what the command would do in this environment.
@@ -64,7 +65,8 @@ class Preloaded:
         of its environment, which other processes see as it was at first.
         """
         others = {name: value for name, value in environment.items() if name not in READ_LATE}
-        return "trace" not in words and others == self.environment
+        runs_a_script = "trace" in words and any(word.endswith(".py") for word in words)
+        return others == self.environment and not runs_a_script
 
     def run(
         self, arguments: list[str], environment: Mapping[str, str], folder: Path, patience: float
@@ -157,6 +159,8 @@ if __name__ == "__main__":
 
     if os.fork():  # a test may ask whether its process has children
         os._exit(0)
+    for number in (1, 2):  # or else whoever started it waits for its output
+        os.dup2(os.pipe()[1], number)
     get_command(app)  # which imports more
     gc.collect()
     gc.freeze()  # or else each fork copies it all
