@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from gradmeter.bench import output
-from gradmeter.bench.commands import check, compare, costs, listing, report, run, selftest, trace
+from gradmeter.bench.commands import (
+    cache,
+    check,
+    compare,
+    costs,
+    listing,
+    report,
+    run,
+    selftest,
+    trace,
+)
 from gradmeter.bench.commands.shared import INTERRUPTED, say
 from gradmeter.bench.commands.termination import ending_in_order
 from gradmeter.bench.errors import UsageError
@@ -58,6 +68,7 @@ app.command()(run.baseline)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)
 app.command()(costs.costs)
+app.command()(cache.cache)
 
 
 def main() -> None:
@@ -101,4 +112,6 @@ def _call() -> int:
 
 
 def _tell(message: str) -> None:
-    print(f"gradmeter: {plain(message)}", file=sys.stderr)
+    first, *output = message.split("\n")  # what follows are lines of another program's output
+    for line in (f"gradmeter: {first}", *output):
+        print(plain(line), file=sys.stderr)

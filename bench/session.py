@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +12,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.interpreters import grounds, notes
+from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.stale import remove_stale_folders
@@ -20,8 +23,10 @@ from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
+from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
 from gradmeter.bench.runs import descendants
+from gradmeter.bench.runs.call_comparison import CallComparison
 from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
@@ -91,6 +96,7 @@ def _measure(
         revisions={r.label: r.meaning for r in revisions},
         grounds=packages,
         notes=notes(groups),
+        workloads=origins(groups),
     )
     if resume:
         run = _resumed_run(run_file.load(out / RUN_FILE), run)
@@ -103,7 +109,7 @@ def _measure(
         record=record,
         cores=environment.cores(),
         options=options,
-        ways={r.label: {"engine_path": str(r.path)} for r in revisions},
+        ways={r.label: _way(r) for r in revisions},
     )
     _remove_page(out)
     try:
@@ -111,6 +117,72 @@ def _measure(
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(runner.run, out)
     return shown
+
+
+def _way(revision: Revision) -> dict[str, object]:
+    """The spec fields of a worker that imports an engine from a revision's checkout."""
+    if not revision.origins:
+        return {"engine_path": str(revision.path)}
+    packages = tuple((name, str(folder)) for name, folder in revision.packages.items())
+    way: dict[str, object] = {"origins": tuple(map(str, revision.origins)), "packages": packages}
+    return way | ({"interpreter": revision.interpreter} if revision.interpreter else {})
+
+
+def compare_calls(
+    sides: Sequence[Side],
+    head: Side | None,
+    arguments: Sequence[str],
+    options: Options,
+    out: Path,
+    tell: Callable[[float, str], None],
+    *,
+    whole: bool = False,
+) -> Run:
+    """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
+
+    Args:
+        sides: the baseline first.
+        head: the side whose tests are run at every side; None where each has its own.
+        arguments: pytest's.
+        whole: time also calls that run the same code at every side, in all sets.
+
+    Raises:
+        UsageError: no test is selected, a suite cannot be collected, or the folder cannot be
+            written.
+    """
+    descendants.end_stale()
+    files.writable(out)
+    with lock.held(out), temporary_folder() as folder:
+        _check(out, replace=True)
+        run = Run(
+            environment=environment.describe(),
+            options=options,
+            self_tests=[],
+            comparisons=[],
+            cases=[],
+            finished=False,
+            revisions={side.label: side.meaning for side in sides},
+        )
+        record = Record(run, lambda run: save(run, out), tell)
+        comparison = CallComparison(
+            record=record,
+            options=options,
+            sides=sides,
+            head=head,
+            arguments=arguments,
+            folder=folder,
+            cores=environment.cores(),
+            clock=time.perf_counter,
+            shuffle=random.Random(options.seed),
+            whole=whole,
+        )
+        _remove_page(out)
+        try:
+            comparison.measure()
+        finally:
+            if record.run.cases:  # after Ctrl-C, the report shows what was measured until then
+                run = _with_reports(record.run, out)
+        return run
 
 
 def ready(out: Path) -> None:
@@ -214,6 +286,13 @@ def _resumed_run(old: Run, new: Run) -> Run:
         UsageError: the two are measured in different ways, so that their cases do not mix.
     """
     variants = old.grounds.keys() & new.grounds.keys()
+    # A file that is moved is the same, and one that is edited another workload.
+    for name in old.workloads.keys() & new.workloads.keys():
+        if old.workloads[name].digest != new.workloads[name].digest:
+            raise UsageError(
+                f"the run to resume has another workload {name!r}: its file has changed, or is "
+                "another one; start a new one without --resume"
+            )
     for what, before, after in (
         ("options", old.options, new.options),
         ("commit", old.environment.commit, new.environment.commit),
@@ -230,11 +309,16 @@ def _resumed_run(old: Run, new: Run) -> Run:
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case)],
+        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
     )
 
 
-def _is_whole(case: Case) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
-    exact = bool(case.allocations) or not case.array_data
-    return case.finished and case.failure is None and exact and case.residency is not None
+def _is_whole(case: Case, *, exact: bool) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory.
+
+    Args:
+        exact: whether resident memory is left out.
+    """
+    counted = bool(case.allocations) or not case.array_data
+    resident = exact or case.residency is not None
+    return case.finished and case.failure is None and counted and resident

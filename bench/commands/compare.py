@@ -7,17 +7,23 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.checkouts import Wanted
+from gradmeter.bench.cases.engine_packages import importable
+from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
     UNMEASURED,
     Allocator,
@@ -50,8 +56,10 @@ from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
+PYTEST = "pytest"  # the first word of a suite's command
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
 
@@ -59,15 +67,17 @@ def compare(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT...|RUN RUN]",
-            help="Variants, the first the baseline; or two run files (or their folders).",
+            metavar="[VARIANT...|RUN RUN|-- pytest ARGUMENTS]",
+            help="Variants, the first the baseline; or two run files (or their folders); or, after "
+            "--, pytest and its arguments: each selected benchmark(...) call at every --rev.",
         ),
     ] = None,
     rev: Annotated[
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine at this git revision; the first is the baseline. Given "
+            help="The package engine, the packages of the engine in --engine, or the project that "
+            "the pytest suite measures, at this git revision; the first is the baseline. Given "
             "once, it is compared with the working tree.",
         ),
     ] = None,
@@ -98,6 +108,54 @@ def compare(
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,
     functions: Functions = False,
+    tests: Annotated[
+        str,
+        typer.Option(
+            "--bench-tests",
+            metavar="head|own",
+            help="Whose tests a pytest suite runs at every revision: the last one's, or each its "
+            "own.",
+        ),
+    ] = HEAD,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bench-path",
+            metavar="FOLDER",
+            help="A folder of the project that holds its packages, such as src; by default as its "
+            "build configuration has it.",
+        ),
+    ] = None,
+    install: Annotated[
+        str,
+        typer.Option(
+            "--bench-install",
+            metavar="COMMAND",
+            help="Builds a revision of the project in an environment of its own, such as "
+            "'pip install .'; kept for the next time, see gradmeter cache.",
+        ),
+    ] = "",
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="REQUIREMENT",
+            help="Compare the pytest suite between versions of a dependency, such as numpy==2.2.",
+        ),
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INTERPRETER",
+            help="Compare the pytest suite between interpreters: a path, or a version as 3.12.",
+        ),
+    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--bench-all", help="Time calls in all sets also where no revision changes their code."
+        ),
+    ] = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
     out: Out = COMPARED,
@@ -113,13 +171,16 @@ def compare(
     Examples:
       gradmeter compare engine engine:retain_grad=on --fail-on slower
       gradmeter compare --rev main --markdown
+      gradmeter compare --rev main --engine adapter.py
       gradmeter compare old/run.json new/run.json
     """
     criteria = [gates.parse(text) for text in fail_on or []]
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    # With revisions, an adapter's packages need not be installed.
+    with importable(engine or (), Path.cwd(), path or ()) if rev else nullcontext():
+        targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
     groups: Sequence[Group] = []
@@ -145,11 +206,23 @@ def compare(
             seconds=seconds,
             effect=fraction(effect),
         )
+        if what and what[0] == PYTEST:
+            if instructions:
+                raise UsageError("the instructions of a suite's calls cannot be counted")
+            gates.check_sets(criteria, options)
+            wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
+            run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
+            gates.check_terms(criteria, _candidates(run.comparisons))
+            return _conclude(
+                run, criteria, notes, out, written=True, markdown=markdown, json_=json_
+            )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
             revisions: list[Revision] = []
             if rev:
-                groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
+                groups, comparisons, revisions = _plan_revisions(
+                    wanted_sides(rev, (), (), path or (), install), names, sizes, targets, stack
+                )
             elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
                     "compare takes two different variants at least, two run files, or --rev; "
@@ -162,10 +235,25 @@ def compare(
             gates.check_sets(criteria, options)
             gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
+    notes += hint(run, groups)
+    _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
+
+
+def _conclude(
+    run: Run,
+    criteria: Sequence[gates.Gate],
+    notes: Sequence[str],
+    out: Path,
+    *,
+    written: bool,
+    markdown: bool,
+    json_: bool,
+) -> None:
+    """Judge the gates, show the comparison, and exit as it ended."""
     rows = verdicts.candidates(run)
     failed = gates.of_rows(criteria, rows, run.options)
     refused = gates.not_counted(criteria, rows)
-    notes += [f"not judged: {reason}" for reason in refused] + hint(run, groups)
+    notes = [*notes, *[f"not judged: {reason}" for reason in refused]]
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
@@ -174,7 +262,7 @@ def compare(
         show_run(run)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
-        if not files:
+        if written:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
             say(line)
@@ -235,10 +323,21 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
 
 
 def _plan_revisions(
-    rev: list[str], names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
+    wanted: Wanted, names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
-    sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
         workloads.get(name)  # refuses an unknown name before anything is checked out
-    revisions = stack.enter_context(checked_out(sides, Path.cwd()))
-    return *compared.of_revisions(revisions, names, sizes, variants or ["engine"]), revisions
+    parsed = list(dict.fromkeys(parse(text) for text in variants or ["engine"]))
+    used = list(dict.fromkeys(variant.engine for variant in parsed))
+    for variant in parsed:
+        if wanted.build and (variant.python or variant.engine.name == OURS):
+            raise UsageError(
+                f"--bench-install makes an environment for each revision, which {variant} does not "
+                "take; leave --bench-install out"
+            )
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        revisions, engines = stack.enter_context(
+            engine_revisions(used, wanted, Path.cwd(), lambda sentence: tell(0.0, sentence))
+        )
+    parsed = [replace(v, engine=engines.get(v.engine.name, v.engine)) for v in parsed]
+    return *compared.of_revisions(revisions, names, sizes, parsed), revisions

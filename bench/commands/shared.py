@@ -25,7 +25,11 @@ UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
-    typer.Option("--workload", help="What is computed, such as squares-30; repeat for more."),
+    typer.Option(
+        "--workload",
+        help="What is computed, such as squares-30; one of your own as FILE.py:NAME. Repeat for "
+        "more.",
+    ),
 ]
 Sizes = Annotated[
     list[int] | None,
@@ -53,6 +57,13 @@ Functions = Annotated[
     typer.Option(
         "--functions",
         help="With --instructions, those of each C function, and the calls of Python functions.",
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Measure exact bytes alone: no resident memory and, as with --sets 0, no time.",
     ),
 ]
 Budget = Annotated[

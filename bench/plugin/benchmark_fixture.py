@@ -1,4 +1,4 @@
-"""Have the fixture ``benchmark`` of pytest-benchmark measure each call once it has timed it."""
+"""Have the fixture ``benchmark`` of pytest-benchmark hand over each call: once timed, or before."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from gradmeter.bench.meters.call import Call
 
 Measure = Callable[[Any, Call, float], None]
 """Called with the fixture, the call, and the seconds that one call took at most."""
+
+Park = Callable[[Call], None]
+"""Called with the call."""
 
 
 @cache
@@ -40,9 +43,35 @@ def _measuring(kind: Any) -> Any:
             self.gradmeter_measure(self, _pedantic_call(*args, **kwargs), seconds)
             return result
 
+    return _named_as(kind, MeasuringFixture)
+
+
+@cache
+def _parking(kind: Any) -> Any:
+    """Derive a class of benchmark fixtures that hand over each call, and then make it once."""
+
+    class ParkingFixture(kind):  # type: ignore[misc]
+        gradmeter_park: Park
+
+        def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            self.gradmeter_park(Call(function_to_benchmark, args, kwargs))
+            self.disabled = True
+            return super().__call__(function_to_benchmark, *args, **kwargs)
+
+        def pedantic(self, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            self.gradmeter_park(_pedantic_call(*args, **kwargs))
+            self.disabled = True
+            return super().pedantic(*args, **kwargs)
+
+    return _named_as(kind, ParkingFixture)
+
+
+def _named_as(kind: Any, derived: Any) -> Any:
     for name in ("__name__", "__qualname__", "__module__"):
-        setattr(MeasuringFixture, name, getattr(kind, name))
-    return MeasuringFixture
+        setattr(derived, name, getattr(kind, name))
+    return derived
 
 
 def _pedantic_call(
@@ -66,19 +95,29 @@ def _per_call(fixture: Any, seconds: float) -> float:
 
 
 def extend(fixture: Any, measure: Measure) -> str:
-    """Have a fixture call ``measure`` after each timed call; return why it cannot, or "".
+    """Have a fixture call ``measure`` after each timed call; return why it cannot, or ""."""
+    return _derive(fixture, _measuring, "gradmeter_measure", measure)
+
+
+def hand_over(fixture: Any, park: Park) -> str:
+    """Have a fixture call ``park`` in place of timing a call; return why it cannot, or ""."""
+    return _derive(fixture, _parking, "gradmeter_park", park)
+
+
+def _derive(fixture: Any, derived: Callable[[Any], Any], name: str, value: Any) -> str:
+    """Give a fixture a derived class, and it an attribute; return why it cannot be, or "".
 
     The class is looked up past ``__class__``, which stand-ins for the fixture pretend with.
     """
     from pytest_benchmark.fixture import BenchmarkFixture
 
     kind: Any = type(fixture)
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    kind_name = f"{kind.__module__}.{kind.__qualname__}"
     if not issubclass(kind, BenchmarkFixture):
-        return f"the fixture benchmark is {name}, not pytest-benchmark's"
+        return f"the fixture benchmark is {kind_name}, not pytest-benchmark's"
     try:
-        fixture.__class__ = _measuring(kind)
-        fixture.gradmeter_measure = measure
+        fixture.__class__ = derived(kind)
+        setattr(fixture, name, value)
     except (AttributeError, TypeError) as error:
-        return f"the fixture benchmark, {name}, is closed: {error}"
+        return f"the fixture benchmark, {kind_name}, is closed: {error}"
     return ""

@@ -46,7 +46,7 @@ class Session:
 
             for file in self.settings.engines:
                 engines.add_file(file)
-        if self.settings.fail_on or self.settings.against:
+        if (self.settings.fail_on or self.settings.against) and not self.settings.revisions:
             try:
                 from gradmeter.bench.plugin import gating
             except ImportError as error:
@@ -88,7 +88,14 @@ def pytest_configure(config: pytest.Config) -> None:
         state = config.stash[KEY] = Session(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    if state.settings.memory:
+    if state.settings.revisions and not hasattr(config, "workerinput"):
+        try:
+            from gradmeter.bench.plugin.revisions import Revisions
+
+            config.pluginmanager.register(Revisions(config, state.settings), "gradmeter-revisions")
+        except (ImportError, UsageError) as error:
+            raise pytest.UsageError(str(error)) from None
+    elif state.settings.memory:
         if config.pluginmanager.hasplugin("benchmark"):
             try:
                 from gradmeter.bench.plugin.calls import Suite
@@ -146,6 +153,8 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
                 pytest.skip(f"{failure.kind}: {failure.message}")
             pytest.fail(f"{failure.stage}: {failure.kind}: {failure.message}", pytrace=False)
         seconds = case.seconds
+        if not seconds and case.first_run is not None:  # where nothing is timed
+            seconds = [case.first_run]
         benchmark.extra_info.update(extra(case))
         benchmark.pedantic(playback.play(seconds), rounds=len(seconds))
 

@@ -27,11 +27,12 @@ class Settings:
         out: the folder for run.json and the reports.
         collector: "on" or "off", while timing.
         allocator: the policy of the C library's allocator, while timing.
-        sets: of fresh processes that each case is timed in.
+        sets: of fresh processes that each case is timed in; 0 with ``exact``.
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
         engines: files of adapters.
         instructions: whether each case's instructions are counted.
+        exact: whether exact bytes alone are measured.
     """
 
     memory: bool
@@ -43,6 +44,12 @@ class Settings:
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
     instructions: bool = False
+    exact: bool = False
+    revisions: Sequence[str] = ()
+    tests: str = "head"
+    path: Sequence[str] = ()
+    install: str = ""
+    whole: bool = False
 
 
 def add(parser: pytest.Parser) -> None:
@@ -84,6 +91,19 @@ def add(parser: pytest.Parser) -> None:
         help="Count the instructions of each case, too, under valgrind's callgrind.",
     )
     group.addoption(
+        "--bench-exact",
+        action="store_true",
+        default=None,
+        help="Measure the exact bytes of each case alone: no resident memory and no time; its "
+        "one round in pytest-benchmark's table is the first run.",
+    )
+    group.addoption(
+        "--no-bench-exact",
+        action="store_false",
+        dest="bench_exact",
+        help="Measure resident memory and time too, whatever the ini file says.",
+    )
+    group.addoption(
         "--bench-sets",
         metavar="N",
         help="Sets of fresh processes that each case is timed in; a verdict on time takes 8. "
@@ -103,6 +123,39 @@ def add(parser: pytest.Parser) -> None:
         "cycle>0",
     )
     group.addoption(
+        "--bench-rev",
+        action="append",
+        metavar="REVISION",
+        help="Compare each selected benchmark(...) call at this git revision with the same call "
+        "in the working tree, in bytes and in time. Given more than once, the revisions are "
+        "compared with the first.",
+    )
+    group.addoption(
+        "--bench-tests",
+        metavar="head|own",
+        default="head",
+        help="With --bench-rev: whose tests are run at every revision, the last one's or each its "
+        "own. Default: head",
+    )
+    group.addoption(
+        "--bench-path",
+        action="append",
+        metavar="FOLDER",
+        help="With --bench-rev: a folder of the project that holds its packages, such as src.",
+    )
+    group.addoption(
+        "--bench-install",
+        metavar="COMMAND",
+        default="",
+        help="With --bench-rev: builds a revision in an environment of its own, such as "
+        "'pip install .'; kept for the next time, see gradmeter cache.",
+    )
+    group.addoption(
+        "--bench-all",
+        action="store_true",
+        help="With --bench-rev: time calls in all sets also where no revision changes their code.",
+    )
+    group.addoption(
         "--bench-engine",
         action="append",
         metavar="FILE",
@@ -118,6 +171,7 @@ def add(parser: pytest.Parser) -> None:
         ("fail_on", "linelist"),
         ("engine", "linelist"),
         ("instructions", "bool"),
+        ("exact", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -137,6 +191,9 @@ def read(config: pytest.Config) -> Settings:
     policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
     if policy not in ALLOCATORS:
         raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
+    exact = config.getoption("bench_exact")
+    if exact is None:
+        exact = _ini(config, "exact") or False
     memory = config.getoption("bench_memory")
     if memory is None:
         memory = _ini(config, "memory") or False
@@ -149,7 +206,7 @@ def read(config: pytest.Config) -> Settings:
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
         allocator=policy,
-        sets=int(sets),
+        sets=0 if exact else int(sets),
         # A path on the command line is relative to the folder that pytest was started in.
         against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
         if against
@@ -158,6 +215,12 @@ def read(config: pytest.Config) -> Settings:
         instructions=config.getoption("bench_instructions")
         or _ini(config, "instructions")
         or False,
+        exact=exact,
+        revisions=config.getoption("bench_rev") or (),
+        tests=config.getoption("bench_tests"),
+        path=config.getoption("bench_path") or (),
+        install=config.getoption("bench_install"),
+        whole=config.getoption("bench_all"),
         engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
     )
 

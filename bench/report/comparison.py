@@ -171,7 +171,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         parts.append(
             f"<details><summary>{len(same)} without a change</summary>\n\n{table}\n\n</details>"
         )
-    if any(case.times for case in run.cases):
+    if any(case.times and not case.ordinary for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
     parts += [_text(note) for note in notes]
     if run.revisions:

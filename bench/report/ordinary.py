@@ -49,7 +49,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
             (plain(name), *_cells(case), *([budgets.get(case.workload, "-")] if budgets else []))
             for name, case in tests
         ]
-        head, *lines = _aligned([("test", *figures), *rows], min(console.width, WIDTH))
+        head, *lines = aligned([("test", *figures), *rows], min(console.width, WIDTH))
         console.out(head, style="bold", highlight=False)
         console.out("\n".join(lines), highlight=False)
         for name, case in tests:
@@ -59,7 +59,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
         console.print()
 
 
-def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Lay rows out in lines: the names folded, the figures beside them to the right.
 
     By hand, since a table of the console takes a millisecond for a cell, and a suite has

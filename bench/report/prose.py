@@ -75,6 +75,14 @@ def grounds(run: Run) -> list[str]:
     return [f"{', '.join(_each(names))}: {where}" for where, names in by_ground.items()]
 
 
+def origins(run: Run) -> list[str]:
+    """A sentence on each workload that is none of ours: what it computes and where it lies."""
+    return [
+        f"{name}: {origin.meaning}{', ' if origin.meaning else ''}from {origin.where}"
+        for name, origin in run.workloads.items()
+    ]
+
+
 def untrusted(run: Run) -> list[str]:
     """A sentence on the meters that failed their self-test; empty where all passed."""
     bad = [test.name for test in run.self_tests if not test.passed]
@@ -152,6 +160,7 @@ def environment(run: Run) -> list[str]:
         f"{run.options.budget:g} s of timing for a case",
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),
         *grounds(run),
+        *origins(run),
         *run.notes,
     ]
     for test in run.self_tests:

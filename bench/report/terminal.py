@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import ordinary, prose, sentences
+from gradmeter.bench.report import compared_calls, ordinary, prose, sentences
 from gradmeter.bench.report.text import plain
-from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.results.run import ORDINARY, Case, Run
 from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
@@ -35,6 +35,10 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
     pairs = verdicts.ordered(run)
+    of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]
+    if of_calls:
+        compared_calls.show(of_calls, run, console)
+        pairs = [pair for pair in pairs if pair[0].size != ORDINARY]
     for comparison, rows in pairs[:MOST]:
         _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
@@ -76,9 +80,9 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
     if not run.finished:
         how = "; gradmeter run --resume goes on with it" if measured or not run.cases else ""
         console.print(f"This run was not finished{how}.")
-    if any(case.times for case in run.cases):
+    if any(case.times and not case.ordinary for case in run.cases):
         console.print(sentences.noise_text(run), highlight=False)
-    for line in [*prose.grounds(run), *run.notes]:
+    for line in [*prose.origins(run), *prose.grounds(run), *run.notes]:
         console.print(escape(line), highlight=False)
     if measured:
         console.print(_legend(run), highlight=False)

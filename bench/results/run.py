@@ -176,12 +176,16 @@ class Case(Value, frozen=True, kw_only=True):
 
 
 class Comparison(Value, frozen=True, kw_only=True):
-    """A baseline and its candidates, on one workload and size; variants by name."""
+    """A baseline and its candidates, on one workload and size; variants by name.
+
+    ``same_code`` says that a test's call runs the same code in all of them.
+    """
 
     workload: str
     size: Count
     baseline: str
     candidates: list[str]
+    same_code: bool = False
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -194,6 +198,7 @@ class Options(Value, frozen=True, kw_only=True):
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
     ``instructions`` says whether these are counted, ``functions`` whether by function, too.
+    ``exact`` says that resident memory, which differs from run to run, is left out.
     """
 
     collector: str
@@ -209,6 +214,7 @@ class Options(Value, frozen=True, kw_only=True):
     allocator: Allocator = "system"
     instructions: bool = False
     functions: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""
@@ -249,12 +255,25 @@ class Ground(Value, frozen=True, kw_only=True):
     threads: Count
 
 
+class Origin(Value, frozen=True, kw_only=True):
+    """Where a workload comes from that is none of gradmeter's own.
+
+    ``where`` is its file, relative to the working folder of the run where it lies in that, and
+    its name there; or the entry point. ``digest`` is the SHA-256 of that file, "" for an
+    entry point.
+    """
+
+    meaning: str
+    where: str
+    digest: str
+
+
 class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
-    ``grounds`` the versions that each variant ran on. ``notes`` are sentences on what is left
-    out.
+    ``grounds`` the versions that each variant ran on, ``workloads`` where each workload comes
+    from that is none of ours. ``notes`` are sentences on what is left out.
     """
 
     format: Literal["gradmeter run"] = FORMAT
@@ -268,6 +287,7 @@ class Run(Value, frozen=True, kw_only=True, dict=True):
     revisions: dict[str, str] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    workloads: dict[str, Origin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse two cases of one key."""

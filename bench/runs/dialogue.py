@@ -55,13 +55,13 @@ class Dialogue:
             self.child.stdin.write(json.dumps(request).encode() + b"\n")
             self.child.stdin.flush()
 
-    def ready(self) -> None:
-        """Wait until the case is built.
+    def ready(self) -> dict[str, Any]:
+        """Wait until the case is built, and return what the process says of itself.
 
         Raises:
             WorkerError: as `ask`.
         """
-        self._answer()
+        return self._answer()
 
     def step(self) -> dict[str, Any]:
         """Let a worker that is stepped through go on, and return what it says of the next phase.

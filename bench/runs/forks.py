@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.runs import descendants
@@ -44,35 +44,35 @@ def may_share(specs: Sequence[Spec]) -> bool:
     )
 
 
-class ForkServer(Dialogue):
-    """A process whose forks become workers; see fork_server.py.
+class Forking(Dialogue):
+    """A process that forks workers when it is asked to.
 
     Args:
-        spec: of any of its workers, as `may_share` has it.
-        limit: the most seconds that starting a worker may take.
+        command: starts it; the number of a socket for its forks' streams is added.
+        variables: its environment.
+        limit: the most seconds that an answer, such as to starting a worker, may take.
 
     Raises:
         WorkerError: the interpreter cannot be started.
     """
 
-    def __init__(self, spec: Spec, limit: float) -> None:
+    def __init__(self, command: list[str], variables: dict[str, str], limit: float) -> None:
         self._files, theirs = socket.socketpair()
         self._marked = descendants.new_mark()
         with theirs:
             try:
                 child, errors = started(
-                    [spec.interpreter, str(START), str(START_FOLDER), "fork_server",
-                     str(theirs.fileno())],
-                    environment(spec) | {MARK: self._marked},
+                    [*command, str(theirs.fileno())],
+                    variables | {MARK: self._marked},
                     pass_fds=[theirs.fileno()],
-                )  # fmt: skip
+                )
             except WorkerError:
                 self._files.close()
                 raise
         super().__init__(child, errors, limit, self._marked)
 
-    def start(self, spec: Spec, limit: float) -> Dialogue:
-        """Start a worker.
+    def fork(self, first: dict[str, Any], limit: float) -> Dialogue:
+        """Fork a worker and send it its first request.
 
         Raises:
             WorkerError: the server failed.
@@ -93,7 +93,7 @@ class ForkServer(Dialogue):
             os.close(theirs_in)
             os.close(theirs_out)
         worker = Dialogue(_Fork(self, pid, stdin, stdout), errors, limit, None)
-        worker.send(case(spec))
+        worker.send(first)
         return worker
 
     def close(self) -> None:
@@ -102,10 +102,33 @@ class ForkServer(Dialogue):
         self._files.close()
 
 
+class ForkServer(Forking):
+    """A process whose forks become workers; see fork_server.py.
+
+    Args:
+        spec: of any of its workers, as `may_share` has it.
+
+    Raises:
+        WorkerError: the interpreter cannot be started.
+    """
+
+    def __init__(self, spec: Spec, limit: float) -> None:
+        command = [spec.interpreter, str(START), str(START_FOLDER), "runs.fork_server"]
+        super().__init__(command, environment(spec), limit)
+
+    def start(self, spec: Spec, limit: float) -> Dialogue:
+        """Start a worker.
+
+        Raises:
+            WorkerError: the server failed.
+        """
+        return self.fork(case(spec), limit)
+
+
 class _Fork:
     """A worker that is a child of a fork server."""
 
-    def __init__(self, server: ForkServer, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    def __init__(self, server: Forking, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         self.pid = pid
         self.stdin: IO[bytes] | None = stdin
         self.stdout: IO[bytes] | None = stdout

@@ -32,7 +32,7 @@ class Process(Dialogue):
     def __init__(self, spec: Spec, limit: float) -> None:
         command = [spec.interpreter, str(START), str(START_FOLDER)]
         if spec.counts:
-            command = [*instructions.command(Path(spec.counts)), *command, "worker", "alone"]
+            command = [*instructions.command(Path(spec.counts)), *command, "runs.worker", "alone"]
         mark = descendants.new_mark()
         child, errors = started(command, environment(spec) | {MARK: mark})
         super().__init__(child, errors, limit, mark)

@@ -54,6 +54,10 @@ class Record:
         """The case of a variant; `put` has to have added it before."""
         return self._cases[group.key(variant)]
 
+    def at(self, key: tuple[str, int, str]) -> Case:
+        """The case of a key; `put` has to have added it before."""
+        return self._cases[key]
+
     def put(self, *cases: Case) -> None:
         """Add or replace cases, and save the run."""
         self._cases |= {case.key: case for case in cases}

@@ -41,7 +41,7 @@ def trace_alone(
             "answer": str(answer),
         }
         # -P keeps what lies beside start_worker.py from being imported; it is not inherited.
-        command = [sys.executable, "-P", str(START), str(START_FOLDER), "traced_script"]
+        command = [sys.executable, "-P", str(START), str(START_FOLDER), "runs.traced_script"]
         with subprocess.Popen([*command, json.dumps(request)]) as process:
             code = _wait(process)
         try:

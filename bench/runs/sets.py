@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from mmap import PAGESIZE as PAGE
 from typing import Any, Protocol
 
@@ -34,7 +35,7 @@ PHASES = ("forward", "backward", "step", "cpu")
 class Worker(Protocol):
     """The interface of a worker; gradmeter.bench.runs.dialogue.Dialogue implements it."""
 
-    def ready(self) -> None:
+    def ready(self) -> object:
         """Wait until the case is built."""
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
@@ -62,9 +63,16 @@ Serve = Callable[[Spec, float], Server]
 
 @dataclass
 class Lane:
-    """A variant in a set: its workers' spec, how many there were, its rounds and its failure."""
+    """A variant in a set: its workers, their rounds and their failure.
 
-    spec: Spec
+    Attributes:
+        start: starts a worker, at a place within a huge page; see layout.py.
+        core: the first that they are pinned to.
+        workers: how many were started.
+    """
+
+    start: Callable[[int], Worker]
+    core: int | None
     workers: int = 0
     rounds: list[dict[str, float]] = field(default_factory=list)
     failure: Failure | None = None
@@ -91,9 +99,7 @@ class Lane:
     def times(self, number: int, loops: int) -> TimeSet:
         """The rounds in the form of the run file."""
         phases = {name: [seconds[name] for seconds in self.rounds] for name in PHASES}
-        return TimeSet(
-            number=number, core=self.spec.core, processes=self.workers, loops=loops, **phases
-        )
+        return TimeSet(number=number, core=self.core, processes=self.workers, loops=loops, **phases)
 
 
 @contextmanager
@@ -119,59 +125,35 @@ def readings() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SetRunner:
-    """Runs sets, all with the same limits.
+class Generation:
+    """Times workers that were started together, round by round.
 
     Attributes:
-        start: starts a worker in a fresh process.
-        serve: starts the process whose forks become the workers of a set; None where they may
-            not be forks of one process.
+        clock: seconds, as ``time.perf_counter``.
         shuffle: draws the order of the workers, and the place of their memory.
-        least: the fewest rounds.
-        budget: seconds of timing after which no further round begins.
-        limit: the most seconds that one answer of a worker may take.
     """
 
-    start: Start
-    serve: Serve | None
     clock: Callable[[], float]
     shuffle: random.Random
-    least: int
-    budget: float
-    limit: float
 
-    def run(self, specs: Sequence[Spec], loops: int | None) -> tuple[list[Lane], int]:
-        """Run one set.
-
-        A worker that fails runs no further round; the others continue.
+    def time(self, lanes: Sequence[Lane], loops: int | None, least: int, budget: float) -> int:
+        """Start a worker for each lane, time them round by round, and end them.
 
         Args:
-            loops: runs that are timed together in a round; None to choose from the first runs.
+            loops: as for `run`.
+            least: the fewest rounds.
+            budget: seconds after which no further round begins.
 
         Returns:
-            A lane for each spec, and ``loops``.
+            ``loops``.
         """
-        lanes = [Lane(spec) for spec in specs]
-        if self.serve is None:
-            return lanes, self._generation(self.start, lanes, loops, self.least, self.budget)
-        least, budget = math.ceil(self.least / GENERATIONS), self.budget / GENERATIONS
-        with closing(self.serve(replace(specs[0], place=self._place()), self.limit)) as server:
-            loops = self._generation(server.start, lanes, loops, least, budget)
-            for _ in range(GENERATIONS - 1):
-                self._generation(server.start, lanes, loops, least, budget)
-        return lanes, loops
-
-    def _generation(
-        self, start: Start, lanes: Sequence[Lane], loops: int | None, least: int, budget: float
-    ) -> int:
-        """Start a worker for each lane, time them round by round, and end them."""
-        place = self._place()
+        place = self.place()
         with ExitStack() as stack:
             # Starting in random order too makes workers of the same code exchangeable.
             for lane in self.shuffle.sample(alive := _alive(lanes), len(alive)):
                 with lane.attempt():
                     lane.workers += 1
-                    lane.worker = start(replace(lane.spec, place=place), self.limit)
+                    lane.worker = lane.start(place)
                     stack.callback(lane.worker.close)
             for lane in _alive(lanes):
                 with lane.attempt():
@@ -195,7 +177,7 @@ class SetRunner:
             lane.worker = None
         return loops
 
-    def _place(self) -> int:
+    def place(self) -> int:
         """Draw where in a huge page the memory of workers begins, see layout.py."""
         return self.shuffle.randrange(0, HUGE, PAGE)
 
@@ -211,6 +193,59 @@ class SetRunner:
                 if keep:
                     lane.rounds.append(seconds)
         return shortest
+
+
+@dataclass(frozen=True)
+class SetRunner:
+    """Runs sets, all with the same limits.
+
+    Attributes:
+        start: starts a worker in a fresh process.
+        serve: starts the process whose forks become the workers of a set; None where they may
+            not be forks of one process.
+        generation: times the workers.
+        least: the fewest rounds.
+        budget: seconds of timing after which no further round begins.
+        limit: the most seconds that one answer of a worker may take.
+    """
+
+    start: Start
+    serve: Serve | None
+    generation: Generation
+    least: int
+    budget: float
+    limit: float
+
+    def run(self, specs: Sequence[Spec], loops: int | None) -> tuple[list[Lane], int]:
+        """Run one set.
+
+        A worker that fails runs no further round; the others continue.
+
+        Args:
+            loops: runs that are timed together in a round; None to choose from the first runs.
+
+        Returns:
+            A lane for each spec, and ``loops``.
+        """
+        if self.serve is None:
+            lanes = _lanes(specs, self.start, self.limit)
+            return lanes, self.generation.time(lanes, loops, self.least, self.budget)
+        least, budget = math.ceil(self.least / GENERATIONS), self.budget / GENERATIONS
+        with closing(
+            self.serve(replace(specs[0], place=self.generation.place()), self.limit)
+        ) as server:
+            lanes = _lanes(specs, server.start, self.limit)
+            loops = self.generation.time(lanes, loops, least, budget)
+            for _ in range(GENERATIONS - 1):
+                self.generation.time(lanes, loops, least, budget)
+        return lanes, loops
+
+
+def _lanes(specs: Sequence[Spec], start: Start, limit: float) -> list[Lane]:
+    def begin(spec: Spec, place: int) -> Worker:
+        return start(replace(spec, place=place), limit)
+
+    return [Lane(partial(begin, spec), spec.core) for spec in specs]
 
 
 def _alive(lanes: Sequence[Lane]) -> list[Lane]:

@@ -43,11 +43,15 @@ class Spec:
         core: the core that the worker is pinned to; None for no pinning. With several
             threads, the first of as many cores.
         threads: how many its engine's kernels may use.
+        source: the file and the name of the workload; empty where its name suffices.
         adapter: the file of the engine's adapter; empty where gradmeter knows the engine.
         scratch: a folder for what the engine compiles; empty for anywhere.
         objects: Python's own objects are allocated one by one on the C library's heap.
         environment: further variables of the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
+        packages: the folder of each package that is imported from there, by its name.
+        origins: the folders that `packages` and `proven` have to lie in; none for any.
+        proven: the engine's packages, which are proven to be imported from `origins`.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
         more: operations that the case computes beyond its workload's; for the same.
@@ -72,6 +76,9 @@ class Spec:
     objects: bool = False
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
+    packages: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
     slower: float = 0.0
     more: int = 0
     small_pages: bool = False
@@ -79,27 +86,28 @@ class Spec:
     allocator: str = "system"
     history: str = ""
     counts: str = ""
+    source: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
     """The spec of a case's worker: what the variant determines, with ``more`` on top."""
     fields: dict[str, Any] = {
         "workload": workload.name,
+        "source": workload.source,
         "size": size,
         "engine": variant.engine.name,
         "settings": variant.of_engine,
         "threads": variant.threads,
         "interpreter": variant.python or sys.executable,
         "adapter": variant.engine.file,
+        "proven": variant.engine.packages,
     }
     return Spec(**{**fields, **more})
 
 
 def environment(spec: Spec) -> dict[str, str]:
     """A worker's environment: ours without `_DISTURBING`, and the variables of its spec."""
-    variables = allocators.environment(spec.allocator, os.environ)
-    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
-    variables |= dict.fromkeys(_THREADS, str(spec.threads))
+    variables = undisturbed(spec.allocator, spec.threads)
     # The safe path keeps what lies beside start_worker.py from being imported.
     variables["PYTHONSAFEPATH"] = "1"
     if spec.interpreter != sys.executable:  # our path is for our interpreter
@@ -119,6 +127,13 @@ def environment(spec: Spec) -> dict[str, str]:
     return variables
 
 
+def undisturbed(allocator: str, threads: int) -> dict[str, str]:
+    """Our environment without `_DISTURBING`, with an allocator's policy and so many threads."""
+    variables = allocators.environment(allocator, os.environ)
+    variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
+    return variables | dict.fromkeys(_THREADS, str(threads))
+
+
 def pinned(spec: Spec) -> list[int]:
     """The cores that a worker is pinned to; none for no pinning."""
     if spec.core is None:
@@ -134,6 +149,7 @@ def case(spec: Spec) -> dict[str, Any]:
     """The first request of a worker: all that it needs to build its case."""
     return {
         "workload": spec.workload,
+        "source": spec.source,
         "size": spec.size,
         "engine": spec.engine,
         "settings": dict(spec.settings),
@@ -144,6 +160,9 @@ def case(spec: Spec) -> dict[str, Any]:
         "slower": spec.slower,
         "more": spec.more,
         "engine_path": spec.engine_path,
+        "packages": dict(spec.packages),
+        "origins": spec.origins,
+        "proven": spec.proven,
         "scratch": spec.scratch,
         "place": spec.place,
         "history": spec.history,

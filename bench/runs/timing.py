@@ -14,7 +14,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.runs.forks import may_share
 from gradmeter.bench.runs.record import Record
-from gradmeter.bench.runs.sets import SetRunner
+from gradmeter.bench.runs.sets import Generation, SetRunner
 from gradmeter.bench.runs.workers import Workers
 from gradmeter.bench.verdicts import verdicts
 
@@ -118,8 +118,7 @@ class Timing:
         set_runner = SetRunner(
             start=self.workers.start,
             serve=self.workers.serve if forks else None,
-            clock=self.clock,
-            shuffle=self.shuffle,
+            generation=Generation(self.clock, self.shuffle),
             least=math.ceil(options.min_rounds / options.sets),
             budget=options.budget / options.sets * len(alive + twin),
             limit=options.limit,

@@ -12,6 +12,7 @@ from gradmeter.bench import workloads
 from gradmeter.bench.cases.program import program, sources
 from gradmeter.bench.engines import get as engine_named
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.workloads import ours
 
 NAMES = [
     "squares-1",
@@ -200,9 +201,9 @@ def test_a_gradient_of_twice_the_size_is_never_within_the_tolerance(family, dept
 
 
 def test_a_workload_added_by_one_function_works(monkeypatch):
-    monkeypatch.setattr(workloads, "_families", dict(workloads._families))
+    monkeypatch.setattr(ours, "_families", dict(ours._families))
 
-    @workloads.family(depth=True)
+    @ours.family(depth=True)
     def cubes(depth: int) -> workloads.Workload:
         def function(_operations, x):
             for _ in range(depth):

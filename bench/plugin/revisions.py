@@ -1,0 +1,166 @@
+"""Compare a session's benchmark calls between git revisions: ``pytest --bench-rev main``.
+
+A pytest plugin that is registered with that option only. In place of collecting and running tests,
+the session has their calls measured at every revision, see runs/call_comparison.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gradmeter.bench import session
+from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.output import to_terminal
+from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.report import comparison, gate, terminal
+from gradmeter.bench.results.run import Options, Run
+from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.verdicts import gates, verdicts
+
+FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
+TESTS = ("head", "own")
+# Ours, with a value or without; what is left of the command line is the suite's.
+_WITH_VALUE = (
+    "--bench-rev", "--bench-tests", "--bench-path", "--bench-out", "--bench-collector",
+    "--bench-allocator", "--bench-sets", "--bench-fail-on", "--bench-install",
+    "--bench-against", "--bench-engine",
+)  # fmt: skip
+_WITHOUT = ("--bench-memory", "--no-bench-memory", "--bench-instructions", "--bench-all")
+
+
+class Revisions:
+    """The hooks that compare revisions in place of running tests."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config, self.settings = config, settings
+        self.run: Run | None = None
+        self.failed: Sequence[gates.Breach] = ()
+        if not config.pluginmanager.hasplugin("benchmark"):
+            raise UsageError("--bench-rev compares pytest-benchmark's calls, and it is not active")
+        if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
+            raise UsageError(
+                "--bench-rev times calls, which takes the machine for itself: switch pytest-xdist "
+                "off, with -n0 or -p no:xdist"
+            )
+        if settings.tests not in TESTS:
+            raise UsageError(f"--bench-tests is head or own, not {settings.tests!r}")
+        if settings.against:
+            raise UsageError("--bench-rev and --bench-against exclude each other; choose one")
+        try:
+            self.gates = [gates.parse(text) for text in settings.fail_on]
+            gates.refuse_presence(self.gates)
+            gates.check_sets(self.gates, self.options())
+        except UsageError as error:
+            raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
+
+    def options(self) -> Options:
+        """The options of the comparison, from the session's."""
+        get = self.config.getoption
+        given = get("bench_sets") is not None
+        return Options(
+            collector=self.settings.collector,
+            allocator=self.settings.allocator,
+            seed=0,
+            sets=self.settings.sets if given else FIRST_SETS,
+            budget=float(get("benchmark_max_time")),
+            min_rounds=int(get("benchmark_min_rounds")),
+            limit=LIMIT,
+            most_sets=max(MOST_SETS, self.settings.sets),
+            seconds=SECONDS,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Collect nothing here: each revision collects in a process of its own."""
+        if session.config.option.collectonly:
+            return None
+        session.items = []
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Compare in place of running the tests."""
+        if session.config.option.collectonly:
+            return None
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        try:
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                self._measure()
+        except UsageError as error:
+            pytest.exit(f"gradmeter: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        return True
+
+    def _measure(self) -> None:
+        start = Path(self.config.invocation_params.dir)
+        names = tuple(self.settings.revisions)
+        wanted = Wanted(
+            revisions=(*names, None) if len(names) == 1 else names,
+            roots=tuple(self.settings.path),
+            build=self.settings.install,
+        )
+        console = Console(stderr=True, emoji=False)
+        console.print()
+        with (
+            Teller(console) as tell,
+            sides(wanted, start, lambda sentence: tell(0.0, sentence)) as found,
+        ):
+            self.run = session.compare_calls(
+                found,
+                found[-1] if self.settings.tests == TESTS[0] else None,
+                arguments(_of_the_suite(self.config.invocation_params.args), start),
+                self.options(),
+                self.settings.out,
+                tell,
+                whole=self.settings.whole,
+            )
+        rows = verdicts.candidates(self.run)
+        self.failed = gates.of_rows(self.gates, rows, self.run.options)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the session for a gate, or a call that could not be measured."""
+        if self.run is not None and session.exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            unmeasured = any(case.failed for case in self.run.cases)
+            failed = bool(self.failed) or unmeasured
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the comparison."""
+        if self.run is None:
+            return
+        terminalreporter.section("gradmeter: revisions compared")
+        width = max(80, int(terminalreporter._tw.fullwidth))
+        with to_terminal(terminalreporter._tw._file) as file:
+            terminal.show(self.run, Console(file=file, width=width, emoji=False))
+        lines = [f"{label}: {meaning}" for label, meaning in self.run.revisions.items()]
+        paths = [
+            self.settings.out / name
+            for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)
+        ]
+        lines += [f"written: {path}" for path in paths if path.exists()]
+        lines += [comparison.headline(self.run), *gate.breaches(self.failed, self.run)]
+        for line in lines:
+            terminalreporter.line(line, red=line.startswith("gate failed"))
+
+
+def _of_the_suite(words: Sequence[object]) -> list[str]:
+    """pytest's command line without gradmeter's options."""
+    kept: list[str] = []
+    following = iter(map(str, words))
+    for word in following:
+        name, equals, _ = word.partition("=")
+        if name in _WITH_VALUE:
+            if not equals:
+                next(following, None)
+        elif name not in _WITHOUT:
+            kept.append(word)
+    return kept

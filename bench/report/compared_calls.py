@@ -1,0 +1,118 @@
+"""Render compared calls in a terminal: a line for each, those that changed first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from rich import markup
+from rich.console import Console
+
+from gradmeter.bench.numbers import bytes_text
+from gradmeter.bench.report import sentences
+from gradmeter.bench.report.ordinary import WIDTH, aligned
+from gradmeter.bench.report.text import plain
+from gradmeter.bench.results.run import Comparison, Run
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
+
+UNCHANGED = 20  # so many calls without a change are shown; more are counted
+FIGURES = ("peak", "held", "cycle")
+LEGEND = (
+    "ratio: of the time to the baseline's, with its interval; in brackets the smallest and largest "
+    "of too few sets for one. peak, held, cycle: exact bytes of array data, as the difference "
+    "where the two differ. same code: neither the test nor a module that it imported from the "
+    "repository differs, so it was timed in one set."
+)
+
+
+def show(pairs: Sequence[tuple[Comparison, list[Row]]], run: Run, console: Console) -> None:
+    """Print compared calls, a table for each revision that is compared with the baseline."""
+    candidates: dict[tuple[str, str], list[tuple[Comparison, Row]]] = {}
+    for comparison, rows in pairs:
+        for row in rows:
+            if not row.is_baseline:
+                key = (row.case.variant, row.baseline.variant)
+                candidates.setdefault(key, []).append((comparison, row))
+    for (variant, baseline), found in candidates.items():
+        _show(variant, baseline, found, run, console)
+    console.print(LEGEND, highlight=False)
+
+
+def _show(
+    variant: str,
+    baseline: str,
+    found: Sequence[tuple[Comparison, Row]],
+    run: Run,
+    console: Console,
+) -> None:
+    path = _shared([row.case.workload for _, row in found])
+    where = f", in {path}" if path else ""
+    console.out(plain(f"{variant} against {baseline}{where}"), style="bold", highlight=False)
+    changed = [pair for pair in found if _changed(pair[1])]
+    same = [pair for pair in found if not _changed(pair[1])]
+    shown = [*changed, *same] if len(same) <= UNCHANGED else changed
+    if shown:
+        lines = [_line(comparison, row, len(path)) for comparison, row in shown]
+        head, *rest = aligned(
+            [("call", "ratio", "time", *FIGURES), *lines], min(console.width, WIDTH)
+        )
+        console.out(head, style="bold", highlight=False)
+        console.out("\n".join(rest), highlight=False)
+    if len(same) > UNCHANGED:
+        console.print(f"and {len(same):,} calls without a change", highlight=False)
+    for _, row in changed:
+        for words in _sentences(row, run):
+            line = plain(words).replace(plain(row.case.workload), _short(row, len(path)))
+            console.print(f"  {markup.escape(line)}", highlight=False)
+    console.print()
+
+
+def _sentences(row: Row, run: Run) -> list[str]:
+    failed = row.case.failure or row.baseline.failure
+    words = [sentences.sentence(row)] if row.changes or failed else []
+    if row.time is not None and row.time.word in ("slower", "faster"):
+        words.append(time_sentence(row, run.options))
+    return words
+
+
+def _changed(row: Row) -> bool:
+    moved = row.time is not None and row.time.word in ("slower", "faster")
+    return moved or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
+
+
+def _line(comparison: Comparison, row: Row, shared: int) -> tuple[str, ...]:
+    time = "-"
+    if comparison.same_code:
+        time = "same code"
+    elif row.time is not None:
+        time = row.time.word if row.time.sure else "no verdict"
+    changes = {change.figure: change.difference for change in row.changes or []}
+    figures = row.case.figures or {}
+    ratio = sentences.ratio_text(row)
+    return (
+        _short(row, shared),
+        "-" if comparison.same_code else ratio,
+        time,
+        *(
+            f"{'+' if changes[name] > 0 else '-'}{bytes_text(abs(changes[name]))}"
+            if name in changes
+            else bytes_text(figures[name])
+            if name in figures
+            else "-"
+            for name in FIGURES
+        ),
+    )
+
+
+def _short(row: Row, shared: int) -> str:
+    return plain(row.case.workload[shared:])
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What all names begin with, up to the end of a folder or file."""
+    low, high = min(names), max(names)  # between which all others lie
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
+    start = "".join(letter for letter, _ in pairs)
+    file = start.rfind("::")
+    return start[: file + 2] if file >= 0 else start[: start.rfind("/") + 1]
