@@ -66,7 +66,7 @@ selftest: $(VENV)/ready
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
 
-# No operation executes more than at the base: where main branched off, or else the commit before.
+# No operation executes 1% more than at the base: where main branched off, or else the commit before.
 # A change that is meant to cost more makes the table anew (make instructions), and so shows it.
 BASE ?= $(shell base=$$(git merge-base HEAD origin/main 2>/dev/null); \
 	test -n "$$base" -a "$$base" != "$$(git rev-parse HEAD)" && echo $$base || echo HEAD~1)

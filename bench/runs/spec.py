@@ -119,6 +119,8 @@ def environment(spec: Spec) -> dict[str, str]:
         variables["PYTHONHASHSEED"] = str(spec.place)
     if spec.counts:
         variables["PYTHONHASHSEED"] = "0"
+        # Else the first process compiles modules that the next one loads: another history.
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"
     if spec.objects:
         variables["PYTHONMALLOC"] = "malloc"
     variables |= dict(spec.environment)
