@@ -119,6 +119,27 @@ def test_where_ctrl_c_is_ignored_other_signals_end_every_command(tmp_path, tempo
     assert list(temporary.glob("gradmeter-*")) == []
 
 
+LATE = """
+import os, signal
+from gradmeter.bench.commands.termination import ending_in_order
+
+try:
+    with ending_in_order():
+        os.kill(os.getpid(), signal.{name})
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.{name})
+    print("in order")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_comes_late_kills_no_process_that_is_ending(name):
+    done = subprocess.run(
+        [sys.executable, "-c", LATE.format(name=name)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "in order\n"), done.stderr
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path, temporary, marker):
     with subprocess.Popen(
         [*ignoring("SIGINT", "SIGHUP"), "run", *TINY, "--out", tmp_path / "out"],
