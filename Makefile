@@ -30,7 +30,7 @@ $(VENV)/peers: $(VENV)/ready
 test: lint types
 	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
 
-# While one thing is changed: what needs no other process, in under a minute.
+# While one thing is changed: what needs no other process, in about a minute.
 test-quick: $(VENV)/ready
 	$(BIN)/python -m pytest $(QUICK) -n 2 --dist worksteal -p no:benchmark --quiet
 
