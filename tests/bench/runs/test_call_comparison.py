@@ -135,7 +135,7 @@ def test_the_same_code_is_recognised_and_any_module_that_a_test_imports_counts(t
         {"pkg/lazy.py": CALL.format(2), "pkg/once.py": CALL.format(2), "pkg/other.py": "2"},
         {"benchmarks/conftest.py": "import collections\n"},
     )
-    said = compare(folder, "--rev", "main~3", "--", "benchmarks")
+    said = compare(folder, "--rev", "main~2", "--", "benchmarks")
     assert said.returncode == 0, said.stderr
     result = Result(folder)
     same = {name for name, each in result.names.items() if each.same_code}
