@@ -59,6 +59,22 @@ def ask(folder: Path, *arguments: str, limit: float | None = None) -> str:
     return done.stdout
 
 
+def archive(folder: Path, commit: str) -> bytes:
+    """Return the files of a commit as a tar archive.
+
+    Raises:
+        GitError: it failed.
+    """
+    command = ["git", "archive", "--format=tar", commit]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, env=environment())
+    except OSError as error:
+        raise GitError([f"git cannot be started: {error}"], missing=True) from None
+    if done.returncode:
+        raise GitError(done.stderr.decode(errors="replace").strip().splitlines())
+    return done.stdout
+
+
 def answer(folder: Path, *arguments: str, why: str = "git failed", strip: bool = True) -> str:
     """Return what a git command writes to standard output.
 

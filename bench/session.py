@@ -33,11 +33,13 @@ from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
 from gradmeter.bench.runs.self_tests import conclusive
+from gradmeter.bench.runs.suite_servers import SuiteServers
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PAGE_FILE = "report.html"  # where the extra "report" is installed
 LATEST = Path("reports/latest")
+HEAD_TESTS, OWN_TESTS = "head", "own"
 
 
 def measure(
@@ -130,20 +132,20 @@ def _way(revision: Revision) -> dict[str, object]:
 
 def compare_calls(
     sides: Sequence[Side],
-    head: Side | None,
     arguments: Sequence[str],
     options: Options,
     out: Path,
     tell: Callable[[float, str], None],
     *,
+    tests: str = HEAD_TESTS,
     whole: bool = False,
 ) -> Run:
     """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
 
     Args:
         sides: the baseline first.
-        head: the side whose tests are run at every side; None where each has its own.
         arguments: pytest's.
+        tests: whose are run at every side: the "head"'s, which is the last one, or each its "own".
         whole: time also calls that run the same code at every side, in all sets.
 
     Raises:
@@ -152,6 +154,8 @@ def compare_calls(
     """
     descendants.end_stale()
     files.writable(out)
+    whole_sides = [side for side in sides if not side.problem]
+    head = whole_sides[-1] if tests == HEAD_TESTS else None
     with lock.held(out), temporary_folder() as folder:
         _check(out, replace=True)
         run = Run(
@@ -167,10 +171,9 @@ def compare_calls(
         comparison = CallComparison(
             record=record,
             options=options,
-            sides=sides,
-            head=head,
-            arguments=arguments,
-            folder=folder,
+            sides=whole_sides,
+            broken=[side for side in sides if side.problem],
+            suites=SuiteServers(options, whole_sides, head, arguments, folder),
             cores=environment.cores(),
             clock=time.perf_counter,
             shuffle=random.Random(options.seed),

@@ -8,16 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gradmeter.bench import git
-from gradmeter.bench.cases import environments
+from gradmeter.bench.cases import environments, kept_environments, submodules
 from gradmeter.bench.cases.layouts import Layout, dependencies, layout
 from gradmeter.bench.cases.revisions import Revision, checked_out
-from gradmeter.bench.errors import UsageError
 
-# At the top of a project, what says how its suite is collected.
-_SETTINGS = ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
 # What measures a suite, for an interpreter that does not find this one's packages.
 NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -30,6 +28,7 @@ class Side:
     Attributes:
         label: its name in variants.
         meaning: the commit or the working tree, in words.
+        repository: the top of the user's own working tree.
         top: of the checkout.
         folder: in which pytest starts.
         project: the folder with the project's pyproject.toml.
@@ -37,10 +36,14 @@ class Side:
         interpreter: that runs the suite.
         imports: folders that are put first on the import path.
         origins: folders in which the project's packages have to be when they are imported.
+        baseline: whether the others are compared with it.
+        problem: why it cannot be measured; None where it can.
+        missing: submodules that are empty in the checkout.
     """
 
     label: str
     meaning: str
+    repository: Path
     top: Path
     folder: Path
     project: Path
@@ -48,6 +51,9 @@ class Side:
     interpreter: str = sys.executable
     imports: tuple[Path, ...] = ()
     origins: tuple[Path, ...] = ()
+    baseline: bool = False
+    problem: environments.BuildError | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,54 +95,85 @@ def sides(
     below = start.resolve().relative_to(top)
     with ExitStack() as stack:
         revisions = stack.enter_context(checked_out(wanted.revisions or (None,), top))
-        found: list[Side] = []
-        built: dict[str, Side] = {}
-        for revision in revisions:
-            side = _side(revision, below, project, wanted.roots)
-            if revision.commit in built:  # whose environment is locked until the block ends
-                side = replace(built[revision.commit], label=side.label, meaning=side.meaning)
-            elif wanted.build and wanted.revisions:
+        found = []
+        for number, revision in enumerate(revisions):
+            side = replace(_side(revision, top, below, project, wanted.roots), baseline=not number)
+            if wanted.build and wanted.revisions:
                 tell(f"building {side.label}: {wanted.build}")
-                side = _built(side, revision.commit, project, wanted.build, stack)
-                if revision.commit:
-                    built[revision.commit] = side
+                try:
+                    side = _built(side, revision.commit, project, wanted.build, stack)
+                except environments.BuildError as error:
+                    side = _unbuilt(side, error)
             found.append(side)
         if not wanted.revisions:
-            found = list(_environments(found[0], wanted, tell))
+            found = list(_environments(found[0], wanted, tell, stack))
+        problems = [side.problem for side in found if side.problem]
+        if problems and len(problems) == len(found) - 1:
+            raise problems[0]  # so that nothing is left to compare
         yield found
 
 
-def _environments(side: Side, wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Side]:
+def _environments(
+    tree: Side, wanted: Wanted, tell: Callable[[str], None], stack: ExitStack
+) -> Iterator[Side]:
     """The working tree in an environment for each requirement, or each interpreter."""
-    for name in wanted.requirements or wanted.interpreters:
+    for number, name in enumerate(wanted.requirements or wanted.interpreters):
+        side = replace(tree, label=name, baseline=not number)
         tell(f"making an environment with {name}")
         interpreter, needed = sys.executable, [name]
         if wanted.interpreters:
             interpreter = environments.interpreter(name)
-            needed = [*NEEDED, *dependencies(side.project)]
+            needed = [*NEEDED, *dependencies(tree.project)]
         key = ("environment", interpreter, environments.version(interpreter), *needed)
-        with environments.kept(*key) as (folder, complete):
-            made = environments.Environment(folder / "venv")
-            if not complete:
-                environments.make(made, interpreter)
-                environments.install(made, needed)
-        meaning = f"{side.meaning}, with {name}"
-        yield replace(side, label=name, meaning=meaning, interpreter=made.python)
+        try:
+            build = partial(_install, interpreter=interpreter, requirements=needed)
+            folder = stack.enter_context(kept_environments.kept(key, build))
+        except environments.BuildError as error:
+            yield _unbuilt(side, error)
+            continue
+        python = environments.Environment(folder / "venv").python
+        meaning = f"{tree.meaning}, with {name}"
+        yield replace(side, meaning=meaning, interpreter=python)
 
 
-def _side(revision: Revision, start: Path, project: Path, roots: Sequence[str]) -> Side:
+def _unbuilt(side: Side, error: environments.BuildError) -> Side:
+    """A side that cannot be built.
+
+    Raises:
+        BuildError: it is the baseline, without which nothing can be compared.
+    """
+    problem = error.at(side.label)
+    if side.baseline:
+        raise problem from None
+    return replace(side, problem=problem)
+
+
+def _install(folder: Path, interpreter: str, requirements: Sequence[str]) -> None:
+    made = environments.Environment(folder / "venv")
+    environments.make(made, interpreter)
+    environments.install(made, requirements)
+
+
+def _side(revision: Revision, top: Path, start: Path, project: Path, roots: Sequence[str]) -> Side:
     """A revision as a side; ``start`` and ``project`` are relative to the top."""
     path = revision.path
+    if revision.commit:
+        missing = submodules.fill(top, path, revision.commit)
+    else:
+        missing = submodules.copy_edited(top, path)
+    (path / start).mkdir(parents=True, exist_ok=True)  # which may be new
     found = layout(path / project, roots)
     return Side(
         label=revision.label,
         meaning=revision.meaning,
+        repository=top,
         top=path,
         folder=path / start,
         project=path / project,
         layout=found,
         imports=tuple((path / project / root).resolve() for root in found.roots),
         origins=(path,),
+        missing=tuple(missing),
     )
 
 
@@ -148,30 +185,34 @@ def _built(side: Side, commit: str, project: Path, command: str, stack: ExitStac
 
     Args:
         commit: empty for a working tree, whose files may be other ones the next time.
+
+    Raises:
+        BuildError: it cannot be installed.
     """
-    version = environments.version(sys.executable)
-    key = (commit, str(project), command, sys.executable, version)
-    if commit:
-        kept, complete = stack.enter_context(environments.kept(*key))
-    else:
-        kept, complete = side.top.parent / f"{side.top.name}-built", False
-        kept.mkdir()
-    made = environments.Environment(kept / "venv")
-    if not complete:
-        source = kept / "source"
+
+    def install(folder: Path) -> None:
+        source = folder / "source"
         shutil.copytree(side.top, source, symlinks=True)
+        made = environments.Environment(folder / "venv")
         environments.make(made)
-        try:
-            environments.run_in(made, command, source / project)
-        except environments.BuildError as error:
-            raise UsageError(f"{side.label} cannot be built: {error}") from None
+        environments.run_in(made, command, source / project)
+
+    version = environments.version(sys.executable)
+    if commit:
+        key = (commit, str(project), command, sys.executable, version)
+        folder = stack.enter_context(kept_environments.kept(key, install))
+    else:
+        folder = side.top.parent / f"{side.top.name}-built"
+        folder.mkdir()
+        install(folder)
+    made = environments.Environment(folder / "venv")
     names = side.layout.names | environments.installed(made)
     return replace(
         side,
         interpreter=made.python,
         layout=replace(side.layout, names=names),
         imports=(),
-        origins=(kept.resolve(), side.top),
+        origins=(folder.resolve(), side.top),
     )
 
 
@@ -183,68 +224,18 @@ def project_of(start: Path, top: Path) -> Path:
     return Path()
 
 
-def lay_tests_over(tests: Sequence[str], head: Side, other: Side) -> None:
-    """Give another revision the head's tests, and what says how they are collected.
-
-    A folder of tests is taken whole, with its data, where it lies outside of the project's
-    packages; of a test among the code that is tested, the one file, and every conftest.py above.
-
-    Args:
-        tests: the files of the tests, absolute, in the head's checkout.
-
-    Raises:
-        UsageError: a file cannot be copied.
-    """
-    if other.top == head.top:
-        return
-    packages = [
-        (head.project / root / name).resolve()
-        for root in head.layout.roots
-        for name in head.layout.names
-    ]
-    taken: dict[Path, None] = {}
-    for settings in _SETTINGS:
-        taken |= dict.fromkeys({head.top / settings, head.project / settings})
-    for test in map(Path, tests):
-        if not test.is_relative_to(head.top):
-            continue
-        inside = [package for package in packages if test.is_relative_to(package)]
-        first = head.project if test.is_relative_to(head.project) else head.top
-        parts = test.relative_to(first).parts
-        whole = first / parts[0]
-        holds_packages = any(package.is_relative_to(whole) for package in packages)
-        if inside or holds_packages or len(parts) == 1:
-            taken |= dict.fromkeys([test, *(p / "conftest.py" for p in test.parents)])
-        else:
-            taken[whole] = None
-    for path in taken:
-        if path.is_relative_to(head.top) and path.exists():
-            _replace(path, other.top / path.relative_to(head.top))
-
-
-def _replace(source: Path, target: Path) -> None:
-    try:
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        elif target.exists() or target.is_symlink():
-            target.unlink()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, target, symlinks=True, ignore=ignored)
-        else:
-            shutil.copy2(source, target)
-    except (OSError, shutil.Error) as error:
-        raise UsageError(f"the head's {source.name} cannot be copied: {error}") from None
-
-
 def arguments(given: Sequence[str], start: Path) -> list[str]:
     """pytest's arguments with paths in the repository made relative, so they name any checkout."""
     top = git.top(start).resolve()
-    found = []
-    for argument in given:
-        path, colons, test = argument.partition("::")
-        if os.path.isabs(path) and Path(path).resolve().is_relative_to(top):
-            path = os.path.relpath(Path(path).resolve(), start.resolve())
-        found.append(path + colons + test)
-    return found
+    return [_relative(argument, start.resolve(), top) for argument in given]
+
+
+def _relative(argument: str, start: Path, top: Path) -> str:
+    """An argument, or the value of an option, as a relative path where it is one in the top."""
+    option, equals, value = argument.partition("=")
+    if not (option.startswith("--") and equals):
+        option, equals, value = "", "", argument
+    path, colons, test = value.partition("::")
+    if os.path.isabs(path) and Path(path).resolve().is_relative_to(top):
+        path = os.path.relpath(Path(path).resolve(), start)
+    return option + equals + path + colons + test

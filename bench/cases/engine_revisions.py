@@ -51,6 +51,9 @@ def engine_revisions(
             )
     start = next(iter(first.packages.values()))
     with sides(replace(wanted, roots=()), start, tell) as made:
+        for side in made:
+            if side.problem is not None:
+                raise side.problem
         # A revision needs no installed distribution, nor has it the version of one.
         known = {
             engine.name: replace(engine, packages=tuple(found[engine].packages), distributions=())

@@ -1,29 +1,27 @@
 """Python environments for revisions that must be built, and for other versions of a dependency.
 
 Each is a virtual environment in which the packages of this one can be imported, too, after its
-own: so pytest and the project's dependencies need not be installed again. What was built of a
-commit is kept in a cache, since it is the same the next time.
+own: so pytest and the project's dependencies need not be installed again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.text import plain
 
 if sys.platform != "win32":
-    import fcntl
+    pass
 
-_DONE = "built.json"
 LIMIT = 3600.0  # seconds for a build
 LINES = 12  # of a failed command's output that are shown
 _OF_ENVIRONMENTS = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel", "_virtualenv"}
@@ -31,7 +29,23 @@ _OUTER = "zz-gradmeter-outer.pth"  # read last: what it adds comes after what is
 
 
 class BuildError(UsageError):
-    """An environment cannot be built; the message ends with the last lines of the output."""
+    """An environment cannot be built.
+
+    Attributes:
+        lines: the last ones that the failed command wrote; part of the text, below the message.
+    """
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.lines = [plain(line)[:300] for line in lines]
+
+    def __str__(self) -> str:
+        return "\n    ".join([super().__str__(), *self.lines])
+
+    def at(self, label: str) -> BuildError:
+        """The same error with the name of the side that it prevents."""
+        return BuildError(f"{label} cannot be built: {self.message}", self.lines)
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,6 @@ class Environment:
     def python(self) -> str:
         """Its interpreter."""
         return str(self.folder / "bin" / "python")
-
-
-def cache() -> Path:
-    """The folder of kept environments: in $XDG_CACHE_HOME, or ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "gradmeter" / "environments"
 
 
 def interpreter(name: str) -> str:
@@ -160,61 +168,6 @@ def _variables(environment: Environment) -> dict[str, str]:
     }
 
 
-@contextmanager
-def kept(*key: str) -> Iterator[tuple[Path, bool]]:
-    """The folder of a key in the cache, and whether what is to be built there is complete.
-
-    Only one process at a time builds a key. What a killed one left is removed; a block that ends
-    without an error completes it.
-    """
-    name = hashlib.sha256("\0".join(key).encode(errors="surrogateescape")).hexdigest()[:24]
-    folder = cache() / name
-    try:
-        cache().mkdir(parents=True, exist_ok=True)
-        lock = (cache() / f"{name}.lock").open("w")
-    except OSError as error:
-        raise BuildError(f"{cache()} cannot be written: {error.strerror}") from None
-    with lock:
-        if sys.platform != "win32":
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        complete = (folder / _DONE).is_file()
-        if not complete:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-        try:
-            yield folder, complete
-        except BaseException:
-            if not complete:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        if not complete:
-            (folder / _DONE).write_text(json.dumps(key))
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An environment in the cache: its folder, what it was made of, and its bytes."""
-
-    folder: Path
-    key: tuple[str, ...]
-    bytes: int
-
-
-def listed() -> list[Kept]:
-    """The complete environments in the cache."""
-    found = []
-    for path in sorted(cache().glob(f"*/{_DONE}")):
-        with suppress(OSError, ValueError):
-            size = sum(f.lstat().st_size for f in path.parent.rglob("*") if not f.is_dir())
-            found.append(Kept(path.parent, tuple(json.loads(path.read_text())), size))
-    return found
-
-
-def clear() -> None:
-    """Remove every environment from the cache."""
-    shutil.rmtree(cache(), ignore_errors=True)
-
-
 def _output(command: Sequence[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -234,6 +187,5 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(f"{shown} cannot be run: {error}") from None
     if done.returncode:
-        text = done.stdout.decode(errors="replace").strip()
-        last = "\n".join(f"    {line[:300]}" for line in text.splitlines()[-LINES:])
-        raise BuildError(f"{shown} failed with exit code {done.returncode}:\n{last}")
+        lines = done.stdout.decode(errors="replace").strip().splitlines()[-LINES:]
+        raise BuildError(f"{shown} failed with exit code {done.returncode}", lines)

@@ -169,7 +169,7 @@ def copy(top: Path, path: Path, *patterns: str) -> None:
         top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns,
         strip=False,
     )  # fmt: skip
-    path.mkdir(exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys(filter(None, listed.split("\0"))):
         source, target = top / name, path / name
         try:

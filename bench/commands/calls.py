@@ -13,7 +13,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
 
-HEAD, OWN = "head", "own"
+HEAD, OWN = session.HEAD_TESTS, session.OWN_TESTS
 
 
 def compare_suite(
@@ -49,11 +49,11 @@ def compare_suite(
     ):
         return session.compare_calls(
             found,
-            found[-1] if tests == HEAD else None,
             arguments(words[1:], start),
             options,
             out,
             tell,
+            tests=tests,
             # Between dependencies or interpreters, equal sources do not run the same code.
             whole=whole or not wanted.revisions,
         )

@@ -27,6 +27,8 @@ class Call:
     Attributes:
         setup: makes new arguments for each call, or returns nothing.
         teardown: called with the arguments after the call.
+        most: how often it may be made in one process, since it may use up what it works on; None
+            for any number of times.
     """
 
     target: Callable[..., object]
@@ -34,6 +36,7 @@ class Call:
     kwargs: Mapping[str, Any] | None = None
     setup: Callable[[], Any] | None = None
     teardown: Callable[..., object] | None = None
+    most: int | None = None
 
     def arguments(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """The arguments of the next call; new ones with a ``setup`` that makes them."""
@@ -64,10 +67,13 @@ class Pass:
     leaked: int
 
 
-def measure(call: Call) -> list[Pass]:
+def measure(call: Call, times: int = PASSES) -> list[Pass]:
     """Call a few times with the collector off, and return the bytes of each call.
 
     The collector and tracemalloc are restored afterwards, whatever the call raises.
+
+    Args:
+        times: how often.
 
     Raises:
         UnavailableError: array data cannot be counted here; nothing was called.
@@ -76,7 +82,7 @@ def measure(call: Call) -> list[Pass]:
     with counting():
         pass  # raises now, before the first call
     with debugging_off():
-        return [_once(call) for _ in range(PASSES)]
+        return [_once(call) for _ in range(times)]
 
 
 def _once(call: Call) -> Pass:

@@ -19,6 +19,10 @@ from gradmeter.bench.meters.call import Call, Pass, measure
 from gradmeter.bench.meters.cycles import collector_off, debugging_off
 from gradmeter.bench.results.readings import Resident, SelfTest
 
+# A forked process is killed after the one, and the other times the seconds of a call.
+LEAST_SECONDS = 10.0
+LONGER = 50  # eight calls at most, up to five times slower while they are traced
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -55,6 +59,33 @@ def measure_unseen(call: Call, seconds: float) -> Measured:
         whole = _run(partial(_whole, call), seconds)
         return Measured(whole.passes, whole.kept, measured.resident, whole.self_tests)
     return measured
+
+
+def measure_apart(call: Call, seconds: float) -> Measured:
+    """Measure a call that may be made once only: each time in a forked process of its own.
+
+    Args:
+        seconds: after which a forked process is killed.
+
+    Raises:
+        UnavailableError, RaisedError, VisibleActionError, NoAnswerError: as `measure_unseen`.
+    """
+    with counting():
+        pass
+    read = [_run(partial(_single, call, frozen=True), seconds) for _ in range(PASSES)]
+    if any(each.leaked for measured in read for each in measured.passes):
+        read = [_run(partial(_single, call, frozen=False), seconds) for _ in range(PASSES)]
+    passes = [each for measured in read for each in measured.passes]
+    return Measured(passes, kept=[], resident=None, self_tests=read[0].self_tests)
+
+
+def longest(seconds: float) -> float:
+    """The seconds after which a process that measures a call is killed.
+
+    Args:
+        seconds: that one call takes, at most.
+    """
+    return LEAST_SECONDS + LONGER * seconds
 
 
 def _run(function: Callable[[], dict[str, Any]], seconds: float) -> Measured:
@@ -101,6 +132,12 @@ def _whole(call: Call) -> dict[str, Any]:
     passes = [asdict(each) for each in measure(call)]
     gc.freeze()
     return {"passes": passes, "kept": _kept(call), "resident": None}
+
+
+def _single(call: Call, *, frozen: bool) -> dict[str, Any]:
+    if not frozen:
+        gc.unfreeze()
+    return {"passes": [asdict(each) for each in measure(call, 1)], "kept": [], "resident": None}
 
 
 def _kept(call: Call) -> list[int]:

@@ -12,8 +12,9 @@ from gradmeter.bench.meters.call import Call
 Measure = Callable[[Any, Call, float], None]
 """Called with the fixture, the call, and the seconds that one call took at most."""
 
-Park = Callable[[Call], None]
-"""Called with the call."""
+Park = Callable[[Call], bool]
+"""Called with the call; returns whether pytest-benchmark is to time it then, as a test may ask for
+its figures."""
 
 
 @cache
@@ -48,21 +49,21 @@ def _measuring(kind: Any) -> Any:
 
 @cache
 def _parking(kind: Any) -> Any:
-    """Derive a class of benchmark fixtures that hand over each call, and then make it once."""
+    """Derive a class of benchmark fixtures that hand over each call, and then make it."""
 
     class ParkingFixture(kind):  # type: ignore[misc]
         gradmeter_park: Park
 
         def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self.gradmeter_park(Call(function_to_benchmark, args, kwargs))
-            self.disabled = True
+            self.disabled = not self.gradmeter_park(Call(function_to_benchmark, args, kwargs))
+            # In as few rounds as there can be.
+            self._max_time, self._min_rounds, self._warmup = 0.0, 1, False
             return super().__call__(function_to_benchmark, *args, **kwargs)
 
         def pedantic(self, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self.gradmeter_park(_pedantic_call(*args, **kwargs))
-            self.disabled = True
+            self.disabled = not self.gradmeter_park(_counted(*args, **kwargs))
             return super().pedantic(*args, **kwargs)
 
     return _named_as(kind, ParkingFixture)
@@ -85,6 +86,27 @@ def _pedantic_call(
 ) -> Call:
     """The call that these arguments of pytest-benchmark's pedantic make."""
     return Call(target, args, kwargs, setup, teardown)
+
+
+def _counted(
+    target: Any,
+    args: Any = (),
+    kwargs: Any = None,
+    setup: Any = None,
+    teardown: Any = None,
+    rounds: Any = 1,
+    warmup_rounds: Any = 0,
+    iterations: Any = 1,
+    **_how: Any,
+) -> Call:
+    """The call of `_pedantic_call`, with how often its test makes it.
+
+    A ``setup`` makes what it works on anew, so that it may be made any number of times.
+    """
+    counts = (rounds, warmup_rounds, iterations)
+    counted = setup is None and all(isinstance(count, int) for count in counts)
+    most = max(1, (rounds + warmup_rounds) * iterations) if counted else None
+    return Call(target, args, kwargs, setup, teardown, most)
 
 
 def _per_call(fixture: Any, seconds: float) -> float:

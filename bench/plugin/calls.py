@@ -19,17 +19,13 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import forked
 from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.call import Call, Pass
-from gradmeter.bench.meters.call_in_fork import Measured, measure_unseen
+from gradmeter.bench.meters.call_in_fork import longest, measure_unseen
 from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
-
-# A forked process is killed after the one, and the other times the seconds of a call.
-LEAST_SECONDS = 10.0
-LONGER = 50  # eight calls at most, up to five times slower while they are traced
 
 NO_ANSWER = "no answer"  # the kind of failure of a forked process that ended, or had to be ended
 _ATTRIBUTE = "gradmeter"  # of a test's report: holds a CallReport as JSON
@@ -120,12 +116,21 @@ class Suite:
         """
         figures = item.stash[CALL_FIGURES]
         try:
-            figures.case, reading = measured_case(item.nodeid, call, seconds)
+            reading = measure_unseen(call, longest(seconds))
         except UnavailableError as error:
             figures.unavailable = str(error)
             return
-        if reading is not None:
+        except forked.RaisedError as error:
+            figures.case = call_cases.failed(item.nodeid, error.kind, error.message)
+        except forked.VisibleActionError as error:
+            figures.case = call_cases.visible(item.nodeid, str(error))
+        except forked.NoAnswerError as error:
+            figures.case = call_cases.failed(item.nodeid, NO_ANSWER, str(error))
+        except Exception as error:  # ours, and no matter of the test's
+            figures.case = call_cases.failed(item.nodeid, type(error).__name__, str(error))
+        else:
             figures.passes = reading.passes
+            figures.case = call_cases.measured(item.nodeid, reading)
             self.tests = self.tests or reading.self_tests
         benchmark.extra_info.update(call_cases.figures(figures.case))
 
@@ -193,30 +198,6 @@ class Suite:
     def worker(self) -> bool:
         """Whether this process is a worker of pytest-xdist; only the first process gathers."""
         return hasattr(self.config, "workerinput")
-
-
-def measured_case(name: str, call: Call, seconds: float) -> tuple[Case, Measured | None]:
-    """Measure a call in forked processes; make its case, and return what was read, if anything.
-
-    Args:
-        seconds: that the call takes, at most.
-
-    Raises:
-        UnavailableError: bytes cannot be counted here.
-    """
-    try:
-        reading = measure_unseen(call, LEAST_SECONDS + LONGER * seconds)
-    except UnavailableError:
-        raise
-    except forked.RaisedError as error:
-        return call_cases.failed(name, error.kind, error.message), None
-    except forked.VisibleActionError as error:
-        return call_cases.visible(name, str(error)), None
-    except forked.NoAnswerError as error:
-        return call_cases.failed(name, NO_ANSWER, str(error)), None
-    except Exception as error:  # ours, and no matter of the test's
-        return call_cases.failed(name, type(error).__name__, str(error)), None
-    return call_cases.measured(name, reading), reading
 
 
 def _judge(item: pytest.Item) -> list[str]:

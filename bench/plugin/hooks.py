@@ -76,6 +76,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    """With ``--bench-rev``, run nothing under coverage: no test runs in this process."""
+    if getattr(early_config.known_args_namespace, "bench_rev", None):
+        from gradmeter.bench.plugin.other_plugins import switch_coverage_off
+
+        switch_coverage_off(early_config)
+    return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the session's state; refuse gates that do not parse before anything is measured."""
     config.addinivalue_line(

@@ -16,6 +16,7 @@ SETS = 4
 COLLECTORS = ("on", "off")
 Allocator = Literal["kept", "returned", "system"]
 ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)  # the default first
+SERVED = pytest.StashKey[bool]()  # set in a session that offers its calls to another process
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Settings:
         engines: files of adapters.
         instructions: whether each case's instructions are counted.
         exact: whether exact bytes alone are measured.
+        revisions: between which the calls of tests are compared; see plugin/revisions.py for
+            these and what follows.
+        tests: "head" or "own".
+        path: folders of the project that hold its packages.
+        install: the command that builds a revision.
+        whole: time also calls whose code is the same, in all sets.
     """
 
     memory: bool
@@ -182,6 +189,12 @@ def read(config: pytest.Config) -> Settings:
     Raises:
         UsageError: a value is invalid; the message names it and where it was given.
     """
+    if SERVED in config.stash:
+        return Settings(
+            memory=False, out=config.rootpath / OUT, collector=COLLECTORS[0],
+            allocator=ALLOCATORS[0], sets=1, against=None, fail_on=(),
+            engines=_engine_files(config),
+        )  # fmt: skip
     sets, source = _value_and_source(config, "sets", str(SETS))
     if not (sets.isascii() and sets.isdigit() and int(sets) > 0):
         raise UsageError(f"{source} {sets} is not a positive number")
@@ -199,8 +212,6 @@ def read(config: pytest.Config) -> Settings:
         memory = _ini(config, "memory") or False
     against, _ = _value_and_source(config, "against", "")
     on_command_line = config.getoption("bench_against") is not None
-    engine_files = config.getoption("bench_engine")
-    engines_folder = (config.invocation_params.dir if engine_files else config.rootpath) / ""
     return Settings(
         memory=memory,
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
@@ -221,8 +232,14 @@ def read(config: pytest.Config) -> Settings:
         path=config.getoption("bench_path") or (),
         install=config.getoption("bench_install"),
         whole=config.getoption("bench_all"),
-        engines=[engines_folder / file for file in engine_files or _ini(config, "engine") or ()],
+        engines=_engine_files(config),
     )
+
+
+def _engine_files(config: pytest.Config) -> list[Path]:
+    given = config.getoption("bench_engine")
+    folder = config.invocation_params.dir if given else config.rootpath
+    return [folder / file for file in given or _ini(config, "engine") or ()]
 
 
 def _option(name: str) -> str:

@@ -18,13 +18,14 @@ from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.plugin.other_plugins import switch_off
 from gradmeter.bench.report import comparison, gate, terminal
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
-TESTS = ("head", "own")
+TESTS = (session.HEAD_TESTS, session.OWN_TESTS)
 # Ours, with a value or without; what is left of the command line is the suite's.
 _WITH_VALUE = (
     "--bench-rev", "--bench-tests", "--bench-path", "--bench-out", "--bench-collector",
@@ -48,6 +49,7 @@ class Revisions:
                 "--bench-rev times calls, which takes the machine for itself: switch pytest-xdist "
                 "off, with -n0 or -p no:xdist"
             )
+        switch_off(config)  # such as saving what pytest-benchmark has not timed
         if settings.tests not in TESTS:
             raise UsageError(f"--bench-tests is head or own, not {settings.tests!r}")
         if settings.against:
@@ -71,7 +73,7 @@ class Revisions:
             budget=float(get("benchmark_max_time")),
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
-            most_sets=max(MOST_SETS, self.settings.sets),
+            most_sets=self.settings.sets if given else MOST_SETS,
             seconds=SECONDS,
         )
 
@@ -112,11 +114,11 @@ class Revisions:
         ):
             self.run = session.compare_calls(
                 found,
-                found[-1] if self.settings.tests == TESTS[0] else None,
                 arguments(_of_the_suite(self.config.invocation_params.args), start),
                 self.options(),
                 self.settings.out,
                 tell,
+                tests=self.settings.tests,
                 whole=self.settings.whole,
             )
         rows = verdicts.candidates(self.run)

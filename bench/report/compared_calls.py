@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
+from gradmeter.bench.report.comparison import time_word
 from gradmeter.bench.report.ordinary import WIDTH, aligned
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Comparison, Run
@@ -28,32 +30,26 @@ LEGEND = (
 
 def show(pairs: Sequence[tuple[Comparison, list[Row]]], run: Run, console: Console) -> None:
     """Print compared calls, a table for each revision that is compared with the baseline."""
-    candidates: dict[tuple[str, str], list[tuple[Comparison, Row]]] = {}
-    for comparison, rows in pairs:
+    candidates: dict[tuple[str, str], list[Row]] = {}
+    for _, rows in pairs:
         for row in rows:
             if not row.is_baseline:
-                key = (row.case.variant, row.baseline.variant)
-                candidates.setdefault(key, []).append((comparison, row))
+                candidates.setdefault((row.case.variant, row.baseline.variant), []).append(row)
     for (variant, baseline), found in candidates.items():
         _show(variant, baseline, found, run, console)
     console.print(LEGEND, highlight=False)
 
 
-def _show(
-    variant: str,
-    baseline: str,
-    found: Sequence[tuple[Comparison, Row]],
-    run: Run,
-    console: Console,
-) -> None:
-    path = _shared([row.case.workload for _, row in found])
+def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: Console) -> None:
+    path = _shared([row.case.workload for row in found])
     where = f", in {path}" if path else ""
     console.out(plain(f"{variant} against {baseline}{where}"), style="bold", highlight=False)
-    changed = [pair for pair in found if _changed(pair[1])]
-    same = [pair for pair in found if not _changed(pair[1])]
+    idle = [row for row in found if _idle(row)]
+    changed = [row for row in found if _changed(row) and row not in idle]
+    same = [row for row in found if not _changed(row)]
     shown = [*changed, *same] if len(same) <= UNCHANGED else changed
     if shown:
-        lines = [_line(comparison, row, len(path)) for comparison, row in shown]
+        lines = [_line(row, len(path)) for row in shown]
         head, *rest = aligned(
             [("call", "ratio", "time", *FIGURES), *lines], min(console.width, WIDTH)
         )
@@ -61,10 +57,14 @@ def _show(
         console.out("\n".join(rest), highlight=False)
     if len(same) > UNCHANGED:
         console.print(f"and {len(same):,} calls without a change", highlight=False)
-    for _, row in changed:
+    for row in changed:
         for words in _sentences(row, run):
             line = plain(words).replace(plain(row.case.workload), _short(row, len(path)))
             console.print(f"  {markup.escape(line)}", highlight=False)
+    reasons = Counter(row.case.failure.message for row in idle if row.case.failure)
+    for reason, count in reasons.items():
+        line = markup.escape(plain(f"not compared, {count:,} test{'s' * (count > 1)}: {reason}"))
+        console.print(f"  {line}", highlight=False)
     console.print()
 
 
@@ -76,23 +76,29 @@ def _sentences(row: Row, run: Run) -> list[str]:
     return words
 
 
+def _idle(row: Row) -> bool:
+    """Whether there is nothing to compare on either side, as with a test that is skipped."""
+    return (
+        row.case.failure is not None
+        and row.case.failure == row.baseline.failure
+        and not row.case.failed
+    )
+
+
 def _changed(row: Row) -> bool:
     moved = row.time is not None and row.time.word in ("slower", "faster")
     return moved or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
 
 
-def _line(comparison: Comparison, row: Row, shared: int) -> tuple[str, ...]:
-    time = "-"
-    if comparison.same_code:
-        time = "same code"
-    elif row.time is not None:
-        time = row.time.word if row.time.sure else "no verdict"
+def _line(row: Row, shared: int) -> tuple[str, ...]:
+    time = time_word(row)
+    if row.time is not None and not row.time.sure:
+        time = "no verdict"
     changes = {change.figure: change.difference for change in row.changes or []}
     figures = row.case.figures or {}
-    ratio = sentences.ratio_text(row)
     return (
         _short(row, shared),
-        "-" if comparison.same_code else ratio,
+        "-" if row.same_code else sentences.ratio_text(row),
         time,
         *(
             f"{'+' if changes[name] > 0 else '-'}{bytes_text(abs(changes[name]))}"

@@ -18,6 +18,7 @@ from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
 FORMAT = "gradmeter comparison"
+SAME_CODE = "same code"
 
 
 class TimeVerdict(Value, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ class Compared(Value, frozen=True, kw_only=True):
     size: int
     baseline: str
     candidate: str
+    same_code: bool
     time: TimeVerdict | None
     memory: dict[str, MemoryVerdict]
     failure: str | None
@@ -60,13 +62,15 @@ class Document(Value, frozen=True, kw_only=True):
     version: Literal[1] = 1
     noise: str
     revisions: dict[str, str]
+    notes: list[str]
     comparisons: list[Compared]
     failed_gates: list[dict[str, str]]
 
 
 def row_sentences(row: Row, run: Run) -> list[str]:
     """The sentences on a candidate: memory, then time."""
-    time = [time_sentence(row, run.options)] if row.time is not None else []
+    timed = row.time is not None or row.same_code
+    time = [time_sentence(row, run.options)] if timed else []
     counted = sentences.instructions_sentence(row)
     return [
         sentences.sentence(row),
@@ -81,6 +85,7 @@ def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
     content = Document(
         noise=sentences.noise_text(run),
         revisions=run.revisions,
+        notes=run.notes,
         comparisons=[_compared(row, run) for row in verdicts.candidates(run)],
         failed_gates=[{"gate": b.gate, "where": b.where, "what": b.what} for b in failed],
     )
@@ -96,6 +101,7 @@ def _compared(row: Row, run: Run) -> Compared:
         size=row.case.size,
         baseline=row.baseline.variant,
         candidate=row.case.variant,
+        same_code=row.same_code,
         time=None
         if time is None
         else TimeVerdict(
@@ -123,6 +129,13 @@ def _word(difference: int) -> Literal["less", "more", "equal"]:
     return "more" if difference > 0 else "less" if difference < 0 else "equal"
 
 
+def time_word(row: Row) -> str:
+    """The verdict on a candidate's time; "-" where there is none."""
+    if row.same_code:
+        return SAME_CODE
+    return row.time.word if row.time is not None else "-"
+
+
 def memory_word(row: Row) -> str:
     """The verdict on all exact figures of a candidate together."""
     changes = row.changes
@@ -136,9 +149,9 @@ def memory_word(row: Row) -> str:
 def headline(run: Run) -> str:
     """Count the candidates by their verdicts on time and on memory, in one line."""
     rows = verdicts.candidates(run)
-    times: Counter[str] = Counter(row.time.word for row in rows if row.time is not None)
+    times = Counter(map(time_word, rows))
     memory = Counter(memory_word(row) for row in rows)
-    order = ("slower", "faster", "inconclusive", "same")
+    order = ("slower", "faster", "inconclusive", "same", SAME_CODE)
     parts = [f"{times[word]} {word}" for word in order if times[word]]
     sizes = [f"{n} {word}" for word, n in sorted(memory.items(), key=lambda kv: kv[0] == "equal")]
     time = ", ".join(parts) or "no verdicts"
@@ -173,7 +186,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         )
     if any(case.times and not case.ordinary for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
-    parts += [_text(note) for note in notes]
+    parts += [_text(note) for note in (*run.notes, *notes)]
     if run.revisions:
         meanings = [f"- {_text(label)}: {_text(what)}" for label, what in run.revisions.items()]
         parts.append("\n".join(meanings))
@@ -189,12 +202,11 @@ def _changed(row: Row) -> bool:
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| case | baseline | time | | memory |", "| --- | --- | ---: | --- | --- |"]
     for row in rows:
-        time = row.time.word if row.time is not None else "-"
         cells = [
             row.case.title,
             row.baseline.variant,
             sentences.ratio_text(row),
-            time,
+            time_word(row),
             memory_word(row),
         ]
         lines.append("| " + " | ".join(map(_text, cells)) + " |")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,8 +35,8 @@ PHASES = ("forward", "backward", "step", "cpu")
 class Worker(Protocol):
     """The interface of a worker; gradmeter.bench.runs.dialogue.Dialogue implements it."""
 
-    def ready(self) -> object:
-        """Wait until the case is built."""
+    def ready(self) -> Mapping[str, Any]:
+        """Wait until the case is built; in what it returns, "most" limits the runs in a round."""
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
         """Apply a meter once."""
@@ -69,11 +69,13 @@ class Lane:
         start: starts a worker, at a place within a huge page; see layout.py.
         core: the first that they are pinned to.
         workers: how many were started.
+        most: the most runs in a round; None for any number.
     """
 
     start: Callable[[int], Worker]
     core: int | None
     workers: int = 0
+    most: int | None = None
     rounds: list[dict[str, float]] = field(default_factory=list)
     failure: Failure | None = None
     worker: Worker | None = None
@@ -158,7 +160,9 @@ class Generation:
             for lane in _alive(lanes):
                 with lane.attempt():
                     assert lane.worker is not None
-                    lane.worker.ready()
+                    most = lane.worker.ready().get("most")
+                    # One of them warms up.
+                    lane.most = None if most is None else max(1, int(most) - 1)
             # The first run warms up; where it is short, the second one is timed instead.
             for _ in range(2):
                 shortest = self._round(lanes, 1, keep=False)
@@ -166,6 +170,7 @@ class Generation:
                     break
             if loops is None:
                 loops = max(1, math.ceil(ROUND_SECONDS / max(shortest, 1e-7)))
+            loops = min([loops, *(lane.most for lane in lanes if lane.most is not None)])
             began = self.clock()
             rounds = 0
             while _alive(lanes) and (

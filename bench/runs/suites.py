@@ -28,12 +28,14 @@ class Collected:
         tests: the file of each test that takes the fixture ``benchmark``, by node id.
         problems: modules that could not be collected, with the reason.
         modules: the file of each of the project's modules that is imported, by name.
+        files: of the modules that were imported from the checkout, tests included.
         threads: of the process; with more than one, it cannot fork.
     """
 
     tests: dict[str, str]
     problems: list[str]
     modules: dict[str, str]
+    files: list[str]
     threads: int
 
 
@@ -76,6 +78,8 @@ class SuiteServer(Forking):
                 "arguments": list(arguments),
                 "scratch": str(scratch),
                 "packages": sorted(side.layout.names),
+                "checkout": str(side.top),
+                "repository": str(side.repository),
                 "origins": [str(origin) for origin in side.origins],
             }
         )
@@ -92,6 +96,7 @@ class SuiteServer(Forking):
                 tests={str(k): str(v) for k, v in found["tests"].items()},
                 problems=[str(each) for each in found["problems"]],
                 modules={str(k): str(v) for k, v in found["modules"].items()},
+                files=[str(each) for each in found["files"]],
                 threads=int(found["threads"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -135,6 +140,8 @@ class ParkedCall:
             WorkerError: the test ended before it, or its process did.
         """
         found = self.inner.ready()
+        if "outcome" in found:
+            raise WorkerError(str(found["outcome"]), str(found.get("message")))
         self.parked = True
         return found
 
@@ -146,22 +153,27 @@ class ParkedCall:
         """
         return self.inner.ask(meter, **request)
 
-    def finish(self) -> tuple[str, str]:
-        """Let the test end; return its outcome, and why.
+    def finish(self, *, timed: bool) -> dict[str, Any]:
+        """Let the test end.
+
+        Args:
+            timed: have pytest-benchmark time the call, since the test may ask for its figures.
+
+        Returns:
+            "outcome", "message", which says why, and "digests" of the modules that it imported.
 
         Raises:
             WorkerError: its process ended first, or it takes too long.
         """
         self.parked = False
-        self.inner.limit = FINISHING
-        found = self.inner.ask("finish")
-        return str(found.get("outcome")), str(found.get("message"))
+        self.inner.limit = max(FINISHING, self.inner.limit)
+        return self.inner.ask("finish", timed=timed)
 
     def close(self) -> None:
         """Let the test end, with its fixtures, and end its process."""
         if self.parked:
             with suppress(WorkerError):
-                self.finish()
+                self.finish(timed=False)
         self.inner.close()
 
 
@@ -176,8 +188,14 @@ def prove_origin(side: Side, modules: dict[str, str]) -> None:
         if not any(path.is_relative_to(origin) for origin in side.origins):
             raise UsageError(
                 f"at {side.label}, {name} was imported from {path} and not from the revision's "
-                "checkout, so a revision would be compared with itself: an installed package "
-                "(an editable install, or a conftest.py that changes sys.path) wins; name the "
-                "folder of the sources with --bench-path, or build each revision with "
-                "--bench-install"
+                f"checkout, so a revision would be compared with itself: {_winner(side, path)} "
+                "wins over the checkout; name the folder of the sources with --bench-path, or "
+                "build each revision with --bench-install"
             )
+
+
+def _winner(side: Side, path: Path) -> str:
+    """What can have put a module of elsewhere before a checkout's."""
+    if path.is_relative_to(side.repository):
+        return "an editable install of the working tree, or a conftest.py that changes sys.path"
+    return "an installed package that is imported before, or a conftest.py that changes sys.path"

@@ -8,7 +8,8 @@
     new   vanished                                   cases on one side only
 
 A figure is peak, held, cycle, forward, backward or dropped. In brackets stand words that
-each have to match the workload, the size or the variant; * matches anything.
+each have to match the workload, the size or the variant; * matches anything. A test is named
+by its id, or by what follows its file: ``peak[test_solve[*]]>0``.
 """
 
 from __future__ import annotations
@@ -76,7 +77,11 @@ class Gate:
     def matches(self, key: Key) -> bool:
         """Whether every term matches this case."""
         names = [str(part) for part in key]
-        return all(any(fnmatchcase(name, term) for name in names) for term in self.terms)
+        if key[1] == ORDINARY:  # a test's id, and it without its file
+            names.append(key[0].partition("::")[2])
+        # The brackets of a test's parameters stand for themselves.
+        terms = [term.replace("[", "[[]") for term in self.terms]
+        return all(any(fnmatchcase(name, term) for name in names) for term in terms)
 
     def applies(self, key: Key) -> bool:
         """Whether it can fail for this case: a test's call has no phases, and no array size."""
@@ -117,7 +122,7 @@ def parse(text: str) -> Gate:
     Raises:
         UsageError: it does not parse; the message says where, and what was expected.
     """
-    match = re.match(r"\s*([A-Za-z]*)\s*(?:\[([^\]]*)\])?\s*", text)
+    match = re.match(r"\s*([A-Za-z]*)\s*(?:\[((?:[^\[\]]|\[[^\[\]]*\])*)\])?\s*", text)
     assert match
     what, terms, at = match[1].lower(), tuple((match[2] or "").split()), match.end()
     subjects = (*FIGURES, "time", COUNTED, *VERDICTS, *PRESENCE)

@@ -11,6 +11,8 @@ def time_sentence(row: Row, options: Options) -> str:
     """Say in a sentence how a candidate's time compares with its baseline's."""
     ours, base, time = row.case, row.baseline, row.time
     name = f"{ours.variant} on {where_text(ours.workload, ours.size)}"
+    if row.same_code:
+        return f"{name}: the same code as {base.variant}, so its time is not compared."
     if time is None:
         return f"{name}: no times to compare."
     few_sets = None if time.sure else time.sets

@@ -69,12 +69,14 @@ class Row:
         baseline: the case it is compared with; itself for the baseline.
         time: None where either has no times, and for the baseline.
         compared: whether the case has a baseline.
+        same_code: whether both run the same code, so that their times are not compared.
     """
 
     case: Case
     baseline: Case
     time: Time | None
     compared: bool = True
+    same_code: bool = False
 
     @property
     def is_baseline(self) -> bool:
@@ -229,7 +231,9 @@ def rows(run: Run, comparison: Comparison) -> list[Row]:
     for variant in comparison.candidates:
         case = run.case(comparison.workload, comparison.size, variant)
         if case is not None and case.key != baseline.key:
-            table.append(Row(case, baseline, time(case, baseline, run.options)))
+            same = comparison.same_code
+            ratio = None if same else time(case, baseline, run.options)
+            table.append(Row(case, baseline, ratio, same_code=same))
     return table
 
 

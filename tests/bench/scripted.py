@@ -121,9 +121,9 @@ class Fake:
     spec: Spec
     closed: bool = False
 
-    def ready(self) -> None:
+    def ready(self) -> dict[str, Any]:
         self.world.event()
-        self.world.answer(self.spec, "ready", {})
+        return self.world.answer(self.spec, "ready", {})
 
     def ask(self, meter: str, **request: Any) -> dict[str, Any]:
         assert not self.closed

@@ -162,7 +162,8 @@ def test_a_session_is_without_us_what_it_is_with_us(pytester):
 
 def test_a_call_that_hangs_afterwards_costs_its_own_figures_only(pytester):
     pytester.makeconftest(
-        "from gradmeter.bench.plugin import calls\ncalls.LEAST_SECONDS, calls.LONGER = 1.0, 0\n"
+        "from gradmeter.bench.meters import call_in_fork as meter\n"
+        "meter.LEAST_SECONDS, meter.LONGER = 1.0, 0\n"
     )
     suite(
         pytester,

@@ -1,0 +1,169 @@
+"""Base against head of a pytest-benchmark suite: what is planted is found, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ..repositories import OUT, Result, clean, compare, repository
+
+BASE = """
+import numpy as np
+def slower(a): return a * 2
+def copied(a): return a + 1
+class Node: pass
+def cyclic(a):
+    node = Node(); node.a = a + 1
+    return node
+def faster(n):
+    total = 0
+    for i in range(n): total += i
+    return total
+def kept(a): return a - 1
+"""
+HEAD = """
+import numpy as np
+def slower(a):
+    for _ in range(3): b = a * 2
+    return b
+def copied(a): return a.copy() + 1
+class Node: pass
+def cyclic(a):
+    node = Node(); node.a = a + 1; node.itself = node
+    return node
+def faster(n): return n * (n - 1) // 2
+def kept(a): return a - 1
+"""
+SUITE = """
+import numpy as np
+from pkg import changed
+A = np.ones(20_000)
+def test_slower(benchmark): benchmark(changed.slower, A)
+def test_copied(benchmark): benchmark(changed.copied, A)
+def test_cyclic(benchmark): benchmark(changed.cyclic, A)
+def test_faster(benchmark): benchmark(changed.faster, 5000)
+def test_kept(benchmark): benchmark(changed.kept, A)
+"""
+SETS = ("--sets", 8, "--most-sets", 8)
+BYTES = 160_000
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A comparison with planted changes: its result, and what was said."""
+    folder = repository(
+        tmp_path_factory.mktemp("planted"),
+        {"src/pkg/__init__.py": "", "src/pkg/changed.py": BASE, "benchmarks/test_it.py": SUITE},
+        {"src/pkg/changed.py": HEAD},
+    )
+    gates = ("--fail-on", "slower[test_slower]", "--fail-on", "peak[test_c*]>0")
+    said = compare(folder, "--rev", "main~1", *SETS, "--json", *gates, "--", "benchmarks")
+    assert said.returncode == 1, said.stderr
+    return Result(folder), json.loads(said.stdout), folder
+
+
+def test_a_slower_call_and_a_faster_one_are_found(planted):
+    _, document, _ = planted
+    words = {
+        c["workload"].partition("::")[2]: c["time"]["verdict"] for c in document["comparisons"]
+    }
+    assert words["test_slower"] == "slower"
+    assert words["test_faster"] == "faster"
+
+
+def test_a_copy_more_and_a_cycle_are_found_to_the_byte_and_nothing_else(planted):
+    result, _, _ = planted
+    assert result.figures("test_copied", "peak") == [BYTES + 8, 2 * BYTES + 8]
+    assert result.figures("test_slower", "peak") == [BYTES + 8, 2 * BYTES + 8]
+    assert result.figures("test_cyclic", "cycle") == [0, BYTES]
+    changed = {
+        name
+        for name in result.names
+        for figure in ("peak", "held", "cycle")
+        if len(set(result.figures(name, figure))) > 1
+    }
+    assert changed == {"test_slower", "test_copied", "test_cyclic"}
+
+
+def test_gates_name_tests_in_brackets(planted):
+    _, document, _ = planted
+    failed = {(gate["gate"], gate["where"].partition("::")[2]) for gate in document["failed_gates"]}
+    assert failed == {
+        ("slower[test_slower]", "test_slower working-tree"),
+        ("peak[test_c*]>0", "test_copied working-tree"),
+    }
+
+
+def test_the_repository_is_as_it_was(planted):
+    clean(planted[2])
+
+
+def test_the_report_shows_what_changed_unfolded(planted):
+    text = (planted[2] / OUT / "report.md").read_text()
+    assert "test&#95;copied" in text or "test_copied" in text
+
+
+# What a test imports, directly or not, and what it does not.
+IMPORTS = """
+from pkg import used
+def test_unchanged(benchmark): benchmark(used.call)
+def test_lazy(benchmark):
+    def call():
+        from pkg import lazy
+        return lazy.call()
+    benchmark(call)
+def test_once(benchmark):
+    def call():
+        from pkg import once
+        return once.call()
+    benchmark.pedantic(call)
+"""
+CALL = "def call(): return {}\n"
+
+
+def test_the_same_code_is_recognised_and_any_module_that_a_test_imports_counts(tmp_path):
+    one = {f"pkg/{name}.py": CALL.format(1) for name in ("__init__", "used", "lazy", "once")}
+    folder = repository(
+        tmp_path,
+        {
+            **one,
+            "pkg/other.py": "1",
+            "benchmarks/conftest.py": "",
+            "benchmarks/test_it.py": IMPORTS,
+        },
+        {"pkg/lazy.py": CALL.format(2), "pkg/once.py": CALL.format(2), "pkg/other.py": "2"},
+        {"benchmarks/conftest.py": "import collections\n"},
+    )
+    said = compare(folder, "--rev", "main~2", "--", "benchmarks")
+    assert said.returncode == 0, said.stderr
+    result = Result(folder)
+    same = {name for name, each in result.names.items() if each.same_code}
+    assert same == {"test_unchanged"}  # the head's conftest.py is run at both
+    assert "1 same code" in said.stdout
+    own = compare(folder, "--rev", "main~1", "--bench-tests", "own", "--", "benchmarks")
+    assert own.returncode == 0, own.stderr
+    assert not any(each.same_code for each in Result(folder).names.values())
+    whole = compare(folder, "--rev", "main", "--bench-all", "--", "benchmarks")
+    assert "same code" not in whole.stdout.partition("ratio: of")[0]
+
+
+def test_what_is_refused_is_one_sentence_and_exit_code_2(tmp_path):
+    test = "def test_it(benchmark): benchmark(int)\n"
+    folder = repository(tmp_path, {"pkg/__init__.py": "", "benchmarks/test_it.py": test})
+    for arguments, words in (
+        (["--rev", "main", "--", "-k", "nothing"], "no selected test takes the fixture benchmark"),
+        (["--rev", "main", "--", "nowhere"], "file or directory not found: nowhere"),
+        (["--rev", "main", "--", "--nope"], "unrecognized arguments: --nope"),
+        (["--rev", "nope", "--", "benchmarks"], "git fetch origin REVISION"),
+        (["--", "benchmarks"], "name them with --rev main"),
+        (["--rev", "main", "--bench-tests", "both", "--", "benchmarks"], "head or own"),
+        (["--rev", "main", "--python", "3", "--", "benchmarks"], "exclude each other"),
+        (["--python", "3", "--", "benchmarks"], "takes two values"),
+        (["--rev", "main", "--", "-p", "no:benchmark"], "pytest-benchmark is not active"),
+    ):
+        said = compare(folder, *arguments)
+        assert said.returncode == 2, (arguments, said.stdout + said.stderr)
+        assert words in " ".join(said.stderr.split()), arguments
+        assert "Traceback" not in said.stderr
+    clean(folder)
