@@ -6,9 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What is not about other engines.
 OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compilers.py
+# The properties of the engine, of statistics and of verdicts, without the slowest two modules.
+QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/test_statistics.py \
+  tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-engines bench engines compilers gate selftest goals lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals instructions lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -25,11 +28,15 @@ $(VENV)/peers: $(VENV)/ready
 
 # Those of other engines' adapters need the engines: make test-engines.
 test: lint types
-	$(BIN)/python -m pytest tests -n 2 -p no:benchmark --ignore=tests/bench/engines
+	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
+
+# While one thing is changed: what needs no other process, in about a minute.
+test-quick: $(VENV)/ready
+	$(BIN)/python -m pytest $(QUICK) -n 2 --dist worksteal -p no:benchmark --quiet
 
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers
-	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 -p no:benchmark
+	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 --dist worksteal -p no:benchmark
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -49,15 +56,32 @@ engines: $(VENV)/peers
 compilers: $(VENV)/peers
 	$(BIN)/python -m pytest bench/suite/bench_compilers.py --benchmark-only --benchmark-max-time=0.6 --bench-sets=8 --bench-out=reports/compilers --benchmark-columns=median,iqr,rounds --benchmark-name=short
 
-# Exact bytes of the suite against the committed ones; one set, since nothing is said of time.
+# Exact bytes of the suite against the committed ones.
 gate: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-sets=1 --benchmark-max-time=0 --benchmark-min-rounds=1 --benchmark-columns=rounds --bench-against=reports/baseline.json
+	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-exact --benchmark-columns=rounds --bench-against=reports/baseline.json
 
 selftest: $(VENV)/ready
 	$(BIN)/gradmeter selftest --comparisons 100
 
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
+
+# No operation executes 1% more than at the base: where main branched off, or else the commit before.
+# A change that is meant to cost more makes the table anew (make instructions), and so shows it.
+BASE ?= $(shell base=$$(git merge-base HEAD origin/main 2>/dev/null); \
+	test -n "$$base" -a "$$base" != "$$(git rev-parse HEAD)" && echo $$base || echo HEAD~1)
+gate-instructions: $(VENV)/ready
+	@if ! command -v valgrind >/dev/null; then \
+	  echo "valgrind is not installed, so the instructions of operations are not compared"; \
+	elif ! git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null; then \
+	  echo "there is no commit $(BASE), so the instructions of operations are not compared"; \
+	elif ! git diff --quiet $(BASE) -- reports/instructions.md; then \
+	  echo "reports/instructions.md is another than at $(BASE), and shows what operations cost now"; \
+	else $(BIN)/gradmeter costs --rev $(BASE); fi
+
+# The engine's cost per operation, as a table to commit; takes valgrind.
+instructions: $(VENV)/ready
+	$(BIN)/gradmeter costs --out reports/instructions.md
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

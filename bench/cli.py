@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from gradmeter.bench import output
-from gradmeter.bench.commands import cache, check, compare, listing, report, run, selftest, trace
+from gradmeter.bench.commands import (
+    cache,
+    check,
+    compare,
+    costs,
+    listing,
+    report,
+    run,
+    selftest,
+    trace,
+)
 from gradmeter.bench.commands.shared import INTERRUPTED, say
 from gradmeter.bench.commands.termination import ending_in_order
 from gradmeter.bench.errors import UsageError
@@ -57,6 +67,7 @@ app.command(cls=trace.Command)(trace.trace)
 app.command()(run.baseline)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)
+app.command()(costs.costs)
 app.command()(cache.cache)
 
 

@@ -21,7 +21,7 @@ class WorkerError(GradmeterError):
     """A worker did not return a reading; its case is lost, and the run goes on (exit code 3).
 
     Attributes:
-        kind: "crashed", "killed", "timed out", "rubbish" or "raised".
+        kind: "crashed", "killed", "timed out", "rubbish", "raised" or "cannot".
     """
 
     def __init__(self, kind: str, message: str) -> None:

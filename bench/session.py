@@ -14,6 +14,7 @@ import psutil
 
 from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.interpreters import grounds, notes
+from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.stale import remove_stale_folders
@@ -97,6 +98,7 @@ def _measure(
         revisions={r.label: r.meaning for r in revisions},
         grounds=packages,
         notes=notes(groups),
+        workloads=origins(groups),
     )
     if resume:
         run = _resumed_run(run_file.load(out / RUN_FILE), run)
@@ -109,7 +111,7 @@ def _measure(
         record=record,
         cores=environment.cores(),
         options=options,
-        ways={r.label: {"engine_path": str(r.path)} for r in revisions},
+        ways={r.label: _way(r) for r in revisions},
     )
     _remove_page(out)
     try:
@@ -117,6 +119,15 @@ def _measure(
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(runner.run, out)
     return shown
+
+
+def _way(revision: Revision) -> dict[str, object]:
+    """The spec fields of a worker that imports an engine from a revision's checkout."""
+    if not revision.origins:
+        return {"engine_path": str(revision.path)}
+    packages = tuple((name, str(folder)) for name, folder in revision.packages.items())
+    way: dict[str, object] = {"origins": tuple(map(str, revision.origins)), "packages": packages}
+    return way | ({"interpreter": revision.interpreter} if revision.interpreter else {})
 
 
 def compare_calls(
@@ -278,6 +289,13 @@ def _resumed_run(old: Run, new: Run) -> Run:
         UsageError: the two are measured in different ways, so that their cases do not mix.
     """
     variants = old.grounds.keys() & new.grounds.keys()
+    # A file that is moved is the same, and one that is edited another workload.
+    for name in old.workloads.keys() & new.workloads.keys():
+        if old.workloads[name].digest != new.workloads[name].digest:
+            raise UsageError(
+                f"the run to resume has another workload {name!r}: its file has changed, or is "
+                "another one; start a new one without --resume"
+            )
     for what, before, after in (
         ("options", old.options, new.options),
         ("commit", old.environment.commit, new.environment.commit),
@@ -294,11 +312,16 @@ def _resumed_run(old: Run, new: Run) -> Run:
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case)],
+        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
     )
 
 
-def _is_whole(case: Case) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory."""
-    exact = bool(case.allocations) or not case.array_data
-    return case.finished and case.failure is None and exact and case.residency is not None
+def _is_whole(case: Case, *, exact: bool) -> bool:
+    """Whether a case has every figure; after a self-test that failed, it has none of memory.
+
+    Args:
+        exact: whether resident memory is left out.
+    """
+    counted = bool(case.allocations) or not case.array_data
+    resident = exact or case.residency is not None
+    return case.finished and case.failure is None and counted and resident

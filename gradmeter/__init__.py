@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradmeter import engine as engine
     from gradmeter.bench.engines import Adapter as Adapter
+    from gradmeter.bench.engines import CannotError as CannotError
     from gradmeter.bench.engines import Engine as Engine
     from gradmeter.bench.engines import Setting as Setting
     from gradmeter.bench.errors import UsageError as UsageError
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
     from gradmeter.bench.plugin.cases import Measure as Measure
     from gradmeter.bench.plugin.cases import Question as Question
     from gradmeter.bench.plugin.cases import cases as cases
+    from gradmeter.bench.workloads import Chain as Chain
+    from gradmeter.bench.workloads import Prediction as Prediction
+    from gradmeter.bench.workloads import Workload as Workload
+    from gradmeter.bench.workloads import workload as workload
 
     __version__: str
 
 _HOMES = {
     "Adapter": "bench.engines",
+    "CannotError": "bench.engines",
     "Engine": "bench.engines",
     "Setting": "bench.engines",
     "UsageError": "bench.errors",
@@ -32,19 +38,28 @@ _HOMES = {
     "Measure": "bench.plugin.cases",
     "Question": "bench.plugin.cases",
     "cases": "bench.plugin.cases",
+    "Chain": "bench.workloads",
+    "Prediction": "bench.workloads",
+    "Workload": "bench.workloads",
+    "workload": "bench.workloads",
 }
 __all__ = [  # noqa: PLE0604, RUF022, RUF100 (names that __getattr__ gives)
     "Adapter",
+    "CannotError",
+    "Chain",
     "Engine",
     "Measure",
+    "Prediction",
     "Question",
     "Setting",
     "Trace",
     "UsageError",
+    "Workload",
     "__version__",
     "cases",
     "engine",
     "trace",
+    "workload",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import pytest
@@ -18,3 +19,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def array_bytes():
     """The context manager of tests/array_bytes.py: ``with array_bytes() as counter:``."""
     return _array_bytes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap():
+    """Let a collection visit what the tests of a module make, not all that is imported.
+
+    Hypothesis, NumPy and the rest are half a million objects, which each of the thousands of
+    collections that the meters do would visit.
+    """
+    gc.collect()
+    gc.freeze()

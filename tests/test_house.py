@@ -29,7 +29,7 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
-    {"git", "installing"},
+    {"git", "installing", "loading"},
     {"errors", "output"},
     {"text"},
 )

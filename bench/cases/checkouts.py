@@ -14,16 +14,7 @@ from pathlib import Path
 from gradmeter.bench import git
 from gradmeter.bench.cases import environments, kept_environments, submodules
 from gradmeter.bench.cases.layouts import Layout, dependencies, layout
-from gradmeter.bench.cases.revisions import (
-    WORKING_TREE,
-    add_worktree,
-    commit_of,
-    copy,
-    label_of,
-    remove_worktrees,
-)
-from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
-from gradmeter.bench.results.folders import temporary_folder
+from gradmeter.bench.cases.revisions import Revision, checked_out
 
 # What measures a suite, for an interpreter that does not find this one's packages.
 NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
@@ -100,31 +91,22 @@ def sides(
             cannot be built.
     """
     top = git.top(start).resolve()
-    remove_stale_folders()
-    remove_stale_worktrees(top)
-    project = _project(start.resolve(), top)
-    worktrees: list[Path] = []
+    project = project_of(start.resolve(), top)
+    below = start.resolve().relative_to(top)
     with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder(str(top))).resolve()
-        stack.callback(remove_worktrees, top, worktrees)
-        checkouts = _Checkouts(top, folder, worktrees, start.resolve().relative_to(top), project)
-        if wanted.revisions:
-            commits = [commit_of(top, name) for name in wanted.revisions]
-            found = []
-            for number, (name, commit) in enumerate(zip(wanted.revisions, commits, strict=True)):
-                label = label_of(name, wanted.revisions[:number])
-                side = checkouts.side(label, name, commit, wanted.roots)
-                side = replace(side, baseline=not number)
-                if wanted.build:
-                    tell(f"building {label}: {wanted.build}")
-                    try:
-                        side = checkouts.built(side, name, commit, wanted.build, stack)
-                    except environments.BuildError as error:
-                        side = _unbuilt(side, error)
-                found.append(side)
-        else:
-            side = checkouts.side(WORKING_TREE, None, commit_of(top, None), wanted.roots)
-            found = list(_environments(side, wanted, tell, stack))
+        revisions = stack.enter_context(checked_out(wanted.revisions or (None,), top))
+        found = []
+        for number, revision in enumerate(revisions):
+            side = replace(_side(revision, top, below, project, wanted.roots), baseline=not number)
+            if wanted.build and wanted.revisions:
+                tell(f"building {side.label}: {wanted.build}")
+                try:
+                    side = _built(side, revision.commit, project, wanted.build, stack)
+                except environments.BuildError as error:
+                    side = _unbuilt(side, error)
+            found.append(side)
+        if not wanted.revisions:
+            found = list(_environments(found[0], wanted, tell, stack))
         problems = [side.problem for side in found if side.problem]
         if problems and len(problems) == len(found) - 1:
             raise problems[0]  # so that nothing is left to compare
@@ -172,87 +154,69 @@ def _install(folder: Path, interpreter: str, requirements: Sequence[str]) -> Non
     environments.install(made, requirements)
 
 
-@dataclass(frozen=True)
-class _Checkouts:
-    """Makes the checkouts of a project in a folder.
+def _side(revision: Revision, top: Path, start: Path, project: Path, roots: Sequence[str]) -> Side:
+    """A revision as a side; ``start`` and ``project`` are relative to the top."""
+    path = revision.path
+    if revision.commit:
+        missing = submodules.fill(top, path, revision.commit)
+    else:
+        missing = submodules.copy_edited(top, path)
+    (path / start).mkdir(parents=True, exist_ok=True)  # which may be new
+    found = layout(path / project, roots)
+    return Side(
+        label=revision.label,
+        meaning=revision.meaning,
+        repository=top,
+        top=path,
+        folder=path / start,
+        project=path / project,
+        layout=found,
+        imports=tuple((path / project / root).resolve() for root in found.roots),
+        origins=(path,),
+        missing=tuple(missing),
+    )
 
-    Attributes:
-        top: of the repository.
-        worktrees: to be removed at the end; added to.
-        start, project: the folder that pytest starts in, and the project's, below the top.
+
+def _built(side: Side, commit: str, project: Path, command: str, stack: ExitStack) -> Side:
+    """Install a checkout in an environment of its own; a commit's is kept.
+
+    The command runs in a copy, which stays beside the environment: an editable install leads
+    there.
+
+    Args:
+        commit: empty for a working tree, whose files may be other ones the next time.
+
+    Raises:
+        BuildError: it cannot be installed.
     """
 
-    top: Path
-    folder: Path
-    worktrees: list[Path]
-    start: Path
-    project: Path
-
-    def side(self, label: str, name: str | None, commit: str, roots: Sequence[str]) -> Side:
-        """Check a revision out."""
-        path = self.folder / str(len(list(self.folder.iterdir())))
-        if name is None:
-            copy(self.top, path)
-            missing = submodules.copy_edited(self.top, path)
-            changed = git.answer(self.top, "status", "--porcelain")
-            state = "with uncommitted changes" if changed else "unchanged"
-            meaning = f"the working tree at {commit[:12]}, {state}"
-        else:
-            self.worktrees.append(path)
-            add_worktree(self.top, path, name, commit)
-            missing = submodules.fill(self.top, path, commit)
-            meaning = f"commit {commit[:12]}"
-        (path / self.start).mkdir(parents=True, exist_ok=True)  # which may be new
-        found = layout(path / self.project, roots)
-        return Side(
-            label=label,
-            meaning=meaning,
-            repository=self.top,
-            top=path,
-            folder=path / self.start,
-            project=path / self.project,
-            layout=found,
-            imports=tuple((path / self.project / root).resolve() for root in found.roots),
-            origins=(path,),
-            missing=tuple(missing),
-        )
-
-    def built(
-        self, side: Side, name: str | None, commit: str, command: str, stack: ExitStack
-    ) -> Side:
-        """Install a checkout in an environment of its own; a commit's is kept.
-
-        The command runs in a copy, which stays beside the environment: an editable install leads
-        there.
-        """
-
-        def install(folder: Path) -> None:
-            source = folder / "source"
-            shutil.copytree(side.top, source, symlinks=True)
-            made = environments.Environment(folder / "venv")
-            environments.make(made)
-            environments.run_in(made, command, source / self.project)
-
-        version = environments.version(sys.executable)
-        key = (commit, str(self.project), command, sys.executable, version)
-        if name is None:  # its files may be other ones the next time
-            folder = side.top.parent / f"{side.top.name}-built"
-            folder.mkdir()
-            install(folder)
-        else:
-            folder = stack.enter_context(kept_environments.kept(key, install))
+    def install(folder: Path) -> None:
+        source = folder / "source"
+        shutil.copytree(side.top, source, symlinks=True)
         made = environments.Environment(folder / "venv")
-        names = side.layout.names | environments.installed(made)
-        return replace(
-            side,
-            interpreter=made.python,
-            layout=replace(side.layout, names=names),
-            imports=(),
-            origins=(folder.resolve(), side.top),
-        )
+        environments.make(made)
+        environments.run_in(made, command, source / project)
+
+    version = environments.version(sys.executable)
+    if commit:
+        key = (commit, str(project), command, sys.executable, version)
+        folder = stack.enter_context(kept_environments.kept(key, install))
+    else:
+        folder = side.top.parent / f"{side.top.name}-built"
+        folder.mkdir()
+        install(folder)
+    made = environments.Environment(folder / "venv")
+    names = side.layout.names | environments.installed(made)
+    return replace(
+        side,
+        interpreter=made.python,
+        layout=replace(side.layout, names=names),
+        imports=(),
+        origins=(folder.resolve(), side.top),
+    )
 
 
-def _project(start: Path, top: Path) -> Path:
+def project_of(start: Path, top: Path) -> Path:
     """The folder of the project, relative to the top: the nearest one that can be built."""
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in _PROJECT) or folder == top:

@@ -9,8 +9,9 @@ import msgspec
 
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision
-from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results import grounds
 from gradmeter.bench.results.run import Case, Comparison, Run
 
 BEFORE, AFTER = "before", "after"
@@ -22,24 +23,17 @@ def of_revisions(
     revisions: Sequence[Revision],
     names: Sequence[str],
     sizes: Sequence[int],
-    variants: Sequence[str],
+    variants: Sequence[Variant],
 ) -> tuple[list[Group], list[Comparison]]:
     """Compare each variant at every revision with the same variant at the first one.
 
     Raises:
-        UsageError: a workload, a size or a variant does not exist or makes no sense.
+        UsageError: a workload or a size does not exist or makes no sense.
     """
-    parsed = list(dict.fromkeys(parse(text) for text in variants))
-    for variant in parsed:
-        if variant.engine.name != "engine":
-            raise UsageError(
-                f"--rev compares revisions of the package engine, and {variant} is another engine; "
-                "compare engines without --rev"
-            )
-    plain, _ = plan(names, sizes, variants)
+    plain, _ = plan(names, sizes, [])
     groups, comparisons = [], []
     for group in plain:
-        labelled = [[replace(v, label=r.label) for r in revisions] for v in parsed]
+        labelled = [[replace(v, label=r.label) for r in revisions] for v in variants]
         groups.append(replace(group, variants=tuple(v for row in labelled for v in row)))
         comparisons += [
             Comparison(
@@ -82,6 +76,11 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
             change(old, variant=_labelled(old.variant, BEFORE), times=times, again=[]),
             change(case, variant=_labelled(case.variant, AFTER), again=[]),
         )
+        if case.instructions is not None and old.instructions is not None:
+            why = grounds.difference(case.instructions, old.instructions)
+            if why:
+                why = f"the two files have those of other binaries: {why}"
+                pair = (pair[0], change(pair[1], instructions=None, uncounted=why))
         cases += pair
         comparisons.append(
             Comparison(
@@ -95,8 +94,14 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
         label: f"{name}, {run.environment.code}, Python {run.environment.python}"
         for label, name, run in zip((BEFORE, AFTER), names, (before, after), strict=True)
     }
+    differing = [
+        f"{name} is not the same workload in both: its file has changed, or is another one"
+        for name in sorted(before.workloads.keys() & after.workloads.keys())
+        if before.workloads[name].digest != after.workloads[name].digest
+    ]
     return change(
         after,
+        notes=[*after.notes, *differing],
         self_tests=[*before.self_tests, *after.self_tests],
         comparisons=comparisons,
         cases=cases,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from gradmeter.bench import workloads
+from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.results.readings import Predicted
 from gradmeter.bench.results.run import Allocator, Case, Comparison
-from gradmeter.bench.workloads import Workload
+from gradmeter.bench.workloads import Workload, checking
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,17 @@ class Group:
 def new_case(
     group: Group, variant: Variant, collector: str, allocator: Allocator = "system"
 ) -> Case:
-    """Create a case with its predicted memory and nothing measured yet."""
+    """Create a case with its predicted memory and nothing measured yet.
+
+    Raises:
+        UsageError: the prediction raises, or is none.
+    """
     workload = group.workload
-    array_bytes = group.size * 8
+    array_bytes = group.size * checking.item_bytes(workload)
     predicted = None
-    # Predictions are derived for this engine, not for another revision of it.
-    if workload.predict is not None and variant.engine.name == "engine" and not variant.label:
-        arrays = workload.predict(variant.all_settings)
+    # Predictions are derived for one engine, not for another revision of it.
+    if variant.engine.name == workload.predicted_engine and not variant.label:
+        arrays = checking.predicted(workload, variant.all_settings)
         if arrays is not None:
             predicted = Predicted(
                 forward=arrays.forward * array_bytes + arrays.scalars,
@@ -70,8 +77,12 @@ def plan(
 ) -> tuple[list[Group], list[Comparison]]:
     """Turn names into groups to measure and comparisons to report.
 
+    Args:
+        names: of workloads, or FILE.py:NAME.
+
     Raises:
-        UsageError: a workload, a size or a variant does not exist or makes no sense.
+        UsageError: a workload, a size or a variant does not exist or makes no sense, or two
+            workloads have one name.
     """
     parsed = list(dict.fromkeys(parse(text) for text in variants))
     if baseline is not None:
@@ -81,9 +92,9 @@ def plan(
         if size < 1:
             raise UsageError(f"size {size} is not positive; a size is a number of elements")
     groups, comparisons = [], []
-    for name in dict.fromkeys(names):
-        workload = workloads.get(name)
+    for workload in distinct(map(workloads.get, names)):
         for size in dict.fromkeys(sizes):
+            check(workload, size)
             groups.append(Group(workload, size, tuple(parsed)))
             if len(parsed) > 1:
                 comparisons.append(
@@ -95,6 +106,52 @@ def plan(
                     )
                 )
     return groups, comparisons
+
+
+def distinct(chosen: Iterable[Workload]) -> list[Workload]:
+    """Return workloads without those that are named twice.
+
+    Raises:
+        UsageError: two workloads have one name, which would be one case.
+    """
+    by_name: dict[str, Workload] = {}
+    for workload in chosen:
+        other = by_name.setdefault(workload.name, workload)
+        if other is not workload and (other.source != workload.source or not other.source):
+            both = " and ".join(w.source or f"an installed {w.name}" for w in (other, workload))
+            raise UsageError(
+                f"two workloads are called {workload.name!r}: {both}; in one run each needs a name "
+                "of its own, which name= gives it"
+            )
+    return list(by_name.values())
+
+
+def check(workload: Workload, size: int) -> None:
+    """Check a workload before anything is measured.
+
+    Raises:
+        UsageError: its inputs, its sizes or what its function returns are not as they must be.
+    """
+    checking.check(workload, size)
+    if not workloads.is_ours(workload):
+        _check_returned(workload)
+
+
+@cache
+def _check_returned(workload: Workload) -> None:
+    """Run the function once on a few elements, with our engine."""
+    inputs = workloads.arrays(workload, workload.small(workload.least), 0)
+    adapter = engines.get("engine").make()
+    values = [
+        (adapter.constant if name in workload.constants else adapter.variable)(array)
+        for name, array in inputs.items()
+    ]
+
+    def run(function: Callable[..., Any]) -> Any:
+        return function(adapter.operations, *values)
+
+    with adapter.using(), warnings.catch_warnings(action="ignore"):
+        checking.returned(workload, run)
 
 
 def check_fits(groups: Sequence[Group], available: int) -> None:

@@ -1,14 +1,15 @@
-"""Check out the engine at git revisions, each in its own folder outside the repository."""
+"""Check a project out at git revisions, each in its own folder outside the repository."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from gradmeter.bench import git
 from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
@@ -20,8 +21,9 @@ if sys.platform == "linux":
 
 FICLONE = 0x40049409  # linux/fs.h
 WORKING_TREE = "working-tree"
+OURS = "engine"  # our own engine's package, at the top of its repository
 # Of our own working tree; data outside of the packages stay where they are.
-_MEASURED = ("engine", "gradmeter", "*.py", "*.pyi")
+_MEASURED = (OURS, "gradmeter", "*.py", "*.pyi")
 
 
 @dataclass(frozen=True)
@@ -31,25 +33,57 @@ class Revision:
     Attributes:
         label: its name in variants.
         meaning: the commit or the working tree, in words.
-        path: the folder, which holds the package ``engine``.
+        path: the top of the checkout.
+        commit: empty for the working tree, whose files may differ from any commit's.
+        packages: the folder in the checkout that holds each package of its project, by the
+            package's name; none where they are installed.
+        origins: the folders that a package may be imported from; none for our own engine, which
+            is the harness's.
+        interpreter: in whose environment it was installed; empty where it was not.
     """
 
     label: str
     meaning: str
     path: Path
+    commit: str = ""
+    packages: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    origins: tuple[Path, ...] = ()
+    interpreter: str = ""
 
 
 @contextmanager
-def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revision]]:
+def our_engine(names: Sequence[str | None], start: Path) -> Iterator[list[Revision]]:
+    """Check the package ``engine`` out, as `checked_out`.
+
+    Raises:
+        UsageError: as `checked_out`, or a revision has no such package at its top.
+    """
+    with checked_out(names, start, copied=_MEASURED, part=OURS) as revisions:
+        for revision, name in zip(revisions, names, strict=True):
+            if not (revision.path / OURS / "__init__.py").is_file():
+                where = name or "the working tree"
+                raise UsageError(
+                    f"there is no package {OURS} at the top of {git.top(start).name} at {where}"
+                )
+        yield revisions
+
+
+@contextmanager
+def checked_out(
+    names: Sequence[str | None], start: Path, *, copied: Sequence[str] = (), part: str = ""
+) -> Iterator[list[Revision]]:
     """Check revisions out until the block ends; the repository and its index stay as they are.
 
     Args:
         names: as git takes them; None for the working tree, committed or not.
         start: a folder in the repository.
+        copied: patterns of what is copied of a working tree, as git takes them; all of it
+            without any.
+        part: the folder whose uncommitted changes are told; all by default.
 
     Raises:
-        UsageError: there is no repository, a revision does not exist or has no package
-            ``engine``, or its files cannot be written.
+        UsageError: there is no repository, a revision does not exist, or its files cannot be
+            written.
     """
     top = git.top(start)
     commits = [commit_of(top, name) for name in names]
@@ -57,24 +91,23 @@ def checked_out(names: Sequence[str | None], start: Path) -> Iterator[list[Revis
     remove_stale_worktrees(top)
     worktrees: list[Path] = []
     with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder(str(top)))
+        folder = stack.enter_context(temporary_folder(str(top))).resolve()
         stack.callback(remove_worktrees, top, worktrees)
         revisions = []
         for number, (name, commit) in enumerate(zip(names, commits, strict=True)):
             path = folder / str(number)
             if name is None:
-                copy(top, path, *_MEASURED)
-                changed = git.answer(top, "status", "--porcelain", "--", "engine")
+                copy(top, path, *copied)
+                changed = git.answer(top, "status", "--porcelain", "--", *filter(None, [part]))
                 state = "with uncommitted changes" if changed else "unchanged"
-                meaning = f"the working tree at {commit[:12]}, {state} in engine/"
+                where = f" in {part}/" if part else ""
+                meaning = f"the working tree at {commit[:12]}, {state}{where}"
             else:
                 worktrees.append(path)
                 add_worktree(top, path, name, commit)
                 meaning = f"commit {commit[:12]}"
-            if not (path / "engine" / "__init__.py").is_file():
-                where = name or "the working tree"
-                raise UsageError(f"there is no package engine at the top of {top.name} at {where}")
-            revisions.append(Revision(label_of(name, names[:number]), meaning, path))
+            label = label_of(name, names[:number])
+            revisions.append(Revision(label, meaning, path, commit if name is not None else ""))
         yield revisions
 
 

@@ -1,4 +1,4 @@
-"""Gate a run's exact bytes."""
+"""Gate a run's exact figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import load_baseline
+from gradmeter.bench.results.baseline import load_baseline, load_instructions
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -33,11 +33,12 @@ def check(
     fail_on: FailOn = None,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Gate a run's exact bytes: against a committed baseline, or within budgets.
+    """Gate a run's exact figures: against a committed baseline, or within budgets.
 
     Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
     before. A baseline file that does not exist yet passes. Exit codes: 1 a
-    gate failed, 3 a case has no exact figures.
+    gate failed, 3 a case has no exact figures, or its instructions were
+    counted with other binaries than the baseline's.
 
     Example:
       gradmeter check --against reports/baseline.json --fail-on 'peak>1%'
@@ -56,7 +57,8 @@ def check(
     exact = [case.key for case in run.cases if case.array_data]
     if run.cases:
         gates.check_exact(criteria, [*exact, *(before or {})])
-    outcome = judge(run, before, criteria, against)
+    counted = load_instructions(against) if against is not None else {}
+    outcome = judge(run, before, criteria, against, counted if before is not None else None)
     lines = gate.lines(outcome, criteria, run, path)
     if markdown:
         say_lines(gate.as_markdown("Memory gate", lines))

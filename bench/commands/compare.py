@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import compared
+from gradmeter.bench.cases.checkouts import Wanted
+from gradmeter.bench.cases.engine_packages import importable
+from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
 from gradmeter.bench.commands.shared import (
+    UNMEASURED,
     Allocator,
     AsMarkdown,
     Budget,
@@ -25,6 +33,7 @@ from gradmeter.bench.commands.shared import (
     Counted,
     Engines,
     FailOn,
+    Functions,
     Limit,
     MinRounds,
     Out,
@@ -47,6 +56,7 @@ from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 PYTEST = "pytest"  # the first word of a suite's command
@@ -66,9 +76,9 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="REVISION",
-            help="The package engine, or the project that the pytest suite measures, at this git "
-            "revision; the first is the baseline. Given once, it is compared with the working "
-            "tree.",
+            help="The package engine, the packages of the engine in --engine, or the project that "
+            "the pytest suite measures, at this git revision; the first is the baseline. Given "
+            "once, it is compared with the working tree.",
         ),
     ] = None,
     workload: Workloads = None,
@@ -97,6 +107,7 @@ def compare(
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,
+    functions: Functions = False,
     tests: Annotated[
         str,
         typer.Option(
@@ -160,16 +171,21 @@ def compare(
     Examples:
       gradmeter compare engine engine:retain_grad=on --fail-on slower
       gradmeter compare --rev main --markdown
+      gradmeter compare --rev main --engine adapter.py
       gradmeter compare old/run.json new/run.json
     """
     criteria = [gates.parse(text) for text in fail_on or []]
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    targets = add_engines(engine)  # the engines of adapters, where nothing else is named
+    # With revisions, an adapter's packages need not be installed.
+    with importable(engine or (), Path.cwd(), path or ()) if rev else nullcontext():
+        targets = add_engines(engine)  # the engines of adapters, where nothing else is named
     targets = what or targets
     notes: list[str] = []
-    if any(_is_file(word) for word in targets):
+    groups: Sequence[Group] = []
+    files = any(map(_is_file, targets))
+    if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(
             "times are shown without a verdict: two runs differ by more than their code; for a "
@@ -180,6 +196,7 @@ def compare(
             collector=collector,
             allocator=allocator,
             instructions=instructions,
+            functions=functions,
             seed=seed,
             sets=sets,
             budget=budget,
@@ -190,16 +207,22 @@ def compare(
             effect=fraction(effect),
         )
         if what and what[0] == PYTEST:
+            if instructions:
+                raise UsageError("the instructions of a suite's calls cannot be counted")
             gates.check_sets(criteria, options)
             wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
             run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
             gates.check_terms(criteria, _candidates(run.comparisons))
-            return _conclude(run, criteria, notes, out, markdown=markdown, json_=json_)
+            return _conclude(
+                run, criteria, notes, out, written=True, markdown=markdown, json_=json_
+            )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:
             revisions: list[Revision] = []
             if rev:
-                groups, comparisons, revisions = _plan_revisions(rev, names, sizes, targets, stack)
+                groups, comparisons, revisions = _plan_revisions(
+                    wanted_sides(rev, (), (), path or (), install), names, sizes, targets, stack
+                )
             elif len(set(map(parse, targets))) < 2:
                 raise UsageError(
                     "compare takes two different variants at least, two run files, or --rev; "
@@ -212,7 +235,8 @@ def compare(
             gates.check_sets(criteria, options)
             gates.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
-    _conclude(run, criteria, notes, out, markdown=markdown, json_=json_)
+    notes += hint(run, groups)
+    _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
 
 
 def _conclude(
@@ -221,11 +245,15 @@ def _conclude(
     notes: Sequence[str],
     out: Path,
     *,
+    written: bool,
     markdown: bool,
     json_: bool,
 ) -> None:
     """Judge the gates, show the comparison, and exit as it ended."""
-    failed = gates.of_rows(criteria, verdicts.candidates(run), run.options)
+    rows = verdicts.candidates(run)
+    failed = gates.of_rows(criteria, rows, run.options)
+    refused = gates.not_counted(criteria, rows)
+    notes = [*notes, *[f"not judged: {reason}" for reason in refused]]
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
@@ -234,13 +262,31 @@ def _conclude(
         show_run(run)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
-        if not notes:
+        if written:
             tell_written(out)
         for line in [*notes, comparison.headline(run), *gate.breaches(failed, run)]:
             say(line)
     if failed:
         raise typer.Exit(1)
+    if refused:
+        raise typer.Exit(UNMEASURED)
     exit_for(run)
+
+
+def hint(run: Run, groups: Sequence[Group]) -> list[str]:
+    """Say how to count instructions, where a verdict on time is open and they can be counted."""
+    countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
+    undecided = [
+        row
+        for row in verdicts.candidates(run)
+        if row.time is not None
+        and row.time.word == "inconclusive"
+        and {row.case.variant, row.baseline.variant} <= countable
+    ]
+    if run.options.instructions or not undecided:
+        return []
+    command = shlex.join(["gradmeter", *sys.argv[1:], "--instructions"])
+    return [f"inconclusive on time; instructions, the same in every process, decide: {command}"]
 
 
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:
@@ -277,10 +323,21 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
 
 
 def _plan_revisions(
-    rev: list[str], names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
+    wanted: Wanted, names: list[str], sizes: list[int], variants: list[str], stack: ExitStack
 ) -> tuple[list[Group], list[Comparison], list[Revision]]:
-    sides = [*rev, None] if len(rev) == 1 else rev
     for name in names:
         workloads.get(name)  # refuses an unknown name before anything is checked out
-    revisions = stack.enter_context(checked_out(sides, Path.cwd()))
-    return *compared.of_revisions(revisions, names, sizes, variants or ["engine"]), revisions
+    parsed = list(dict.fromkeys(parse(text) for text in variants or ["engine"]))
+    used = list(dict.fromkeys(variant.engine for variant in parsed))
+    for variant in parsed:
+        if wanted.build and (variant.python or variant.engine.name == OURS):
+            raise UsageError(
+                f"--bench-install makes an environment for each revision, which {variant} does not "
+                "take; leave --bench-install out"
+            )
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        revisions, engines = stack.enter_context(
+            engine_revisions(used, wanted, Path.cwd(), lambda sentence: tell(0.0, sentence))
+        )
+    parsed = [replace(v, engine=engines.get(v.engine.name, v.engine)) for v in parsed]
+    return *compared.of_revisions(revisions, names, sizes, parsed), revisions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -10,10 +12,11 @@ from rich.table import Table
 
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.variants import WORKER_SETTINGS
-from gradmeter.bench.commands.shared import Engines, add_engines
+from gradmeter.bench.commands.shared import Engines, Workloads, add_engines
 from gradmeter.bench.engines import Setting, written
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.workloads import Workload
 
 METHODS = {
     "arrays": "exact bytes (its arrays are NumPy's)",
@@ -27,11 +30,14 @@ def list_(
         typer.Argument(help="workloads, engines, or settings (of all engines). Default: all."),
     ] = None,
     engine: Engines = None,
+    workload: Workloads = None,
 ) -> None:
     """List the workloads, the engines and their settings, which make variants."""
     add_engines(engine)
+    own = [workloads.get(text) for text in workload or []]
     console = Console(emoji=False)
-    shown = {"workloads": _workloads, "engines": _engines, "settings": _settings}
+    shown: dict[str, Callable[[Console], None]]
+    shown = {"workloads": partial(_workloads, own), "engines": _engines, "settings": _settings}
     for name, show in shown.items():
         if what in (None, name):
             show(console)
@@ -50,13 +56,23 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _workloads(console: Console) -> None:
+def _workloads(own: Sequence[Workload], console: Console) -> None:
+    """Print ours, those of installed packages, and ``own``, which the call names."""
     table = _table("workloads", "name", "what it computes")
+    notes = []
     for name in workloads.names():
-        example = workloads.get(name.replace("-N", "-3"))
+        try:
+            example = workloads.get(name.replace("-N", "-3"))
+        except UsageError as error:
+            notes.append(f"{name}: {error}")
+            continue
         meaning = example.meaning.replace("3 ", "N ", 1) if name.endswith("-N") else example.meaning
-        table.add_row(name, meaning)
+        table.add_row(escape(name), escape(meaning))
+    for workload in own:
+        table.add_row(escape(workload.name), escape(workload.meaning))
     console.print(table)
+    for line in notes:
+        console.print(escape(line), highlight=False)
 
 
 def _engines(console: Console) -> None:

@@ -15,6 +15,8 @@ from gradmeter.bench.commands.shared import (
     Collector,
     Counted,
     Engines,
+    Exact,
+    Functions,
     Limit,
     MinRounds,
     Out,
@@ -54,6 +56,8 @@ def run(
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
     instructions: Counted = False,
+    functions: Functions = False,
+    exact: Exact = False,
     budget: Budget = 1.5,
     sets: Sets = 10,
     min_rounds: MinRounds = 10,
@@ -85,8 +89,10 @@ def run(
         collector=collector,
         allocator=allocator,
         instructions=instructions,
+        functions=functions,
+        exact=exact,
         seed=seed,
-        sets=sets,
+        sets=0 if exact else sets,
         budget=budget,
         min_rounds=min_rounds,
         limit=limit,
@@ -108,7 +114,11 @@ def baseline(
     path: RunArgument,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("reports/baseline.json"),
 ) -> None:
-    """Write the exact memory figures of a run, which hold on any machine, to a file to commit."""
+    """Write the exact figures of a run to a file to commit.
+
+    Bytes hold on any machine; instructions, where the run has them, for the
+    same binaries and CPU features, which stand beside them.
+    """
     measured_run = run_file.load(run_path(path))
     count = write_baseline(measured_run, out)
-    say(f"written: {out}, the exact bytes of {count} cases")
+    say(f"written: {out}, the exact figures of {count} cases")

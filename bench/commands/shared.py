@@ -25,7 +25,11 @@ UNMEASURED = 3
 
 Workloads = Annotated[
     list[str] | None,
-    typer.Option("--workload", help="What is computed, such as squares-30; repeat for more."),
+    typer.Option(
+        "--workload",
+        help="What is computed, such as squares-30; one of your own as FILE.py:NAME. Repeat for "
+        "more.",
+    ),
 ]
 Sizes = Annotated[
     list[int] | None,
@@ -46,6 +50,20 @@ Counted = Annotated[
     typer.Option(
         "--instructions",
         help="Count instructions, too, under valgrind's callgrind: the same in every process.",
+    ),
+]
+Functions = Annotated[
+    bool,
+    typer.Option(
+        "--functions",
+        help="With --instructions, those of each C function, and the calls of Python functions.",
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Measure exact bytes alone: no resident memory and, as with --sets 0, no time.",
     ),
 ]
 Budget = Annotated[
@@ -117,6 +135,8 @@ def read_options(**values: Any) -> Options:
         raise UsageError(f"--collector is on or off, not {values['collector']!r}")
     if values["allocator"] not in POLICIES:
         raise UsageError(f"--allocator is {', '.join(POLICIES)}, not {values['allocator']!r}")
+    if values.get("functions") and not values.get("instructions"):
+        raise UsageError("--functions tells where instructions are; give --instructions too")
     try:
         return Options(**values)
     except ValueError as error:

@@ -17,7 +17,8 @@ def ending_in_order() -> Iterator[None]:
     """Have SIGTERM and SIGHUP end the block as Ctrl-C does, unless they are ignored.
 
     A terminal that closes sends several signals at once: only the first one interrupts. Where
-    SIGINT is ignored, as in the background of a script, these two still end the block.
+    SIGINT is ignored, as in the background of a script, these two still end the block. After
+    one of them the process is ending, and those that come late no longer kill it.
     """
     first: list[float] = []
 
@@ -37,4 +38,4 @@ def ending_in_order() -> Iterator[None]:
         yield
     finally:
         for number, handler in replaced.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if first else handler)

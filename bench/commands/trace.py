@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import msgspec
@@ -77,6 +78,8 @@ class Command(TyperCommand):
 
 
 def _is_script(target: str) -> bool:
+    if ".py:" in target and not os.path.exists(target):
+        return False  # FILE.py:NAME
     return target.endswith(".py") or "/" in target
 
 
@@ -85,7 +88,7 @@ def trace(
         str,
         typer.Argument(
             metavar="WORKLOAD|SCRIPT",
-            help="squares-3; or a script, ending in .py; or with -m, a module.",
+            help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
         ),
     ],
     arguments: Annotated[
@@ -225,6 +228,8 @@ def _case_against(against: str, workload: str, size: int, variant: str) -> Trace
     try:
         workloads.get(against)
     except UsageError:
+        if workloads.is_in_file(against):
+            raise
         try:
             variants.parse(against)
         except UsageError as error:

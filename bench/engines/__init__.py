@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 
 from gradmeter.bench.engines.interface import (
     ENABLE_BACKPROP,
     EXECUTION,
     Adapter,
+    CannotError,
     Engine,
     Setting,
     written,
 )
-from gradmeter.bench.engines.loading import folders, load_entry_point, load_file
+from gradmeter.bench.engines.loading import load_entry_point, load_file
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.loading import entry_points
 
-__all__ = ["ENABLE_BACKPROP", "EXECUTION", "Adapter", "Engine", "Setting", "folders", "written"]
+__all__ = [
+    "ENABLE_BACKPROP",
+    "EXECUTION",
+    "Adapter",
+    "CannotError",
+    "Engine",
+    "Setting",
+    "written",
+]
 
 GROUP = "gradmeter.engines"
 SCRATCH = "GRADMETER_SCRATCH"  # names a worker's folder for the compiled programs of its engine
@@ -43,7 +52,7 @@ def scratch() -> str | None:
 
 def names() -> list[str]:
     """Return the names that `get` takes."""
-    return list(dict.fromkeys([*_MODULES, *_entry_points(), *_files]))
+    return list(dict.fromkeys([*_MODULES, *entry_points(GROUP), *_files]))
 
 
 def get(name: str) -> Engine:
@@ -57,8 +66,8 @@ def get(name: str) -> Engine:
         return engine
     if name in _files:
         return load_file(_files[name])
-    if name in _entry_points():
-        return load_entry_point(_entry_points()[name], GROUP)
+    if name in entry_points(GROUP):
+        return load_entry_point(entry_points(GROUP)[name], GROUP)
     raise UsageError(f"there is no engine {name!r}; the engines are {', '.join(names())}")
 
 
@@ -88,15 +97,10 @@ def add_file(path: Path) -> Engine:
     """
     path = path.resolve()
     engine = load_file(path)
-    registered = engine.name in _MODULES or engine.name in _entry_points()
+    registered = engine.name in _MODULES or engine.name in entry_points(GROUP)
     if registered or _files.get(engine.name, path) != path:
         raise UsageError(
             f"{path}: there is an engine {engine.name!r} already; give this one another name"
         )
     _files[engine.name] = path
     return engine
-
-
-@cache
-def _entry_points() -> dict[str, metadata.EntryPoint]:
-    return {point.name: point for point in metadata.entry_points(group=GROUP)}

@@ -62,6 +62,13 @@ def written(value: Any) -> str:
     return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
+class CannotError(ValueError):
+    """An engine is known not to support a workload; its message says why.
+
+    An adapter may raise it: its case has no figures then, and nothing failed.
+    """
+
+
 class Adapter:
     """The interface of an engine to the harness; made in a worker, for one variant.
 
@@ -70,7 +77,8 @@ class Adapter:
 
     Attributes:
         operations: the namespace that workloads are written in: ``square``, ``exp``, ``log``,
-            ``tanh``, ``maximum``, ``sum`` and ``matmul``; the rest are Python's operators.
+            ``tanh``, ``maximum``, ``sum`` and ``matmul``; the rest are Python's operators. Any
+            further one may be there for workloads that use it.
         records: whether this variant can go backward.
         compiles: whether the first run with new shapes compiles something.
     """
@@ -138,7 +146,11 @@ class Engine:
         cannot: reasons why it has no figures for a workload, by the workload's family
             ("squares", not "squares-3"), alone or with a setting that differs from its default
             ("squares execution=compiled", or "squares checkpoint" for any value).
+        uncounted: why it cannot be counted under valgrind; empty where it can, or was not tried.
         observed: whether it reports its operations to meters/timeline.py.
+        packages: the packages that belong to it, by the names that they are imported by, such
+            as ("tinytape",) or ("acme.tape",); ``compare --rev`` compares revisions of these.
+            Without any, the adapter's own imports tell: see cases/engine_packages.py.
         file: the path of its adapter's file; empty for an adapter without one.
     """
 
@@ -151,7 +163,9 @@ class Engine:
     memory: Literal["arrays", "own"] = "arrays"
     uncached: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    uncounted: str = ""
     observed: bool = False
+    packages: tuple[str, ...] = ()
     file: str = ""
 
     @property

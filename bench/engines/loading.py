@@ -1,26 +1,15 @@
-"""Load the engines of adapter files and of entry points, whatever these raise.
-
-The code of an adapter runs in this process. What it raises becomes a sentence; an adapter that
-ends the process itself (``os._exit``, a crash in native code) ends it without one.
-"""
+"""Load the engines of adapter files and of entry points."""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from gradmeter.bench import loading
 from gradmeter.bench.engines.interface import Engine
 from gradmeter.bench.errors import UsageError
 
@@ -32,10 +21,8 @@ def load_entry_point(point: metadata.EntryPoint, group: str) -> Engine:
     Raises:
         UsageError: it cannot be loaded, or is no engine of the entry point's name.
     """
-    source = f"the entry point {point.name} = {point.value} of {group}"
-    with _refusing(f"{source} does not load"):
-        engine = point.load()
-    return _validated(engine, source, point.name)
+    engine = loading.load_entry_point(point, group)
+    return _validated(engine, loading.source_of(point, group), point.name)
 
 
 @cache
@@ -45,91 +32,10 @@ def load_file(path: Path) -> Engine:
     Raises:
         UsageError: it cannot be loaded, or defines no engine.
     """
-    with _refusing(f"the adapter {path} does not load"), _importable(folders(path)):
-        spec = spec_from_file_location(f"gradmeter_adapter_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise ImportError("it is no Python file (.py)")
-        module = module_from_spec(spec)
-        sys.modules[spec.name] = module  # as importing does: dataclasses and pickle look there
-        try:
-            spec.loader.exec_module(module)
-            engine = getattr(module, "ENGINE", None)
-        except BaseException:
-            del sys.modules[spec.name]
-            raise
+    module = loading.load_module(path, "the adapter")
+    with loading.refusing(f"the adapter {path} does not load", path):
+        engine = getattr(module, "ENGINE", None)
     return replace(_validated(engine, f"the adapter {path}: its ENGINE"), file=str(path))
-
-
-def folders(path: Path) -> list[str]:
-    """The folders that an adapter's file may import from: its own, and the working folder."""
-    found = [str(path.resolve().parent)]
-    with suppress(OSError):  # the working folder may have been removed
-        found.append(os.getcwd())
-    return list(dict.fromkeys(found))
-
-
-@contextmanager
-def _importable(paths: list[str]) -> Iterator[None]:
-    """Import from folders in the block, after all else, so that they hide no other module."""
-    added = [path for path in paths if path not in sys.path]
-    sys.path.extend(added)
-    try:
-        yield
-    finally:
-        for path in added:
-            if path in sys.path:
-                sys.path.remove(path)
-
-
-@contextmanager
-def _refusing(problem: str) -> Iterator[None]:
-    """Turn whatever the block raises into a sentence, but for the user's own Ctrl-C.
-
-    Raises:
-        UsageError: the block raised something, SystemExit and KeyboardInterrupt included.
-        KeyboardInterrupt: the user pressed Ctrl-C.
-    """
-    with _noting_interrupts() as interrupts:
-        try:
-            yield
-        except BaseException as error:
-            if interrupts:
-                raise KeyboardInterrupt from None
-            raise UsageError(f"{problem}: {described(error)}") from None
-
-
-@contextmanager
-def _noting_interrupts() -> Iterator[list[int]]:
-    """Note the signals that interrupt the block; the handlers do their work as before."""
-    seen: list[int] = []
-    replaced = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            handler = signal.getsignal(number)
-            if not callable(handler) or number in replaced:
-                continue
-
-            def note(number: int, frame: FrameType | None, handler: Any = handler) -> None:
-                seen.append(number)
-                handler(number, frame)
-
-            signal.signal(number, note)
-            replaced[number] = (note, handler)
-    try:
-        yield seen
-    finally:
-        for number, (note, handler) in replaced.items():
-            if signal.getsignal(number) is note:  # the block may have set one of its own
-                signal.signal(number, handler)
-
-
-def described(error: BaseException) -> str:
-    """An exception as its class and message, even where its message cannot be made."""
-    try:
-        message = str(error)
-    except Exception:
-        message = "(its message cannot be shown)"
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def _validated(engine: Any, source: str, name: str = "") -> Engine:

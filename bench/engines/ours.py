@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from gradmeter import engine
-from gradmeter.bench.engines import EXECUTION, Adapter, Engine, Setting
+from gradmeter.bench.engines import EXECUTION, Adapter, CannotError, Engine, Setting
 from gradmeter.bench.workloads import Chain
 
 CHECKPOINT = Setting(
@@ -65,11 +65,11 @@ class Ours(Adapter):
         """Run the function; compiled with gradients, it waits for the backward.
 
         Raises:
-            ValueError: ``checkpoint`` is set, and the function is no chain.
+            CannotError: ``checkpoint`` is set, and the function is no chain.
         """
         if self.checkpoint:
             if not isinstance(function, Chain):
-                raise ValueError(_NEEDS_CHAIN)
+                raise CannotError(_NEEDS_CHAIN)
             function = partial(_checkpointed, function.segments(self.checkpoint))
         if not self.compiles:
             return super().forward(function, inputs, back)

@@ -95,4 +95,6 @@ ENGINE = Engine(
     extra="gradmeter[tinygrad]",
     memory="own",
     uncached={"LRU": "0"},
+    uncounted="clang compiles its kernels for this CPU, with instructions that valgrind does not "
+    "know, such as those of AVX-512",
 )

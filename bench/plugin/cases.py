@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,18 +53,34 @@ playback = Playback()
 
 
 def cases(
-    workloads: Sequence[str], sizes: Sequence[int], variants: Sequence[str]
+    workloads: str | Workload | Sequence[str | Workload] = (),
+    sizes: Sequence[int] = (),
+    variants: Sequence[str] = ("engine",),
+    *,
+    workload: str | Workload | Sequence[str | Workload] = (),
 ) -> pytest.MarkDecorator:
     """Parametrize a test that takes ``measure`` and ``question``: one test for each case.
 
     Args:
-        workloads: names, as ``gradmeter list`` shows them.
+        workloads: each the name of one, as ``gradmeter list`` shows them; or FILE.py:NAME,
+            where a relative path begins in the folder of the file that calls this; or the
+            workload itself, which `gradmeter.workload` declares at the top of a file.
         sizes: elements in each array.
         variants: as ``engine:setting=value``; the first is the baseline.
+        workload: the same as ``workloads``, for a test of one.
+
+    Raises:
+        UsageError: there is no such workload or variant, or a workload cannot be loaded.
     """
     from gradmeter.bench import workloads as registry
     from gradmeter.bench.cases.variants import parse
 
+    caller = str(sys._getframe(1).f_globals.get("__file__") or "")
+    folder = Path(caller).resolve().parent if caller else Path.cwd()
+    chosen = [
+        registry.get(each, folder) if isinstance(each, str) else registry.with_source(each)
+        for each in (*_listed(workloads), *_listed(workload))
+    ]
     parsed = [parse(text) for text in variants]
     parameters = [
         pytest.param(
@@ -70,11 +88,15 @@ def cases(
             id=f"{workload.name}-{size}-{variant}",
             marks=pytest.mark.benchmark(timer=playback, group=f"{workload.name} x {size:,}"),
         )
-        for workload in map(registry.get, workloads)
+        for workload in chosen
         for size in sizes
         for variant in parsed
     ]
     return pytest.mark.parametrize("question", parameters)
+
+
+def _listed(given: str | Workload | Sequence[str | Workload]) -> Sequence[str | Workload]:
+    return given if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
 
 
 def question_of(item: pytest.Item) -> Question | None:

@@ -10,7 +10,7 @@ from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import gate as screen
-from gradmeter.bench.results.baseline import load_baseline
+from gradmeter.bench.results.baseline import load_baseline, load_instructions
 from gradmeter.bench.results.run import CONFIDENCE, Run
 from gradmeter.bench.verdicts import gates, verdicts
 from gradmeter.bench.verdicts.gates import Gate
@@ -43,11 +43,14 @@ class SessionGates:
             before = None if self.against is None else load_baseline(self.against)
         except UsageError as error:
             return [f"gates: {error}"], every
-        outcome = judge(run, before, self.gates, self.against)
+        counted = {} if self.against is None else load_instructions(self.against)
+        # A baseline without instructions leaves the gates on them to the comparisons of the run.
+        outcome = judge(run, before, self.gates, self.against, counted or None)
         rows = verdicts.candidates(run)
         inside = gates.on_time(self.gates, rows, run.options)
         inside += gates.on_instructions(self.gates, rows)
-        outcome = replace(outcome, breaches=[*outcome.breaches, *inside])
+        refused = outcome.refused if counted else gates.not_counted(self.gates, rows)
+        outcome = replace(outcome, breaches=[*outcome.breaches, *inside], refused=refused)
         # A selection of tests can leave a gate without a case, so this is no error.
         keys = [*(case.key for case in run.cases), *(before or {})]
         messages = [
@@ -85,7 +88,7 @@ def read(settings: Settings) -> SessionGates:
             raise UsageError(
                 f"--bench-fail-on {gate.text!r}: instructions are counted with --bench-instructions"
             )
-        if gate.grows and against is None:
+        if gate.grows and gate.what != gates.COUNTED and against is None:
             raise UsageError(
                 f"--bench-fail-on {gate.text!r} compares with a baseline; name it with "
                 "--bench-against FILE"

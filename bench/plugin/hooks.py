@@ -163,6 +163,8 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
                 pytest.skip(f"{failure.kind}: {failure.message}")
             pytest.fail(f"{failure.stage}: {failure.kind}: {failure.message}", pytrace=False)
         seconds = case.seconds
+        if not seconds and case.first_run is not None:  # where nothing is timed
+            seconds = [case.first_run]
         benchmark.extra_info.update(extra(case))
         benchmark.pedantic(playback.play(seconds), rounds=len(seconds))
 

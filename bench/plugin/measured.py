@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from gradmeter.bench import session
-from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.plan import Group, check, distinct
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
@@ -23,7 +23,6 @@ from gradmeter.bench.report import terminal
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.workloads import Workload
 
 LIMIT = 60.0
 
@@ -66,18 +65,26 @@ class MeasuredCases:
             min_rounds=int(get("benchmark_min_rounds")),
             limit=LIMIT,
             instructions=self.settings.instructions,
+            exact=self.settings.exact,
         )
 
     def groups(self) -> tuple[list[Group], list[Comparison]]:
-        """Group the questions by workload and size; compare each with its baseline."""
-        variants_of: dict[tuple[Workload, int], dict[Variant, None]] = {}
+        """Group the questions by workload and size; compare each with its baseline.
+
+        Raises:
+            UsageError: two workloads have one name, or one is not as it must be.
+        """
+        chosen = {w.name: w for w in distinct(q.workload for q in self.questions)}
+        variants_of: dict[tuple[str, int], dict[Variant, None]] = {}
         candidates_of: dict[tuple[str, int, str], dict[str, None]] = {}
         for q in self.questions:
-            variants_of.setdefault((q.workload, q.size), {}).setdefault(q.variant)
+            variants_of.setdefault((q.workload.name, q.size), {}).setdefault(q.variant)
             candidates = candidates_of.setdefault((q.workload.name, q.size, str(q.baseline)), {})
             if q.variant != q.baseline:
                 candidates.setdefault(str(q.variant))
-        groups = [Group(w, s, tuple(variants)) for (w, s), variants in variants_of.items()]
+        groups = [Group(chosen[w], s, tuple(variants)) for (w, s), variants in variants_of.items()]
+        for group in groups:
+            check(group.workload, group.size)
         present = {g.key(v) for g in groups for v in g.variants}
         comparisons = [
             Comparison(workload=w, size=s, baseline=b, candidates=list(candidates))
@@ -183,6 +190,8 @@ def show(
     """
     timed = any(not case.ordinary for case in run.cases)
     figures = "memory and time of the cases above" if timed else "exact memory of the calls above"
+    if timed and run.options.exact:
+        figures = "exact memory of the cases above"
     reporter.section(f"gradmeter: {figures}")
     width = max(80, int(reporter._tw.fullwidth))
     with to_terminal(reporter._tw._file) as file:

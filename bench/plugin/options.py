@@ -28,11 +28,12 @@ class Settings:
         out: the folder for run.json and the reports.
         collector: "on" or "off", while timing.
         allocator: the policy of the C library's allocator, while timing.
-        sets: of fresh processes that each case is timed in.
+        sets: of fresh processes that each case is timed in; 0 with ``exact``.
         against: the baseline; None where there is none.
         fail_on: the gates as they were written.
         engines: files of adapters.
         instructions: whether each case's instructions are counted.
+        exact: whether exact bytes alone are measured.
         revisions: between which the calls of tests are compared; see plugin/revisions.py for
             these and what follows.
         tests: "head" or "own".
@@ -50,6 +51,7 @@ class Settings:
     fail_on: Sequence[str]
     engines: Sequence[Path] = ()
     instructions: bool = False
+    exact: bool = False
     revisions: Sequence[str] = ()
     tests: str = "head"
     path: Sequence[str] = ()
@@ -94,6 +96,19 @@ def add(parser: pytest.Parser) -> None:
         action="store_true",
         default=None,
         help="Count the instructions of each case, too, under valgrind's callgrind.",
+    )
+    group.addoption(
+        "--bench-exact",
+        action="store_true",
+        default=None,
+        help="Measure the exact bytes of each case alone: no resident memory and no time; its "
+        "one round in pytest-benchmark's table is the first run.",
+    )
+    group.addoption(
+        "--no-bench-exact",
+        action="store_false",
+        dest="bench_exact",
+        help="Measure resident memory and time too, whatever the ini file says.",
     )
     group.addoption(
         "--bench-sets",
@@ -163,6 +178,7 @@ def add(parser: pytest.Parser) -> None:
         ("fail_on", "linelist"),
         ("engine", "linelist"),
         ("instructions", "bool"),
+        ("exact", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -188,6 +204,9 @@ def read(config: pytest.Config) -> Settings:
     policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
     if policy not in ALLOCATORS:
         raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
+    exact = config.getoption("bench_exact")
+    if exact is None:
+        exact = _ini(config, "exact") or False
     memory = config.getoption("bench_memory")
     if memory is None:
         memory = _ini(config, "memory") or False
@@ -198,7 +217,7 @@ def read(config: pytest.Config) -> Settings:
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
         allocator=policy,
-        sets=int(sets),
+        sets=0 if exact else int(sets),
         # A path on the command line is relative to the folder that pytest was started in.
         against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
         if against
@@ -207,6 +226,7 @@ def read(config: pytest.Config) -> Settings:
         instructions=config.getoption("bench_instructions")
         or _ini(config, "instructions")
         or False,
+        exact=exact,
         revisions=config.getoption("bench_rev") or (),
         tests=config.getoption("bench_tests"),
         path=config.getoption("bench_path") or (),

@@ -72,7 +72,12 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     timed = row.time is not None or row.same_code
     time = [time_sentence(row, run.options)] if timed else []
     counted = sentences.instructions_sentence(row)
-    return [sentences.sentence(row), *time, *([counted] if counted else [])]
+    return [
+        sentences.sentence(row),
+        *time,
+        *([counted] if counted else []),
+        *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
+    ]
 
 
 def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:

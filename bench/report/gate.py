@@ -46,6 +46,9 @@ def lines(
         screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:
         screen.append(f"and {len(outcome.unmeasured) - MOST} more not judged")
+    screen += [plain(f"not judged: {reason}") for reason in outcome.refused[:MOST]]
+    if len(outcome.refused) > MOST:
+        screen.append(f"and {len(outcome.refused) - MOST} more not judged")
     screen += [plain(f"note: {note}") for note in outcome.notes]
     screen += _some_titles("new, not in the baseline", [gates.title(key) for key in outcome.new])
     screen += _some_titles("in the baseline only", [gates.title(key) for key in outcome.vanished])
@@ -79,6 +82,8 @@ def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
         )
     if outcome.problem:
         return f"NOT JUDGED: {outcome.problem}; {cases}"
+    if outcome.refused:
+        return f"NOT JUDGED: {outcome.refused[0]}; {cases}"
     if outcome.unmeasured:
         lost = _count(len(outcome.unmeasured), "case")
         return f"NOT JUDGED: {lost} without exact figures; {cases}"

@@ -96,6 +96,9 @@ def _table(rows: list[Row], options: Options) -> str:
             counted = sentences.instructions_sentence(row)
             if counted:
                 remarks.append(f"- {_text(counted)}")
+                for what, differences in sentences.functions(row).items():
+                    remarks.append(f"  - {_text(what)}:")
+                    remarks += [f"    - {_text(line)}" for line in differences]
             if row.time is not None and row.time.sure:
                 remarks.append(f"- {_text(time_sentence(row, options))}")
     slow = list(filter(None, map(sentences.first_run_text, rows)))

@@ -10,10 +10,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from gradmeter.bench.numbers import percent
-from gradmeter.bench.report import charts, figures, prose, sentences, timelines, vega
+from gradmeter.bench.report import compiled_charts, figures, prose, sentences, timelines
+from gradmeter.bench.report.colours import COLOURS, OF_CATEGORY
 from gradmeter.bench.report.tables import Column, Figure, Value
 from gradmeter.bench.report.text import plain
-from gradmeter.bench.report.timeline_charts import OF_CATEGORY
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
@@ -31,16 +31,20 @@ def render(run: Run) -> str:
     return _template().render(
         **shown,
         run=run,
-        colours=vega.COLOURS,
+        colours=COLOURS,
         categories=OF_CATEGORY,
         css=Markup(_source("page.css")),
         script=Markup(_source("page.js")),
-        library=Markup(vega.library().replace("</script", r"<\/script") if kinds else ""),
-        kinds={kind: vega.compiled(charts.KINDS[kind]) for kind in sorted(kinds)},
+        library=Markup(_library() if kinds else ""),
+        kinds={kind: compiled_charts.chart(kind) for kind in sorted(kinds)},
         zip=zip,
         cell=_cell,
         height=_height,
     )
+
+
+def _library() -> str:
+    return compiled_charts.library().replace("</script", r"<\/script")
 
 
 def _content(run: Run) -> dict[str, Any]:
@@ -107,6 +111,7 @@ def _verdict_sentences(run: Run, largest: Figure | None) -> dict[str, list[str]]
             [line for line in memory_sentences if not largest or line != largest.fact]
         ),
         "Time": _first([time_sentence(row, run.options) for row in timed]),
+        "Instructions": _first(list(filter(None, map(sentences.instructions_sentence, rows)))),
         "Not as predicted": _first(surprised),
     }
 

@@ -75,6 +75,14 @@ def grounds(run: Run) -> list[str]:
     return [f"{', '.join(_each(names))}: {where}" for where, names in by_ground.items()]
 
 
+def origins(run: Run) -> list[str]:
+    """A sentence on each workload that is none of ours: what it computes and where it lies."""
+    return [
+        f"{name}: {origin.meaning}{', ' if origin.meaning else ''}from {origin.where}"
+        for name, origin in run.workloads.items()
+    ]
+
+
 def untrusted(run: Run) -> list[str]:
     """A sentence on the meters that failed their self-test; empty where all passed."""
     bad = [test.name for test in run.self_tests if not test.passed]
@@ -128,6 +136,11 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         ),
         (("predicted peak",), "derived by hand, in arrays."),
         (("resident",), "pages of a fresh process, within the larger of 512 kB and 1%."),
+        *(
+            [(("instructions",), sentences.INSTRUCTIONS.partition(": ")[2])]
+            if any(case.instructions for case in run.cases)
+            else []
+        ),
         ((), "Not counted: what Python objects take, and scratch of native code."),
         *calls,
     ]
@@ -147,6 +160,7 @@ def environment(run: Run) -> list[str]:
         f"{run.options.budget:g} s of timing for a case",
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),
         *grounds(run),
+        *origins(run),
         *run.notes,
     ]
     for test in run.self_tests:

@@ -19,6 +19,7 @@ from gradmeter.bench.numbers import (
 )
 from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
+from gradmeter.bench.verdicts.instructions import Difference
 from gradmeter.bench.verdicts.verdicts import Change, Row
 
 
@@ -55,13 +56,17 @@ def sentence(row: Row) -> str:
 
 
 def instructions_sentence(row: Row) -> str:
-    """Compare a candidate's instructions with its baseline's; empty where they are not counted."""
+    """Compare a candidate's instructions with its baseline's; empty where none were asked for."""
+    where = where_text(row.case.workload, row.case.size)
+    name = f"{row.case.variant} on {where}"
     counted = instructions.compare(row.case, row.baseline)
     if counted is None:
-        return ""
-    name = f"{row.case.variant} on {where_text(row.case.workload, row.case.size)}"
+        lacking = next((case for case in (row.case, row.baseline) if case.uncounted), None)
+        if lacking is None:
+            return ""
+        return f"{lacking.variant} on {where}: instructions not counted ({lacking.uncounted})."
     difference = f"{counted.after:,} instead of {counted.before:,}"
-    within = f"rounds differ by {max(counted.tolerance, 0.00005):.2%}"
+    within = f"identical code within {max(counted.tolerance, 0.00005):.2%}"
     if counted.word == "equal":
         return f"{name}: equal instructions, {difference} ({within})."
     phases = ", ".join(
@@ -71,6 +76,36 @@ def instructions_sentence(row: Row) -> str:
         f"{name}: {counted.word} instructions, {difference} ({counted.ratio - 1:+.2%}: {phases}; "
         f"{within})."
     )
+
+
+MOST_FUNCTIONS = 6
+
+
+def functions(row: Row) -> dict[str, list[str]]:
+    """The functions that differ most between a candidate and its baseline, by what is counted."""
+    after, before = row.case.instructions, row.baseline.instructions
+    if after is None or before is None:
+        return {}
+    executed = instructions.by_function(after.functions, before.functions)
+    called = instructions.by_function(after.calls, before.calls)
+    kinds = {
+        "instructions of C functions (all Python code runs in one)": _differences(executed),
+        "calls of Python functions": _differences(called),
+    }
+    return {what: differences for what, differences in kinds.items() if differences}
+
+
+def _differences(differences: Sequence[Difference]) -> list[str]:
+    shown = [f"{d.after - d.before:+,} {d.name}" for d in differences[:MOST_FUNCTIONS]]
+    rest = differences[MOST_FUNCTIONS:]
+    total = sum(d.after - d.before for d in rest)
+    return [*shown, *([f"{total:+,} in {len(rest):,} others"] if rest else [])]
+
+
+INSTRUCTIONS = (
+    "instructions: of every thread, which valgrind runs one at a time, and NumPy without AVX-512; "
+    "page faults, memory bandwidth, waiting and child processes are not seen."
+)
 
 
 FIRST = 3.0  # times the median: a first run that is reported

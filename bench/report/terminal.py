@@ -47,6 +47,10 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
                 counted = sentences.instructions_sentence(row)
                 if counted:
                     console.print(f"  {escape(counted)}", highlight=False)
+                for what, differences in sentences.functions(row).items():
+                    console.print(f"    {what}:", highlight=False)
+                    for line in differences:
+                        console.print(f"      {escape(line)}", highlight=False)
                 if row.time is not None and row.time.sure:
                     words = time_sentence(row, run.options)
                     console.print(f"  {escape(words)}", highlight=False)
@@ -78,7 +82,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         console.print(f"This run was not finished{how}.")
     if any(case.times and not case.ordinary for case in run.cases):
         console.print(sentences.noise_text(run), highlight=False)
-    for line in [*prose.grounds(run), *run.notes]:
+    for line in [*prose.origins(run), *prose.grounds(run), *run.notes]:
         console.print(escape(line), highlight=False)
     if measured:
         console.print(_legend(run), highlight=False)
@@ -181,4 +185,5 @@ def _legend(run: Run) -> str:
         )
         + "resident: pages, "
         "within the larger of 512 kB and 1%; sampled: what memory_profiler saw of them."
+        + (f" {sentences.INSTRUCTIONS}" if any(c.instructions for c in run.cases) else "")
     )

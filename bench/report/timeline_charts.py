@@ -6,13 +6,10 @@ from typing import Any, Final
 
 import altair as alt
 
+from gradmeter.bench.report.colours import OF_CATEGORY
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 from gradmeter.bench.timelines import explain
 from gradmeter.bench.timelines.drawing import CATEGORIES
-
-OF_CATEGORY: Final = dict(
-    zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
-)
 
 
 def _operations_axis(*, title: str | None) -> alt.X:

@@ -1,33 +1,16 @@
-"""Charts as Vega: colours and fonts, compilation, the script library, and SVG images."""
+"""Charts as Vega: their colours and fonts, compilation, and SVG images."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import altair as alt
 import vl_convert
 
-from gradmeter.bench.report.cache import cached_text
+from gradmeter.bench.report.colours import COLOURS, INK
 
-# Okabe and Ito's colours, which the colour-blind can tell apart: Color Universal Design, 2008.
-# Their yellow is left out (too light on paper), their black changes with the page.
-COLOURS: Final = {
-    "orange": "#e69f00",
-    "sky": "#56b4e9",
-    "green": "#009e73",
-    "blue": "#0072b2",
-    "vermilion": "#d55e00",
-    "purple": "#cc79a7",
-    "grey": "#8c8c8c",
-}
-# The colours of the light theme, which images always have.
-INK: Final = {"ink": "#1a1a1a", "quiet": "#5c5c5c", "line": "#d9d9d9", "paper": "#ffffff"}
-
-CONVERTER: Final = metadata.version("vl-convert-python")
 VERSION: Final = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 WIDTH = 720  # pixels of an image
 
@@ -83,26 +66,10 @@ def vega_lite(chart: alt.LayerChart) -> dict[str, Any]:
     return specification
 
 
-@cache
-def compiled(make: Callable[[], alt.LayerChart]) -> dict[str, Any]:
-    """A chart as Vega, which a browser draws."""
-    text = json.dumps(vega_lite(make()))
-    specification: dict[str, Any] = json.loads(
-        cached_text(
-            f"chart {CONVERTER} {VERSION} {text}",
-            lambda: json.dumps(vl_convert.vegalite_to_vega(text, vl_version=VERSION)),
-        )
-    )
-    return specification
-
-
-@cache
-def library() -> str:
-    """Vega and vega-embed as one script, for a page that loads nothing."""
-    return cached_text(
-        f"library {CONVERTER}",
-        lambda: vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
-    )
+def compiled(chart: alt.LayerChart) -> str:
+    """Compile a chart to Vega, which a browser draws; return its JSON."""
+    text = json.dumps(vega_lite(chart))
+    return json.dumps(vl_convert.vegalite_to_vega(text, vl_version=VERSION))
 
 
 def svg(

@@ -1,4 +1,7 @@
-"""The baseline: the exact memory figures of a run, which hold on any machine."""
+"""The baseline: the exact figures of a run. Bytes hold on any machine, instructions on one like it.
+
+Instructions are those of certain binaries, which are named beside them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import msgspec
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import files, run_file
-from gradmeter.bench.results.readings import Count, Number, Value
+from gradmeter.bench.results.readings import Count, Instructions, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
 from gradmeter.bench.results.run import Run
 
@@ -22,8 +25,8 @@ VERSION: Final = 1
 Key = tuple[str, int, str]
 
 
-class Figures(Value, frozen=True, kw_only=True):
-    """Exact bytes of one case."""
+class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """Exact bytes of one case, and its instructions where these were counted."""
 
     workload: str
     size: Count
@@ -34,6 +37,7 @@ class Figures(Value, frozen=True, kw_only=True):
     held: Number
     dropped: Number
     cycle: Number
+    instructions: Instructions | None = None
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ def figures(run: Run) -> list[Figures]:
             workload=case.workload,
             size=case.size,
             variant=case.variant,
+            instructions=_without_functions(case.instructions),
             **case.figures,
         )
         for case in sorted(run.cases, key=lambda case: case.key)
@@ -58,11 +63,47 @@ def figures(run: Run) -> list[Figures]:
     ]
 
 
+def _without_functions(counts: Instructions | None) -> Instructions | None:
+    """What a verdict takes, without what explains it."""
+    return msgspec.structs.replace(counts, functions={}, calls={}) if counts is not None else None
+
+
 def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
-    """Read the exact figures of each case, by key, from a baseline or a run file.
+    """Read the exact bytes of each case, by key, from a baseline or a run file.
 
     Returns:
         The figures; None if the file does not exist.
+
+    Raises:
+        UsageError: as `load_cases`.
+    """
+    cases = load_cases(path)
+    if cases is None:
+        return None
+    return {
+        (case.workload, case.size, case.variant): {name: getattr(case, name) for name in _FIGURES}
+        for case in cases
+    }
+
+
+def load_instructions(path: Path) -> dict[Key, Instructions]:
+    """Read the instructions of each case that has them, by key; none if there is no file.
+
+    Raises:
+        UsageError: as `load_cases`.
+    """
+    return {
+        (case.workload, case.size, case.variant): case.instructions
+        for case in load_cases(path) or []
+        if case.instructions is not None
+    }
+
+
+def load_cases(path: Path) -> list[Figures] | None:
+    """Read the exact figures of each case from a baseline or a run file.
+
+    Returns:
+        The cases, no two of one key; None if the file does not exist.
 
     Raises:
         UsageError: the file cannot be read, is of another format or version, or holds
@@ -91,17 +132,17 @@ def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
             cases = msgspec.convert(content, Baseline).cases
         except msgspec.ValidationError as error:
             raise UsageError(f"{path} is not a valid baseline: {error}; {remedy}") from None
-    by_key: dict[Key, dict[str, int]] = {}
+    keys: set[Key] = set()
     for number, case in enumerate(cases):
-        values = msgspec.to_builtins(case)
-        key = (values.pop("workload"), values.pop("size"), values.pop("variant"))
-        problem = "it appears twice" if key in by_key else _impossible_figure(values)
+        key = (case.workload, case.size, case.variant)
+        values = {name: getattr(case, name) for name in _FIGURES}
+        problem = "it appears twice" if key in keys else _impossible_figure(values)
         if problem:
             raise UsageError(
                 f"{path} was edited: case {number + 1}, {title_text(*key)}: {problem}; {remedy}"
             )
-        by_key[key] = values
-    return by_key
+        keys.add(key)
+    return cases
 
 
 _FIGURES = ("forward", "backward", "peak", "held", "dropped", "cycle")

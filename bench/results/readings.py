@@ -73,15 +73,26 @@ class Heap(Value, frozen=True, kw_only=True):
 class Instructions(Value, frozen=True, kw_only=True):
     """Instructions and simulated cache misses of one run; see meters/instructions.py.
 
-    Both by phase, one figure for each round; what answering takes is subtracted.
+    Both by phase, one figure for each round; what answering takes is subtracted. ``again`` are
+    the totals of each round in a second process, of another history: the difference is what
+    identical code differs by. ``ground`` names what a count
+    depends on besides the code. ``functions`` are the instructions of each C function alone, all
+    phases of one round, and ``calls`` those of each Python function; empty where they were not
+    asked for.
     """
 
     valgrind: str
     rounds: dict[str, list[Count]]
     misses: dict[str, list[Count]]
+    again: list[Count] = []
+    ground: dict[str, str] = {}
+    functions: dict[str, Number] = {}
+    calls: dict[str, Count] = {}
 
     def __post_init__(self) -> None:
         """Refuse counts that are not of the same rounds."""
+        if not all(self.again):
+            raise ValueError("every round of a second process executes something")
         counts = [*self.rounds.values(), *self.misses.values()]
         if not counts or len({len(each) for each in counts}) > 1 or not counts[0]:
             raise ValueError("every phase has a count for every round")

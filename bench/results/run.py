@@ -54,7 +54,7 @@ class Case(Value, frozen=True, kw_only=True):
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
     NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
     each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
-    one.
+    one. ``uncounted`` is why instructions were not counted, where they were asked for.
     """
 
     workload: str
@@ -74,6 +74,7 @@ class Case(Value, frozen=True, kw_only=True):
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
     instructions: Instructions | None = None
+    uncounted: str = ""
     times: list[TimeSet] = field(default_factory=list)
     again: list[TimeSet] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -196,7 +197,8 @@ class Options(Value, frozen=True, kw_only=True):
     ``effect`` is the smallest that matters and ``confidence`` that of the intervals, both
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
-    ``instructions`` says whether these are counted.
+    ``instructions`` says whether these are counted, ``functions`` whether by function, too.
+    ``exact`` says that resident memory, which differs from run to run, is left out.
     """
 
     collector: str
@@ -211,6 +213,8 @@ class Options(Value, frozen=True, kw_only=True):
     confidence: float = CONFIDENCE
     allocator: Allocator = "system"
     instructions: bool = False
+    functions: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""
@@ -251,12 +255,25 @@ class Ground(Value, frozen=True, kw_only=True):
     threads: Count
 
 
+class Origin(Value, frozen=True, kw_only=True):
+    """Where a workload comes from that is none of gradmeter's own.
+
+    ``where`` is its file, relative to the working folder of the run where it lies in that, and
+    its name there; or the entry point. ``digest`` is the SHA-256 of that file, "" for an
+    entry point.
+    """
+
+    meaning: str
+    where: str
+    digest: str
+
+
 class Run(Value, frozen=True, kw_only=True, dict=True):
     """One execution of the harness.
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
-    ``grounds`` the versions that each variant ran on. ``notes`` are sentences on what is left
-    out.
+    ``grounds`` the versions that each variant ran on, ``workloads`` where each workload comes
+    from that is none of ours. ``notes`` are sentences on what is left out.
     """
 
     format: Literal["gradmeter run"] = FORMAT
@@ -270,6 +287,7 @@ class Run(Value, frozen=True, kw_only=True, dict=True):
     revisions: dict[str, str] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    workloads: dict[str, Origin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse two cases of one key."""

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.results.run import CANNOT
 
 _CHUNK = 2**16
 _MESSAGE = 5000  # characters of an error that are kept
@@ -89,7 +90,8 @@ def reading_of(line: bytes) -> dict[str, Any]:
     """Return the reading of an answer.
 
     Raises:
-        WorkerError: of kind "raised", if the answer is an error.
+        WorkerError: of kind "raised", if the answer is an error; of kind "cannot", if the engine
+            is known not to support the case.
         ValueError: it is neither.
     """
     try:
@@ -100,6 +102,8 @@ def reading_of(line: bytes) -> dict[str, Any]:
         raise ValueError("no object")
     if "error" in answer:
         raise WorkerError("raised", str(answer["error"])[:_MESSAGE])
+    if "cannot" in answer:
+        raise WorkerError(CANNOT, str(answer["cannot"])[:_MESSAGE])
     reading = answer.get("ok")
     if not isinstance(reading, dict):
         raise ValueError("no ok")

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.loading import described
 
 
 def compare(
@@ -28,7 +29,11 @@ def compare(
     truths: list[tuple[str, dict[str, Any]]] = []
     if workload.exact is not None and not workload.fresh:
         inputs = workloads.arrays(workload, group.size, seed)
-        exact = {f"gradient of {k}": g for k, g in workload.exact(**inputs).items()}
+        try:
+            gradients = workload.exact(**inputs)
+        except Exception as error:  # a user's function
+            return "", f"the exact gradient cannot be computed: {described(error)}"
+        exact = {f"gradient of {k}": g for k, g in gradients.items()}
         truths.append(("the exact gradient", exact))
     if reference is not None:
         truths.append(("the other variants", reference))

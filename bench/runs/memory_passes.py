@@ -70,7 +70,9 @@ class MemoryPasses:
         workload = group.workload
         stage = "start"
         try:
-            with self.workers.worker(self.workers.spec(group, variant)) as worker, readings():
+            spec = self.workers.spec(group, variant)
+            forked = variant.engine.memory != "own"  # those have threads of their own, too
+            with self.workers.worker(spec, forked=forked) as worker, readings():
                 stage = "check"
                 seconds = float(worker.ask("check", path=str(path))["seconds"])
                 if not 0 <= seconds < inf:

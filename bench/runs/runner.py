@@ -21,7 +21,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Case, Options, Run
-from gradmeter.bench.runs.instruction_passes import count
+from gradmeter.bench.runs.instruction_passes import add
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.self_tests import passed, self_test
@@ -71,14 +71,17 @@ class Runner:
     def measure(self, groups: Sequence[Group]) -> Run:
         """Measure every group that is not finished yet, and return the run."""
         groups = [group for group in groups if not self.record.finished(group)]
-        passes = 2 + self.options.instructions
+        passes = 1 + (not self.options.exact) + self.options.instructions
         self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
         if groups:
             tests = self_test(self._workers, groups, self.run.self_tests)
             self.record.add_self_tests(tests)
-        for group in groups:
-            self._measure_group(group)
+        try:
+            for group in groups:
+                self._measure_group(group)
+        finally:
+            self._workers.close()
         self.record.write(finished=True)
         return self.run
 
@@ -125,13 +128,29 @@ class Runner:
             if case.failure is None and mixed:
                 case = passes.heap(group, variant, case)
             record.put(case)
-            record.step(f"{case.title}: resident memory")
-            if case.failure is None and passed(tests, resident=True):
-                case = passes.resident(group, variant, case)
-                record.put(case)
+            if not self.options.exact:
+                record.step(f"{case.title}: resident memory")
+                if case.failure is None and passed(tests, resident=True):
+                    case = passes.resident(group, variant, case)
+                    record.put(case)
             if case.failure is None and self.options.instructions:
                 record.step(f"{case.title}: instructions")
-                record.put(count(self._workers, group, variant, case))
+                functions = self.options.functions
+                record.put(add(self._workers, group, variant, case, functions=functions))
+        self._refuse_common_lack(group)
+
+    def _refuse_common_lack(self, group: Group) -> None:
+        """Let cases fail where no engine of the group has what the workload uses: a misspelling."""
+        cases = [self.record.case(group, variant) for variant in group.variants]
+        failures = [case.failure for case in cases]
+        if all(f is not None and (f.stage, f.kind) == ("check", CANNOT) for f in failures):
+            self.record.put(
+                *[
+                    change(case, failure=change(case.failure, kind="raised"))
+                    for case in cases
+                    if case.failure is not None
+                ]
+            )
 
     def _new_case(self, group: Group, variant: Variant) -> Case:
         return new_case(group, variant, self.options.collector, self.options.allocator)

@@ -26,12 +26,19 @@ _NUMBERS = "biuf"
 def most_arrays(group: Group) -> int:
     """The most arrays that a case saves: two for each input, and two forms of the result."""
     generator = np.random.default_rng(0)
-    return 2 * len(group.workload.inputs(min(group.size, 8), generator)) + 2
+    workload = group.workload
+    return 2 * len(workload.inputs(workload.small(group.size), generator)) + 2
 
 
 def most_bytes(group: Group) -> int:
-    """The most bytes of the file with a case's results, all of which are alive at its peak."""
-    return min(group.workload.estimate, most_arrays(group)) * group.size * _ITEM + _OVERHEAD
+    """The most bytes of the file with a case's results, all of which are alive at its peak.
+
+    Our arrays have no more elements than the size says; of a user's, the estimate tells.
+    """
+    arrays = group.workload.estimate
+    if not group.workload.source:
+        arrays = min(arrays, most_arrays(group))
+    return arrays * group.size * _ITEM + _OVERHEAD
 
 
 def read(path: Path, group: Group) -> dict[str, workloads.Array]:

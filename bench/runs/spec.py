@@ -43,13 +43,18 @@ class Spec:
         core: the core that the worker is pinned to; None for no pinning. With several
             threads, the first of as many cores.
         threads: how many its engine's kernels may use.
+        source: the file and the name of the workload; empty where its name suffices.
         adapter: the file of the engine's adapter; empty where gradmeter knows the engine.
         scratch: a folder for what the engine compiles; empty for anywhere.
         objects: Python's own objects are allocated one by one on the C library's heap.
         environment: further variables of the worker's environment.
         engine_path: a folder that holds the engine's package; empty for the one installed.
+        packages: the folder of each package that is imported from there, by its name.
+        origins: the folders that `packages` and `proven` have to lie in; none for any.
+        proven: the engine's packages, which are proven to be imported from `origins`.
         slower: the fraction by which each phase is prolonged; for testing verdicts on a
             known effect.
+        more: operations that the case computes beyond its workload's; for the same.
         counts: the folder for the counters of a worker that runs under callgrind.
         history: what the process does before its case is built, see runs/histories.py.
         small_pages: keep NumPy from asking for huge pages, which blur resident memory.
@@ -71,24 +76,31 @@ class Spec:
     objects: bool = False
     environment: tuple[tuple[str, str], ...] = ()
     engine_path: str = ""
+    packages: tuple[tuple[str, str], ...] = ()
+    origins: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
     slower: float = 0.0
+    more: int = 0
     small_pages: bool = False
     place: int | None = None
     allocator: str = "system"
     history: str = ""
     counts: str = ""
+    source: str = ""
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
     """The spec of a case's worker: what the variant determines, with ``more`` on top."""
     fields: dict[str, Any] = {
         "workload": workload.name,
+        "source": workload.source,
         "size": size,
         "engine": variant.engine.name,
         "settings": variant.of_engine,
         "threads": variant.threads,
         "interpreter": variant.python or sys.executable,
         "adapter": variant.engine.file,
+        "proven": variant.engine.packages,
     }
     return Spec(**{**fields, **more})
 
@@ -107,6 +119,8 @@ def environment(spec: Spec) -> dict[str, str]:
         variables["PYTHONHASHSEED"] = str(spec.place)
     if spec.counts:
         variables["PYTHONHASHSEED"] = "0"
+        # Else the first process compiles modules that the next one loads: another history.
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"
     if spec.objects:
         variables["PYTHONMALLOC"] = "malloc"
     variables |= dict(spec.environment)
@@ -135,6 +149,7 @@ def case(spec: Spec) -> dict[str, Any]:
     """The first request of a worker: all that it needs to build its case."""
     return {
         "workload": spec.workload,
+        "source": spec.source,
         "size": spec.size,
         "engine": spec.engine,
         "settings": dict(spec.settings),
@@ -143,7 +158,11 @@ def case(spec: Spec) -> dict[str, Any]:
         "cores": pinned(spec),
         "adapter": spec.adapter,
         "slower": spec.slower,
+        "more": spec.more,
         "engine_path": spec.engine_path,
+        "packages": dict(spec.packages),
+        "origins": spec.origins,
+        "proven": spec.proven,
         "scratch": spec.scratch,
         "place": spec.place,
         "history": spec.history,

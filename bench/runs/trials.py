@@ -1,7 +1,8 @@
 """Measure the verdicts themselves: how often they are wrong, and how long they take.
 
 A variant is compared with itself, where any effect is a false alarm, and with itself made
-slower by a known fraction, where no effect is a miss. The two kinds alternate.
+slower by a known fraction, or computing more operations, where no effect is a miss. The two kinds
+alternate.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
 
 def alternate(
     groups: Sequence[Group],
-    slower: float,
+    way: Mapping[str, Any],
     count: int,
     options: Options,
     tell: Callable[[float, str], None],
@@ -77,10 +78,10 @@ def alternate(
 
     Args:
         groups: of the one variant that is compared with itself; used one after the other.
-        slower: the known effect, as a fraction.
+        way: what the specs of the slowed workers have that the others' have not.
     """
     tallies = {AGAIN: Tally(), SLOWED: Tally()}
-    ways: dict[str, dict[str, Any]] = {AGAIN: {}, SLOWED: {"slower": slower}}
+    ways: dict[str, Mapping[str, Any]] = {AGAIN: {}, SLOWED: way}
     for number in range(count):
         group = groups[number % len(groups)]
         for kind, tally in tallies.items():

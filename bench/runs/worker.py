@@ -47,23 +47,29 @@ class Bench:
 
             import_engine_from(case["engine_path"])
         from gradmeter.bench import engines, workloads
+        from gradmeter.bench.loading import add_folders
         from gradmeter.bench.runs import layout
+        from gradmeter.bench.runs.revision_packages import Checkout
 
+        self.checkout = Checkout(case)
         if case.get("scratch"):
             os.environ[engines.SCRATCH] = case["scratch"]
         if case.get("adapter"):
             path = Path(case["adapter"])
-            # Last, so that what lies there hides no other module; engines import late, too.
-            sys.path += [folder for folder in engines.folders(path) if folder not in sys.path]
-            engines.add_file(path)
+            add_folders(path)  # engines import late, too
+            with self.checkout.explained():
+                engines.add_file(path)
         from gradmeter.bench.cases.program import program, sources
 
         if case.get("history"):
             from gradmeter.bench.runs import histories
 
             histories.act(case["history"])
-        adapter = _made(engines.get(case["engine"]), case["settings"])
-        workload = workloads.get(case["workload"])
+        with self.checkout.explained():
+            adapter = _made(engines.get(case["engine"]), case["settings"])
+        self.checkout.prove()
+        workload = workloads.get(case.get("source") or case["workload"])
+        workload = workloads.longer(workload, case.get("more", 0))
         self.context = adapter.using()
         self.slower = case.get("slower", 0.0)
         if case.get("place") is not None:  # after the imports, before the first array
@@ -71,11 +77,11 @@ class Bench:
 
             layout.settle(case["place"])
         data = sources(workload, case["size"], case["seed"])
-        small = sources(workload, min(case["size"], 8), case["seed"])
+        small = sources(workload, workload.small(case["size"]), case["seed"])
         self.make = partial(program, workload, adapter, data)
         self.make_small = partial(program, workload, adapter, small)
         self.make_named = partial(program, workload, adapter, data, named=True)
-        self.adapter, self.workload = adapter, workload
+        self.adapter, self.workload, self.engine = adapter, workload, case["engine"]
         (gc.enable if case["collector"] == "on" else gc.disable)()
 
     def run(self) -> None:
@@ -87,8 +93,13 @@ class Bench:
         """Run once and save the results to ``request["path"]``, an .npz file.
 
         Returns the seconds of this first run, warming up and compiling included.
+
+        Raises:
+            CannotError: the engine lacks an operation that the workload uses.
         """
         import numpy as np
+
+        from gradmeter.bench.runs import missing_operations
 
         results: dict[str, Any] = {}
         began = time.perf_counter()
@@ -104,12 +115,17 @@ class Bench:
                 if gradient is not None:
                     results[f"gradient of {name}"] = gradient
                 elif self.adapter.records and self.workload.backward and not trained:
-                    raise RuntimeError(f"backward leaves no gradient of {name}")
+                    raise RuntimeError(
+                        f"backward leaves no gradient of {name}; an input that gets none has to "
+                        "be among the workload's constants"
+                    )
                 if trained:
                     results[f"{name} after training"] = self.adapter.value(variable)
 
-        for _phase in self.make(look):
-            pass
+        with missing_operations.noted(self.engine, self.adapter, self.workload):
+            for _phase in self.make(look):
+                pass
+        self.checkout.prove(complete=True)
         seconds = results.pop("seconds")
         np.savez(request["path"], **results)
         return {"names": sorted(results), "seconds": seconds}
@@ -151,11 +167,14 @@ class Bench:
 
         if self.adapter.compiles:  # compiled code reports no operations
             return {"timeline": None}
+        from gradmeter.bench.runs import missing_operations
+
         try:
             from gradmeter.bench.meters import timeline
 
-            for _phase in self.make_small():  # loads the code that is loaded on first use
-                pass
+            with missing_operations.noted(self.engine, self.adapter, self.workload):
+                for _phase in self.make_small():  # loads the code that is loaded on first use
+                    pass
             trace = timeline.measure(self.make_named)
         except (ImportError, UnavailableError):  # this engine or Python reports no operations
             return {"timeline": None}
@@ -213,23 +232,44 @@ class Bench:
         return measure(self.make, request["loops"], self.slower)
 
     def stepped(self, request: Request) -> dict[str, Any]:
-        """Run the program ``request["programs"]`` times, waiting for a byte before each phase.
+        """Run a program ``request["programs"]`` times, waiting for a byte before each phase.
+
+        ``request["program"]`` is "case" or "operations", see cases/operations.py.
 
         Before a phase its name is written as an answer, from bytes that were made before: so
         little runs between two phases that it can be subtracted. "nothing" is a phase that does
         nothing. The collector is off, and what was alive before is frozen.
         """
+        from gradmeter.bench.cases import operations
+        from gradmeter.bench.runs import holes
+
+        whole = {"case": self.make, "operations": partial(operations.program, self.adapter)}
+        make = whole[request["program"]]
+        names = dict.fromkeys(["nothing", *make()])  # and loads and compiles what it needs
         gc.disable()
         gc.collect()
         gc.freeze()
-        names = ("nothing", "inputs", "forward", "backward", "step", "end")
+        holes.fill()
         answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
         for _ in range(request["programs"]):
-            for name in chain(("nothing",), self.make()):
+            for name in chain(("nothing",), make()):
                 os.write(self.answers, answers[name])
                 os.read(0, 1)
             gc.collect()
         return {"next": "finished"}
+
+    def ground(self, _: Request) -> dict[str, str]:
+        """Describe what a count of instructions depends on besides the code."""
+        from gradmeter.bench.meters import ground
+
+        return ground.describe()
+
+    def python_calls(self, _: Request) -> dict[str, int]:
+        """Count the calls of each Python function, after a first run."""
+        from gradmeter.bench.meters import python_calls
+
+        self.run()
+        return python_calls.measure(self.make)
 
     def selftest(self, _: Request) -> dict[str, Any]:
         """Test the meters on known values."""
@@ -306,4 +346,6 @@ def main() -> None:
                 traceback.print_exc()
                 notes = "; ".join(getattr(error, "__notes__", ()))
                 answer = {"error": f"{type(error).__name__}: {error}" + (notes and f" ({notes})")}
+                if type(error).__name__ == "CannotError":  # whose module may not be imported yet
+                    answer = {"cannot": str(error)}
             answers.write(json.dumps(answer) + "\n")

@@ -9,9 +9,11 @@ from typing import Any
 
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.run import Options
-from gradmeter.bench.runs.sets import Serve, Start, Worker
-from gradmeter.bench.runs.spec import Spec, spec_of
+from gradmeter.bench.runs.forks import may_share
+from gradmeter.bench.runs.sets import Serve, Server, Start, Worker
+from gradmeter.bench.runs.spec import Spec, environment, spec_of
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Workers:
     ways: Mapping[str, Mapping[str, Any]]
     serve: Serve | None = None
     scratch: Mapping[Variant, str] = field(default_factory=dict)
+    _servers: dict[tuple[object, ...], Server] = field(default_factory=dict)
 
     def spec(self, group: Group, variant: Variant, core: int | None = None) -> Spec:
         """The spec of a case's worker, on ``core`` or else on the first core."""
@@ -48,15 +51,37 @@ class Workers:
         )
 
     @contextmanager
-    def worker(self, spec: Spec) -> Iterator[Worker]:
+    def worker(self, spec: Spec, *, forked: bool = False) -> Iterator[Worker]:
         """Start a worker and wait until its case is built; end it when the block ends.
+
+        Args:
+            forked: it may be a fork of a process that serves all such workers of the run.
 
         Raises:
             WorkerError: the worker cannot be started, or cannot build its case.
         """
-        worker = self.start(spec, self.options.limit)
+        worker = self._fork(spec) if forked else self.start(spec, self.options.limit)
         try:
             worker.ready()
             yield worker
         finally:
             worker.close()
+
+    def _fork(self, spec: Spec) -> Worker:
+        """Fork a worker, if it may be a fork; else start it in a fresh process."""
+        if self.serve is None or not may_share([spec]):
+            return self.start(spec, self.options.limit)
+        key = (spec.interpreter, *sorted(environment(spec).items()))
+        try:
+            if key not in self._servers:
+                self._servers[key] = self.serve(spec, self.options.limit)
+            return self._servers[key].start(spec, self.options.limit)
+        except WorkerError:  # such as of a process that was killed
+            if key in self._servers:
+                self._servers.pop(key).close()
+            return self.start(spec, self.options.limit)
+
+    def close(self) -> None:
+        """End the processes that workers are forked from."""
+        while self._servers:
+            self._servers.popitem()[1].close()

@@ -3,7 +3,8 @@
     peak>0   peak>1%   peak>64KiB   peak>1arrays     more than before, by more than that
     peak<=24MB   peak<=5arrays                       a budget, whatever was before
     slower   faster   time>5%                        verdicts on time, inside one run
-    instructions>0.5%                                counted with --instructions, in one run
+    instructions>0.5%                                counted with --instructions: in one run, or
+                                                     against a baseline of the same binaries
     new   vanished                                   cases on one side only
 
 A figure is peak, held, cycle, forward, backward or dropped. In brackets stand words that
@@ -23,6 +24,7 @@ from typing import Literal
 from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import in_arrays, more_arrays, title_text
+from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import ORDINARY, Case, Options
 from gradmeter.bench.verdicts import instructions
 from gradmeter.bench.verdicts.time_words import time_sentence
@@ -69,7 +71,8 @@ class Gate:
     @property
     def grows(self) -> bool:
         """Whether the gate compares with a baseline."""
-        return self.what in PRESENCE or (self.what in FIGURES and self.operator == ">")
+        exact = self.what in FIGURES or self.what == COUNTED
+        return self.what in PRESENCE or (exact and self.operator == ">")
 
     def matches(self, key: Key) -> bool:
         """Whether every term matches this case."""
@@ -143,8 +146,9 @@ def parse(text: str) -> Gate:
     unit, amount = text[at:].strip(), Fraction(number[1])
     if what in ("time", COUNTED):
         if sign[1] != ">" or unit != "%":
-            example = f"{what}>5%: {'times' if what == 'time' else what} are gated as ratios"
-            raise _parse_error(text, at, f"{example}, inside one run")
+            within = "times are gated as ratios, inside one run"
+            within = within if what == "time" else "instructions are gated as ratios"
+            raise _parse_error(text, at, f"{what}>5%: {within}")
         return Gate(text, what, terms, ">", amount, "%")
     if unit == "%":
         if sign[1] == "<=":
@@ -228,21 +232,37 @@ def on_time(gates: Sequence[Gate], rows: Iterable[Row], options: Options) -> lis
 
 def on_instructions(gates: Sequence[Gate], rows: Iterable[Row]) -> list[Breach]:
     """Return the breaches of the gates on instructions; a difference within rounds breaks none."""
+    pairs = [(row.case, row.baseline.instructions) for row in rows]
+    return on_counts(gates, [(case, before) for case, before in pairs if before is not None])
+
+
+def on_counts(gates: Sequence[Gate], pairs: Iterable[tuple[Case, Instructions]]) -> list[Breach]:
+    """Return the breaches of the gates on instructions, of cases and their counts before."""
     breaches = []
-    for row in rows:
-        counted = instructions.compare(row.case, row.baseline)
-        if counted is None or counted.word != "more":
+    for case, before in pairs:
+        if case.instructions is None:
             continue
+        counted = instructions.between(case.instructions, before)
         for gate in gates:
-            if gate.what != COUNTED or not gate.matches(row.case.key):
+            if gate.what != COUNTED or not gate.matches(case.key) or counted.word != "more":
                 continue
             if (counted.after - counted.before) * 100 > counted.before * gate.amount:
                 text = f"instructions {counted.before:,} -> {counted.after:,}"
-                percent = f"{counted.ratio - 1:+.2%}"
-                breaches.append(
-                    Breach(gate.text, row.case.title, f"{text}: {percent}", key=row.case.key)
-                )
+                text = f"{text}: {counted.ratio - 1:+.2%}"
+                breaches.append(Breach(gate.text, case.title, text, key=case.key))
     return breaches
+
+
+def not_counted(gates: Sequence[Gate], rows: Iterable[Row]) -> list[str]:
+    """Return a sentence for each candidate without instructions that a gate on them is for."""
+    sentences = []
+    for row in rows:
+        if instructions.compare(row.case, row.baseline) is not None:
+            continue
+        why = row.case.uncounted or row.baseline.uncounted or "they were not counted"
+        if any(gate.what == COUNTED and gate.matches(row.case.key) for gate in gates):
+            sentences.append(f"instructions of {row.case.title}: {why}")
+    return sentences
 
 
 def of_rows(gates: Sequence[Gate], rows: Sequence[Row], options: Options) -> list[Breach]:
@@ -356,11 +376,6 @@ def refuse_time(gates: Sequence[Gate]) -> None:
         UsageError: there is such a gate.
     """
     for gate in gates:
-        if gate.what == COUNTED:
-            raise UsageError(
-                f"--fail-on {gate.text!r}: instructions are compared inside one run; measure both "
-                f"sides in one: gradmeter compare --rev BASE --instructions --fail-on {gate.text!r}"
-            )
         if gate.on_time:
             raise UsageError(
                 f"--fail-on {gate.text!r}: times hold inside one run only, so no file can gate "

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradmeter.bench.results import grounds
+from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.timelines import explain
 from gradmeter.bench.verdicts import gates
@@ -27,6 +29,7 @@ class Outcome:
         new, vanished: cases on one side only.
         unmeasured: why the figures of a case are missing or not exact, by case.
         notes: sentences about gates that do not apply.
+        refused: why gates on instructions cannot be judged, in sentences.
         problem: why the whole run cannot be judged; empty where it can.
     """
 
@@ -40,12 +43,13 @@ class Outcome:
     vanished: list[Key]
     unmeasured: list[tuple[Key, str]]
     notes: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     problem: str = ""
 
     @property
     def exit_code(self) -> int:
         """1 for a failed gate, 3 for cases that could not be judged, 0 for neither."""
-        return 1 if self.breaches else 3 if self.unmeasured or self.problem else 0
+        return 1 if self.breaches else 3 if self.unmeasured or self.refused or self.problem else 0
 
 
 def judge(
@@ -53,8 +57,13 @@ def judge(
     before: Mapping[Key, Mapping[str, int]] | None,
     criteria: Sequence[Gate],
     file: Path | None,
+    counted: Mapping[Key, Instructions] | None = None,
 ) -> Outcome:
-    """Compare a run with a baseline's figures and with budgets; a pure function."""
+    """Compare a run with a baseline's figures and with budgets; a pure function.
+
+    Args:
+        counted: the baseline's instructions; None where gates on them are not on a baseline.
+    """
     unmeasured = [(case.key, why) for case in run.cases if (why := _reason_not_exact(case))]
     inexact = {key for key, _ in unmeasured}
     exact = [case for case in run.cases if case.key not in inexact and case.figures is not None]
@@ -68,6 +77,10 @@ def judge(
         *gates.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
         *gates.on_presence(criteria, new, vanished),
     ]
+    refused: list[str] = []
+    if counted is not None:
+        pairs, refused = _comparable(run, counted, [g for g in criteria if g.what == gates.COUNTED])
+        breaches += gates.on_counts(criteria, pairs)
     problem = ""
     if not run.cases or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
@@ -75,6 +88,7 @@ def judge(
         problem = "the run has no case of the baseline; is the baseline of another run?"
     return Outcome(
         problem=problem,
+        refused=refused,
         file=file,
         known=before is not None,
         compared=len(common),
@@ -86,6 +100,33 @@ def judge(
         unmeasured=unmeasured,
         notes=gates.inapplicable(criteria, [case.key for case in run.cases]),
     )
+
+
+def _comparable(
+    run: Run, before: Mapping[Key, Instructions], criteria: Sequence[Gate]
+) -> tuple[list[tuple[Case, Instructions]], list[str]]:
+    """Pair the counts that can be compared; and say, once for each reason, why others cannot."""
+    pairs: list[tuple[Case, Instructions]] = []
+    reasons: dict[str, list[str]] = {}
+    for case in run.cases:
+        old = before.get(case.key)
+        if not any(gate.matches(case.key) for gate in criteria):
+            continue
+        if case.instructions is None:
+            why = case.uncounted or "the run has none; measure it with --instructions"
+        elif old is None:
+            why = "the baseline has none; make it anew of a run with --instructions"
+        else:
+            why = grounds.difference(case.instructions, old)
+            why = f"the baseline's were counted with other binaries: {why}" if why else ""
+            if not why:
+                pairs.append((case, old))
+        if why:
+            reasons.setdefault(why, []).append(case.title)
+    return pairs, [
+        f"instructions of {titles[0]}{f' and {len(titles) - 1} more' if titles[1:] else ''}: {why}"
+        for why, titles in reasons.items()
+    ]
 
 
 def holders(run: Run, breach: Breach) -> str:

@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+
+from .preloaded import Preloaded
 
 GRADMETER = str(Path(sys.executable).parent / "gradmeter")
 # Seconds after which what should have ended never will, however busy the machine is.
@@ -17,13 +20,24 @@ PATIENCE = 300.0
 TINY = ("--size", "16", "--budget", "0", "--sets", "1", "--min-rounds", "1")
 
 
-def gradmeter(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+@cache
+def _preloaded() -> Preloaded:
+    return Preloaded(GRADMETER)
+
+
+def gradmeter(
+    *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, **options
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, on 80 columns."""
-    environment = {**os.environ, "COLUMNS": "80", **options.pop("env", {})}
+    words = [*map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "80", **(env or {})}
+    if not options and _preloaded().serves(words, environment):
+        return _preloaded().run(words, environment, cwd or Path.cwd(), PATIENCE)
     return subprocess.run(
-        [GRADMETER, *map(str, arguments)],
+        [GRADMETER, *words],
         capture_output=True,
         text=True,
+        cwd=cwd,
         env=environment,
         timeout=PATIENCE,
         **options,

@@ -215,6 +215,10 @@ def instructions(draw: Any) -> Instructions:
     missed = st.lists(counts, min_size=number, max_size=number)
     return Instructions(
         valgrind=draw(texts),
+        again=draw(executed | st.just([])),
+        ground=draw(any_of(dict[str, str])),
+        functions=draw(any_of(dict[str, int])),
+        calls=draw(any_of(dict[str, int])),
         rounds={name: draw(executed) for name in phases},
         misses={name: draw(missed) for name in phases},
     )

@@ -17,6 +17,7 @@ from gradmeter.bench.runs.progress import Teller
 
 from .command import GRADMETER, TINY, gradmeter
 from .run_files import ordinary, run, strong
+from .suite_files import LIGHT
 
 NAME = "test_größe.py::test_größe"
 NARROW = [
@@ -83,7 +84,7 @@ def test_pytest_shows_the_figures_of_a_test_whose_name_the_console_lacks(tmp_pat
         encoding="utf-8",
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--bench-memory", "--benchmark-disable"],
+        [sys.executable, "-m", "pytest", *LIGHT, "--bench-memory", "--benchmark-disable"],
         cwd=tmp_path,
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},

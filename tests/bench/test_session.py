@@ -57,6 +57,23 @@ def test_every_case_that_was_asked_for_is_measured_in_full(finished):
         assert all(seconds > 0 for seconds in case.seconds)
 
 
+def test_exact_bytes_alone_are_those_of_a_whole_run(finished, tmp_path):
+    sizes = ("--size", "16", "--size", "17")
+    done = gradmeter("run", *sizes, "--exact", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole, run = loaded(finished[0]), loaded(tmp_path)
+    assert run.finished
+    assert [case.key for case in run.cases] == [case.key for case in whole.cases]
+    for case, other in zip(run.cases, whole.cases, strict=True):
+        assert case.allocations == other.allocations
+        assert case.cycles == other.cycles
+        assert case.timeline == other.timeline
+        assert (case.residency, case.times, case.failure) == (None, [], None)
+    again = gradmeter("run", *sizes, "--exact", "--out", tmp_path, "--resume")
+    assert again.returncode == 0
+    assert loaded(tmp_path).cases == run.cases
+
+
 def test_nothing_but_the_run_and_its_report_is_left_in_the_folder(finished):
     assert {path.name for path in finished[0].iterdir()} == {
         "run.json",

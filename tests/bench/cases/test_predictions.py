@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import astuple
 from functools import partial
 from itertools import product
@@ -26,14 +25,6 @@ SIZES = [1, 7, 32_767, 32_768, 40_000]
 CHAINS = ["squares", "self_products", "constant_sums"]
 NAMES = [f"{chain}-{depth}" for chain in CHAINS for depth in (1, 2, 3, 10)] + ["step17_loop"]
 REST = ["diamond", "matyas", "goldstein_price", "training_step"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def what_pytest_made_is_not_looked_at_by_the_collector():
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def measured(workload: workloads.Workload, size: int, variant: dict, passes: int = 1):

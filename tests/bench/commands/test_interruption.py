@@ -20,9 +20,10 @@ from gradmeter.bench.results import run_file
 from ..command import GRADMETER, PATIENCE, TINY, gradmeter, started
 from ..misbehaviour import processes_with, within
 
-# Long enough to be interrupted, short enough to be finished afterwards.
 CASE = ("--size", "50000", "--size", "60000", "--workload", "goldstein_price")
-LONG = (*CASE, "--sets", "2", "--budget", "0.5", "--min-rounds", "1")
+# Never finished before it is interrupted, and one that is short enough to be finished afterwards.
+LONG = (*CASE, "--sets", "9", "--budget", "60", "--min-rounds", "1")
+SHORT = (*CASE, "--sets", "2", "--budget", "0.2", "--min-rounds", "1")
 
 moments = random.Random(20)
 
@@ -118,6 +119,27 @@ def test_where_ctrl_c_is_ignored_other_signals_end_every_command(tmp_path, tempo
     assert list(temporary.glob("gradmeter-*")) == []
 
 
+LATE = """
+import os, signal
+from gradmeter.bench.commands.termination import ending_in_order
+
+try:
+    with ending_in_order():
+        os.kill(os.getpid(), signal.{name})
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.{name})
+    print("in order")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_comes_late_kills_no_process_that_is_ending(name):
+    done = subprocess.run(
+        [sys.executable, "-c", LATE.format(name=name)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "in order\n"), done.stderr
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path, temporary, marker):
     with subprocess.Popen(
         [*ignoring("SIGINT", "SIGHUP"), "run", *TINY, "--out", tmp_path / "out"],
@@ -157,12 +179,12 @@ def test_what_a_killed_run_leaves_the_next_one_removes(tmp_path, temporary, mark
 
 def test_a_run_that_was_interrupted_is_finished_by_resuming(tmp_path, marker):
     path = tmp_path / "run.json"
-    with started("run", *LONG, "--out", tmp_path) as process:
+    with started("run", *SHORT, "--out", tmp_path) as process:
         assert within(lambda: any(case.finished for case in run_file.load(path).cases))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE)
     before = [case for case in run_file.load(path).cases if case.finished]
-    done = gradmeter("run", *LONG, "--out", tmp_path, "--resume")
+    done = gradmeter("run", *SHORT, "--out", tmp_path, "--resume")
     assert done.returncode == 0, done.stderr + done.stdout
     run = run_file.load(path)
     assert run.finished

@@ -54,19 +54,25 @@ def worker(text: str, workload: str, size: int = SIZE, **changes) -> Iterator[Pr
         process.close()
 
 
-def computed(text: str, workload: str, tmp_path, size: int = 1000) -> dict[str, np.ndarray]:
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    """Where engines keep what they compile: shared, as by the workers of a run."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+def computed(text: str, workload: str, scratch, size: int = 1000) -> dict[str, np.ndarray]:
     """What a variant computes, and the inputs it computes that from."""
-    with worker(text, workload, size, scratch=str(tmp_path)) as process:
-        answer = process.ask("check", path=str(tmp_path / "found.npz"))
+    with worker(text, workload, size, scratch=str(scratch)) as process:
+        answer = process.ask("check", path=str(scratch / "found.npz"))
     assert answer["seconds"] > 0
-    with np.load(tmp_path / "found.npz") as found:
+    with np.load(scratch / "found.npz") as found:
         inputs = workloads.arrays(workloads.get(workload), size, 0)
         return {**found, **{f"input {name}": array for name, array in inputs.items()}}
 
 
 @pytest.mark.parametrize("variant", OF_ARRAYS + OF_THEIR_OWN)
-def test_matyas_and_its_gradients_are_those_of_the_formula(variant, tmp_path):
-    found = computed(variant, "matyas", tmp_path)
+def test_matyas_and_its_gradients_are_those_of_the_formula(variant, scratch):
+    found = computed(variant, "matyas", scratch)
     x, y = found["input x"], found["input y"]
     near = {"rtol": 1e-12, "atol": 1e-12}
     np.testing.assert_allclose(found["result"], 0.26 * (x * x + y * y) - 0.48 * x * y, **near)
@@ -75,8 +81,8 @@ def test_matyas_and_its_gradients_are_those_of_the_formula(variant, tmp_path):
 
 
 @pytest.mark.parametrize("variant", OF_ARRAYS + OF_THEIR_OWN)
-def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, tmp_path):
-    found = computed(variant, "training_step", tmp_path)
+def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, scratch):
+    found = computed(variant, "training_step", scratch)
     x, t = found["input x"], found["input t"]
     w1, b1, w2, b2 = (found[f"input {name}"].copy() for name in ("w1", "b1", "w2", "b2"))
     for _ in range(5):
@@ -97,8 +103,8 @@ def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, tmp_p
 @pytest.mark.parametrize(
     "text", ["dezero", "autograd", "mygrad", "tinygrad", "torch", "jax", "tensorflow"]
 )
-def test_without_gradients_the_value_is_the_same_and_there_are_none(text, tmp_path):
-    found = computed(f"{text}:enable_backprop=off", "squares-3", tmp_path)
+def test_without_gradients_the_value_is_the_same_and_there_are_none(text, scratch):
+    found = computed(f"{text}:enable_backprop=off", "squares-3", scratch)
     np.testing.assert_allclose(found["result"], found["input x"] ** 8, rtol=1e-12)
     assert not [name for name in found if name.startswith("gradient")]
 
@@ -136,9 +142,9 @@ AT_MOST_KEPT = {"jax:execution=eager": 2}
 
 @pytest.mark.parametrize("variant", [*OF_THEIR_OWN, "engine"])
 @pytest.mark.parametrize(("workload", "held"), [("squares-3", 3), ("goldstein_price", 5)])
-def test_the_heap_holds_inputs_result_and_gradients_at_the_end(variant, workload, held, tmp_path):
+def test_the_heap_holds_inputs_result_and_gradients_at_the_end(variant, workload, held, scratch):
     uncached = tuple(engines.get(variant.partition(":")[0]).uncached.items())
-    more = {"objects": True, "environment": uncached, "scratch": str(tmp_path)}
+    more = {"objects": True, "environment": uncached, "scratch": str(scratch)}
     with worker(variant, workload, **more) as process:
         found = process.ask("heap")
     assert found["least"] == held * ARRAY
@@ -149,8 +155,8 @@ def test_the_heap_holds_inputs_result_and_gradients_at_the_end(variant, workload
         assert one["held"] <= one["peak"]
 
 
-def test_what_an_engine_keeps_for_itself_shows_as_less_than_its_arrays_have(tmp_path):
+def test_what_an_engine_keeps_for_itself_shows_as_less_than_its_arrays_have(scratch):
     # tinygrad with its cache of freed buffers: what the run takes was taken before.
-    with worker("tinygrad", "squares-3", objects=True, scratch=str(tmp_path)) as process:
+    with worker("tinygrad", "squares-3", objects=True, scratch=str(scratch)) as process:
         found = process.ask("heap")
     assert found["passes"][-1]["held"] < found["least"]

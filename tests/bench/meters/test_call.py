@@ -24,15 +24,6 @@ steps = st.lists(
 )
 
 
-@pytest.fixture(autouse=True)
-def _few_objects():
-    """Let the many collections of these tests look at what a test made, and at nothing else."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def array(size: int) -> np.ndarray:
     return np.empty(size, np.uint8)
 

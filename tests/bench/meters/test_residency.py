@@ -15,6 +15,8 @@ import pytest
 from gradmeter.bench.meters.residency import can_reset
 from gradmeter.bench.runs.sampler import Sampler
 
+from ..command import PATIENCE
+
 MIB = 2**20
 
 pytestmark = pytest.mark.skipif(
@@ -152,7 +154,7 @@ def watch(process: subprocess.Popen, interval: float) -> Sampler:
 
 def until(process: subprocess.Popen, samples: list, number: int) -> None:
     """Wait until there are so many samples."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while len(samples) < number and time.monotonic() < end:
         time.sleep(0.005)
 

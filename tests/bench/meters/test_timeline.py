@@ -42,14 +42,6 @@ N = 1000
 BYTES = 8 * N
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _short_collections():
-    """What was there before need not be looked at in each of many collections."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def read(found: timeline.Timeline) -> Timeline:
     """As the run file has it."""
     plain = json.loads(json.dumps(timeline.as_plain(found)))

@@ -11,7 +11,7 @@ from gradmeter.bench.meters.call import Pass
 from gradmeter.bench.plugin import budgets
 from gradmeter.bench.verdicts import gates
 
-from ..suite_files import QUICK, suite
+from ..suite_files import LIGHT, QUICK, suite
 
 
 def mark(*args, **kwargs) -> pytest.Mark:
@@ -157,7 +157,7 @@ def test_without_bench_memory_a_mark_does_nothing(pytester):
         "@pytest.mark.bench_memory('nonsense')\n"
         "def test_other(): pass\n",
     )
-    done = pytester.runpytest_subprocess("--benchmark-disable", "--strict-markers")
+    done = pytester.runpytest_subprocess(*LIGHT, "--benchmark-disable", "--strict-markers")
     done.assert_outcomes(passed=2)
     assert "gradmeter" not in done.stdout.str().partition("collected")[2]
 

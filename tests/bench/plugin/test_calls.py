@@ -7,13 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from ..command import PATIENCE
-from ..suite_files import OUT, PLAIN, QUICK, figures, loaded, suite
+from ..misbehaviour import within
+from ..suite_files import LIGHT, OUT, PLAIN, QUICK, figures, loaded, suite
 
 MB = 1_000_000
 
@@ -338,7 +338,7 @@ def test_one_test_that_traces_for_itself_costs_its_own_figures_only(pytester):
 @pytest.mark.parametrize("door", [["--bench-memory"], ["-o", "bench_memory=true"]])
 def test_without_pytest_benchmark_a_sentence_says_so(pytester, door):
     pytester.makepyfile("def test_nothing(): pass")
-    done = pytester.runpytest_subprocess("-p", "no:benchmark", *door)
+    done = pytester.runpytest_subprocess(*LIGHT, "-p", "no:benchmark", *door)
     assert done.ret == 0
     text = done.stdout.str()
     assert text.count("--bench-memory measures what pytest-benchmark calls") == 1
@@ -415,14 +415,11 @@ def test_a_real_ctrl_c_in_a_pass_gives_the_collector_back(pytester):
         text=True,
     )
     with process:
-        end = time.monotonic() + 30
-        forked: list[psutil.Process] = []
-        while not forked and time.monotonic() < end:
-            time.sleep(0.02)
-            # The pass of the second test: one of the first would be gone by now.
-            forked = psutil.Process(process.pid).children()
-            time.sleep(1)
-            forked = [child for child in forked if child.is_running()]
+        path = pytester.path / OUT / "run.json"
+        # When the first test has its figures, the pass that runs is that of the second one.
+        assert within(lambda: path.exists() and "test_one" in path.read_text())
+        assert within(lambda: psutil.Process(process.pid).children())
+        forked = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..suite_files import PLAIN, QUICK, figures, loaded, suite
+from ..suite_files import LIGHT, PLAIN, QUICK, figures, loaded, suite
 
 SEES = """
 import logging, os, sqlite3, sys, threading
@@ -343,6 +343,6 @@ def test_a_project_without_the_other_plugin_has_its_own_fixture(pytester):
         "def benchmark(): return lambda f, *args: f(*args)\n"
         "def test_it(benchmark): assert benchmark(array, 5).nbytes == 5",
     )
-    done = pytester.runpytest_subprocess("-p", "no:benchmark", "--bench-memory")
+    done = pytester.runpytest_subprocess(*LIGHT, "-p", "no:benchmark", "--bench-memory")
     done.assert_outcomes(passed=1)
     assert done.ret == 0

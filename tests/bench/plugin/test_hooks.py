@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,6 +13,8 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Run
 
 from ..command import PATIENCE, gradmeter
+from ..misbehaviour import within
+from ..suite_files import LIGHT
 
 SUITE = """
     from gradmeter import cases
@@ -30,7 +31,10 @@ ONE = """
         measure(question)
 """
 # One set is enough to see how figures travel.
-QUICK = ("--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2", "--bench-sets=1")
+QUICK = (
+    *LIGHT, "--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=2",
+    "--bench-sets=1",
+)  # fmt: skip
 OUT = "reports/latest/run.json"
 
 
@@ -78,6 +82,20 @@ def test_table_json_and_our_section_show_what_the_workers_measured(suite):
     assert (suite.path / "reports/latest/report.md").exists()
 
 
+def test_exact_bytes_alone_show_the_first_run_of_each_case(suite):
+    done = suite.runpytest_subprocess(
+        *LIGHT, "--benchmark-only", "--bench-exact", "--benchmark-json=b.json"
+    )
+    done.assert_outcomes(passed=4)
+    run = loaded(suite)
+    found = json.loads((suite.path / "b.json").read_text())["benchmarks"]
+    for entry, case in zip(found, run.cases, strict=True):
+        assert (case.residency, case.times) == (None, [])
+        assert entry["extra_info"]["peak_bytes"] == case.memory.peak == case.predicted.peak
+        assert entry["stats"]["data"] == pytest.approx([case.first_run])
+    assert "gradmeter: exact memory of the cases above" in done.stdout.str()
+
+
 def test_selecting_measures_only_what_is_selected(suite):
     done = suite.runpytest_subprocess(*QUICK, "-k", "16-engine and not strong")
     done.assert_outcomes(passed=1, deselected=3)
@@ -102,7 +120,7 @@ def test_grouping_saving_and_comparing_work_and_our_section_comes_before_a_faile
 
 def test_rounds_and_time_steer_the_runner(one):
     done = one.runpytest_subprocess(
-        "--benchmark-only", "--benchmark-max-time=0.25", "--benchmark-min-rounds=11"
+        *LIGHT, "--benchmark-only", "--benchmark-max-time=0.25", "--benchmark-min-rounds=11"
     )
     done.assert_outcomes(passed=1)
     run = loaded(one)
@@ -122,7 +140,7 @@ def test_an_option_that_cannot_apply_says_so_and_does_no_harm(one, option):
 
 @pytest.mark.parametrize("options", [(), ("--benchmark-disable",)])
 def test_without_being_asked_to_measure_each_case_runs_once(suite, options):
-    done = suite.runpytest_subprocess(*options)
+    done = suite.runpytest_subprocess(*LIGHT, *options)
     done.assert_outcomes(passed=4)
     assert not (suite.path / "reports").exists()
     assert "gradmeter: memory" not in done.stdout.str()
@@ -132,7 +150,7 @@ def test_a_smoke_test_fails_where_the_workload_does(one):
     one.makeconftest(
         "from gradmeter import engine\ndef no(x): raise ValueError('broken')\nengine.square = no\n"
     )
-    done = one.runpytest_subprocess()
+    done = one.runpytest_subprocess(*LIGHT)
     done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(["*broken*"])
 
@@ -176,16 +194,14 @@ def test_a_workload_that_does_not_exist_is_told_in_a_sentence(pytester):
 
 def test_ctrl_c_leaves_a_valid_run_file(one):
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--benchmark-only", "--benchmark-max-time=60"],
+        [sys.executable, "-m", "pytest", *LIGHT, "--benchmark-only", "--benchmark-max-time=60"],
         cwd=one.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     with process:
-        end = time.monotonic() + 30
-        while not (one.path / OUT).exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        assert within(lambda: process.poll() is not None or (one.path / OUT).exists())
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
@@ -210,7 +226,7 @@ ORDINARY = """
 
 def test_an_ordinary_suite_is_as_it_would_be_without_us(pytester):
     pytester.makepyfile(ORDINARY)
-    quick = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "-q")
+    quick = (*LIGHT, "--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "-q")
     ours = pytester.runpytest_subprocess(*quick, "--benchmark-json=a.json")
     theirs = pytester.runpytest_subprocess(*quick, "--benchmark-json=b.json", "-p", "no:gradmeter")
     ours.assert_outcomes(passed=3)
@@ -227,13 +243,13 @@ def test_an_ordinary_suite_is_as_it_would_be_without_us(pytester):
 )
 def test_without_another_plugin_we_are_silent(pytester, options):
     pytester.makepyfile("def test_nothing(): pass")
-    done = pytester.runpytest_subprocess(*options)
+    done = pytester.runpytest_subprocess(*LIGHT, *options)
     assert done.ret == 0
     assert "gradmeter: " not in done.stdout.str() + done.stderr.str()
 
 
 def test_collecting_only_measures_nothing(suite):
-    done = suite.runpytest_subprocess("--collect-only", "-q", "--benchmark-only")
+    done = suite.runpytest_subprocess(*LIGHT, "--collect-only", "-q", "--benchmark-only")
     assert "test_cost[squares-3-16-engine:output_references=strong]" in done.stdout.str()
     assert not (suite.path / "reports").exists()
 
@@ -244,6 +260,7 @@ def test_the_suites_modules_run_as_smoke_tests(pytestconfig):
             sys.executable,
             "-m",
             "pytest",
+            *LIGHT,
             "bench/suite",
             "-q",
             "-k",
@@ -310,7 +327,9 @@ def test_gates_that_could_never_fail_are_refused_before_anything_is_measured(
 
 
 def test_gates_without_measurements_say_that_they_judged_nothing(suite):
-    done = suite.runpytest_subprocess("--bench-fail-on=peak<=1B", "-k", "16-engine and not strong")
+    done = suite.runpytest_subprocess(
+        *LIGHT, "--bench-fail-on=peak<=1B", "-k", "16-engine and not strong"
+    )
     assert done.ret == 0
     assert "no gate is judged" in done.stdout.str()
 

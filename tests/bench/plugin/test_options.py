@@ -24,6 +24,7 @@ TELL = """
             f"out: {s.out.relative_to(config.rootpath)}",
             f"collector: {s.collector}",
             f"sets: {s.sets}",
+            f"exact: {s.exact}",
             f"against: {s.against and s.against.relative_to(config.rootpath)}",
             f"fail_on: {' '.join(s.fail_on)}",
         ]
@@ -35,6 +36,7 @@ OPTIONS = [
     ("out", "here", "out: here", "there/below", "out: there/below"),
     ("collector", "off", "collector: off", "on", "collector: on"),
     ("sets", "9", "sets: 9", "2", "sets: 2"),
+    ("exact", "true", "exact: True", "false", "exact: False"),
     ("against", "a.json", "against: a.json", "b.json", "against: b.json"),
     ("fail_on", "peak<=1MB", "fail_on: peak<=1MB", "cycle<=0", "fail_on: cycle<=0"),
 ]
@@ -43,6 +45,7 @@ DEFAULTS = {
     "out": "out: reports/latest",
     "collector": "collector: on",
     "sets": "sets: 4",
+    "exact": "exact: False",
     "against": "against: None",
     "fail_on": "fail_on: ",
 }
@@ -67,8 +70,8 @@ def told(pytester):
 
 def on_command_line(name: str, value: str) -> str:
     option = f"--bench-{name.replace('_', '-')}"
-    if name == "memory":
-        return option if value == "true" else "--no-bench-memory"
+    if name in ("memory", "exact"):
+        return option if value == "true" else f"--no-bench-{name}"
     return f"{option}={value}"
 
 

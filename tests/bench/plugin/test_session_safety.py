@@ -60,15 +60,21 @@ def test_gates_that_an_error_of_ours_leaves_unjudged_fail_the_session(pytester):
     assert "1 passed, 1 gate failed in" in done.outlines[-1]
 
 
+ONE, TWO = ["peak<=4B"], ["peak<=4B", "held<=4B", "cycle<=0"]
+
+
 @pytest.mark.parametrize(
-    ("gates", "last"),
+    ("gates", "last", "more"),
     [
-        (["peak<=9B"], "2 passed in"),
-        (["peak<=4B"], "2 passed, 1 gate failed in"),
-        (["peak<=4B", "held<=4B", "cycle<=0"], "2 passed, 2 gates failed in"),
+        (["peak<=9B"], "2 passed in", ()),
+        (ONE, "2 passed, 1 gate failed in", ()),
+        (TWO, "2 passed, 2 gates failed in", ()),
+        (ONE, "2 passed, 1 gate failed in", ("-q",)),
+        (["peak<=9B"], "2 passed in", ("-n", "2")),
+        (TWO, "2 passed, 2 gates failed in", ("-n", "2")),
+        (TWO, "2 passed, 2 gates failed in", ("--durations=0", "-vv", "-rA")),
     ],
 )
-@pytest.mark.parametrize("more", [(), ("-q",), ("-n", "2"), ("--durations=0", "-vv", "-rA")])
 def test_the_last_line_counts_the_gates_that_failed(pytester, gates, last, more):
     suite(
         pytester,

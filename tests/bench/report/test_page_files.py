@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -17,7 +19,7 @@ from gradmeter.bench.session import PAGE_FILE, REPORT_FILE, RUN_FILE
 from gradmeter.bench.timelines import drawing
 from gradmeter.bench.verdicts import scaling
 
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter
 from ..large_runs import chain, large, sets
 from ..run_files import MB, any_runs, case, run, runs, strong
 from .test_reports import HOSTILE, joined, named
@@ -194,3 +196,19 @@ def test_a_traced_case_is_told_what_would_lower_its_peak_and_what_closes_its_cyc
     text = page.render(run_file.load(folder / RUN_FILE))
     assert "cycle: Variable ._edge[0] -&gt; Square ._outputs[0] -&gt; Variable" in text
     assert "the graph holds" in text
+
+
+def test_a_page_whose_charts_are_cached_loads_nothing_that_draws_them(finished, tmp_path):
+    folder, _ = finished
+    said = gradmeter("report", folder, "-o", tmp_path / "first.html")
+    assert said.returncode == 0, said.stderr
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from gradmeter.bench.report import files\n"
+        "from gradmeter.bench.results import run_file\n"
+        f"files.write_page(run_file.load(Path({str(folder / RUN_FILE)!r})), Path('again.html'))\n"
+        "assert not {'altair', 'vl_convert'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=PATIENCE)
+    first, again = (tmp_path / name for name in ("first.html", "again.html"))
+    assert again.read_text() == first.read_text()

@@ -69,7 +69,7 @@ def test_one_process_may_lock_twice(tmp_path):
 
 
 def test_of_two_runs_into_one_folder_the_second_is_refused(tmp_path):
-    with started("run", "--sets", "2", "--budget", "5", "--out", tmp_path):
+    with started("run", "--sets", "2", "--budget", "60", "--out", tmp_path):
         done = gradmeter("run", *TINY, "--out", tmp_path)
         assert done.returncode == 2
         assert "another run writes to the folder" in done.stderr

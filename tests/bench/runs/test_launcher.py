@@ -180,10 +180,10 @@ def test_a_worker_that_closes_its_output_and_hangs_is_ended_too(tmp_path):
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
-    thread.join(LIMIT + 5)
+    thread.join(PATIENCE)
     hung = thread.is_alive()
     process.child.kill()
-    thread.join(5)
+    thread.join(PATIENCE)
     process.close()
     assert not hung, "the runner waits for ever for a worker whose output is closed"
     assert found

@@ -18,6 +18,7 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.runs import descendants, ties
 from gradmeter.bench.runs.launcher import Process
 
+from ..command import PATIENCE
 from ..misbehaviour import (
     ROOT,
     engine_copy,
@@ -81,9 +82,9 @@ def test_when_the_parent_is_killed_its_busy_workers_end(tmp_path, marker, loop, 
         cwd=ROOT,
     ) as parent:
         assert parent.stdout.readline() == b"busy\n"
-        assert len(others(marker)) == 3
+        assert within(lambda: len(others(marker)) == 3)
         parent.send_signal(how)
-        parent.wait(10)
+        parent.wait(PATIENCE)
     assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
 
@@ -140,7 +141,7 @@ def test_what_an_engine_leaves_behind_ends_with_its_worker(tmp_path, marker, lef
         with suppress(WorkerError):
             process.ask("time", loops=1)
         if how == "close":
-            assert sleepers(marker)
+            assert within(lambda: sleepers(marker))
     finally:
         process.close()
     assert within(lambda: not sleepers(marker)), f"left behind: {sleepers(marker)}"
@@ -158,9 +159,10 @@ def test_what_a_killed_run_leaves_running_the_next_one_ends(tmp_path, marker, le
         assert parent.stdout.readline() == b"busy\n"
         assert within(lambda: len(others(marker)) >= 5)  # it, its workers, and theirs
         descendants.end_stale()
-        assert len(others(marker)) >= 5
+        # Not at once: a process between two of an orphan may have ended, and the next not begun.
+        assert within(lambda: len(others(marker)) >= 5)
         parent.kill()
-        parent.wait(10)
+        parent.wait(PATIENCE)
     descendants.end_stale()
     assert within(lambda: not others(marker)), f"left behind: {others(marker)}"
 
@@ -199,11 +201,11 @@ def test_an_interpreter_that_is_a_shell_script_is_ended_with_what_it_runs(tmp_pa
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
-    returned = ended.wait(8)
-    left = others(marker)
+    returned = ended.wait(60)
+    left = [] if returned and within(lambda: not others(marker)) else others(marker)
     for one in left:
         one.kill()  # which also ends a wait for its output
-    thread.join(10)
+    thread.join(PATIENCE)
     process.close()
     assert returned, "ending the worker hangs while somebody else holds its output"
     assert not left, f"left behind: {left}"

@@ -12,6 +12,7 @@ from gradmeter.bench import workloads
 from gradmeter.bench.cases.program import program, sources
 from gradmeter.bench.engines import get as engine_named
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.workloads import ours
 
 NAMES = [
     "squares-1",
@@ -200,9 +201,9 @@ def test_a_gradient_of_twice_the_size_is_never_within_the_tolerance(family, dept
 
 
 def test_a_workload_added_by_one_function_works(monkeypatch):
-    monkeypatch.setattr(workloads, "_families", dict(workloads._families))
+    monkeypatch.setattr(ours, "_families", dict(ours._families))
 
-    @workloads.family(depth=True)
+    @ours.family(depth=True)
     def cubes(depth: int) -> workloads.Workload:
         def function(_operations, x):
             for _ in range(depth):
@@ -269,3 +270,24 @@ def test_compiled_computes_the_same(name):
             np.testing.assert_allclose(again[key].data, x.data, rtol=1e-12)
             if x.grad is not None:
                 np.testing.assert_allclose(again[key].grad, x.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["squares-3", "goldstein_price"])
+def test_a_longer_workload_computes_so_many_operations_more(name):
+    workload = workloads.get(name)
+    inputs = workloads.arrays(workload, 4, 0)
+    assert workloads.longer(workload, 0) is workload
+
+    def operations(count):
+        result = workloads.longer(workload, count).function(
+            engine, *map(engine.Variable, inputs.values())
+        )
+        seen, waiting = set(), [result]
+        while waiting:
+            creator = waiting.pop().creator
+            if creator is not None and creator not in seen:
+                seen.add(creator)
+                waiting += creator.inputs
+        return len(seen)
+
+    assert operations(2) == operations(0) + 2

@@ -1,4 +1,4 @@
-"""The workloads: each is one function of arrays, with its inputs and its exact results.
+"""Our workloads: each is one function of arrays, with its inputs and its exact results.
 
 A workload is written in Python's operators and a small namespace of operations (`square`,
 `exp`, `log`, `tanh`, `maximum`, `sum`, `matmul`), so that any engine can run it. To add
@@ -8,101 +8,13 @@ one, write one function here that returns a `Workload`, and decorate it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from gradmeter.bench.errors import UsageError
-
-Array = np.ndarray[Any, Any]
-Settings = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The predicted memory of a workload, in arrays of its size, derived by hand.
-
-    Attributes:
-        forward, backward: the most that is alive during that phase, the inputs and the
-            result included; 0 where there is none.
-        held: alive at the end, while the result is held.
-        dropped: alive after every name is dropped, until the collector runs.
-        scalars: bytes (not arrays) on top of forward: a Python constant is an array of one
-            element while NumPy computes with it.
-    """
-
-    forward: int
-    backward: int
-    held: int
-    dropped: int
-    scalars: int = 0
-
-    def peak(self, array_bytes: int) -> int:
-        """Return the most bytes that are alive at one time."""
-        return max(self.forward * array_bytes + self.scalars, self.backward * array_bytes)
-
-
-@dataclass(frozen=True, eq=False)
-class Workload:
-    """A function of arrays, its inputs for a size, its exact gradients and predicted memory.
-
-    Attributes:
-        name: with the depth, where there is one ("squares-30").
-        meaning: one sentence.
-        function: takes the engine's operations and the inputs in order, returns the result.
-        inputs: for a size (elements per array) and a generator, the arrays by name.
-        constants: the names of the inputs that get no gradient.
-        exact: from the inputs, the gradients of the sum of the result, by input name; None
-            where it is not known.
-        tolerance: the relative error that rounding may make in the gradients.
-        predict: from the settings of the engine ``engine``, the memory; None where it is
-            not derived.
-        estimate: arrays at the peak, roughly and at most; for the check that a case fits.
-        iterations: how often the function is run; the result's name is bound anew each time.
-        fresh: whether every iteration has inputs of its own.
-        backward: whether each iteration goes backward.
-        rate: the learning rate of a gradient descent step on the inputs after each
-            backward; None for no step.
-    """
-
-    name: str
-    meaning: str
-    function: Callable[..., Any]
-    inputs: Callable[[int, np.random.Generator], dict[str, Array]]
-    constants: frozenset[str] = frozenset()
-    exact: Callable[..., dict[str, Array]] | None = None
-    tolerance: float = 1e-9
-    predict: Callable[[Settings], Prediction | None] | None = None
-    estimate: int = 64
-    iterations: int = 1
-    fresh: bool = False
-    backward: bool = True
-    rate: float | None = None
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A function that applies one link ``depth`` times, and can be cut between any two."""
-
-    link: Callable[[Any, Any], Any]
-    depth: int
-
-    def __call__(self, operations: Any, x: Any) -> Any:
-        """Apply all links."""
-        for _ in range(self.depth):
-            x = self.link(operations, x)
-        return x
-
-    def segments(self, count: int) -> list[Chain]:
-        """Cut the chain into ``count`` pieces of about the same length, of one link at least."""
-        count = min(count, self.depth)
-        ends = [self.depth * i // count for i in range(count + 1)]
-        return [Chain(self.link, b - a) for a, b in pairwise(ends)]
-
+from gradmeter.bench.workloads.workload import Array, Chain, Inputs, Prediction, Settings, Workload
 
 _families: dict[str, tuple[Callable[..., Workload], bool]] = {}
 
@@ -118,38 +30,31 @@ def family(*, depth: bool = False) -> Callable[[Callable[..., Workload]], Callab
 
 
 def names() -> list[str]:
-    """Return the names that `get` takes; ``-N`` stands for a depth."""
+    """Return the names that `get` knows; ``-N`` stands for a depth."""
     return [name + "-N" * depth for name, (_, depth) in _families.items()]
 
 
 @cache
-def get(name: str) -> Workload:
-    """Return the workload of this name, the same object at every call.
-
-    Raises:
-        UsageError: there is no such workload.
-    """
+def get(name: str) -> Workload | None:
+    """Return the workload of this name, the same object at every call; None if there is none."""
     match = re.fullmatch(r"(\w+?)(?:-([1-9][0-9]{0,6}))?", name)
     if match:
         make, deep = _families.get(match[1], (None, False))
         if make and deep == bool(match[2]):
             return make(int(match[2])) if deep else make()
-    raise UsageError(
-        f"there is no workload {name!r}; the workloads are {', '.join(names())} "
-        "(N: a depth, such as squares-3)"
-    )
+    return None
 
 
-def arrays(workload: Workload, size: int, seed: int) -> dict[str, Array]:
-    """Make the workload's inputs for a size and a seed: the same in every process."""
-    return workload.inputs(size, np.random.default_rng([size, seed]))
+def is_taken(name: str) -> bool:
+    """Whether a name, but for a depth, is that of one of our workloads."""
+    return name.partition("-")[0] in _families
 
 
-def _uniform_x(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+def _uniform_x(low: float, high: float) -> Inputs:
     return lambda size, rng: {"x": rng.uniform(low, high, size)}
 
 
-def _uniform_xy(low: float, high: float) -> Callable[[int, np.random.Generator], dict[str, Array]]:
+def _uniform_xy(low: float, high: float) -> Inputs:
     return lambda size, rng: {"x": rng.uniform(low, high, size), "y": rng.uniform(low, high, size)}
 
 

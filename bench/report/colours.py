@@ -1,0 +1,24 @@
+"""The colours of the page, and what they stand for in the charts of a timeline."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gradmeter.bench.timelines.drawing import CATEGORIES
+
+# Okabe and Ito's colours, which the colour-blind can tell apart: Color Universal Design, 2008.
+# Their yellow is left out (too light on paper), their black changes with the page.
+COLOURS: Final = {
+    "orange": "#e69f00",
+    "sky": "#56b4e9",
+    "green": "#009e73",
+    "blue": "#0072b2",
+    "vermilion": "#d55e00",
+    "purple": "#cc79a7",
+    "grey": "#8c8c8c",
+}
+# The colours of the light theme, which images always have.
+INK: Final = {"ink": "#1a1a1a", "quiet": "#5c5c5c", "line": "#d9d9d9", "paper": "#ffffff"}
+OF_CATEGORY: Final = dict(
+    zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
+)
