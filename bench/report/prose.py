@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gradmeter.bench.numbers import bytes_text, percent
 from gradmeter.bench.report import ordinary, sentences
-from gradmeter.bench.results.run import Run
+from gradmeter.bench.results.run import ORDINARY, Run
 from gradmeter.bench.verdicts import verdicts
 
 MOST = 6  # names in a list
@@ -44,11 +44,9 @@ def compared(run: Run) -> str:
     if not candidates:
         return "Nothing was compared: each case stands alone."
     workloads = _each(comparison.workload for comparison in run.comparisons)
-    sizes = _each(f"{comparison.size:,}" for comparison in run.comparisons)
-    return (
-        f"{_listed(candidates)} beside {_listed(baselines)}, on {_listed(workloads)}, "
-        f"with {_listed(sizes)} elements in an array."
-    )
+    sizes = _each(f"{c.size:,}" for c in run.comparisons if c.size != ORDINARY)
+    elements = f", with {_listed(sizes)} elements in an array" if sizes else ""
+    return f"{_listed(candidates)} beside {_listed(baselines)}, on {_listed(workloads)}{elements}."
 
 
 def _each(names: Iterable[str]) -> list[str]:

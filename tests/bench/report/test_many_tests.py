@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from gradmeter.bench.cases import compared
-from gradmeter.bench.report import comparison, gate, markdown, terminal
+from gradmeter.bench.report import comparison, gate, markdown, prose, terminal
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.verdicts import gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
@@ -54,3 +54,9 @@ def test_of_many_calls_those_without_a_change_are_counted():
     words = " ".join(file.getvalue().split())
     assert "and 250 calls without a change" in words
     assert "test[7]" not in words
+
+
+def test_compared_calls_are_said_to_have_no_elements():
+    found = run(ordinary("test.py::test_it"), comparisons=[])
+    both = compared.of_files(found, found, ("a", "b"))
+    assert prose.compared(both) == "after beside before, on test.py::test_it."
