@@ -28,7 +28,8 @@ from gradmeter.bench.runs.spec import Spec
 ROUND_SECONDS = 0.002
 LONG_SECONDS = 0.05  # longer runs warm up with one run
 MOST_ROUNDS = 40  # more rounds repeat the bias of the process
-GENERATIONS = 3  # of forks in a set
+GENERATIONS = 3  # of forks in a set, at most
+SHARE = 0.035  # seconds of timing for each worker, for which starting one more pays
 PHASES = ("forward", "backward", "step", "cpu")
 
 
@@ -235,13 +236,13 @@ class SetRunner:
         if self.serve is None:
             lanes = _lanes(specs, self.start, self.limit)
             return lanes, self.generation.time(lanes, loops, self.least, self.budget)
-        least, budget = math.ceil(self.least / GENERATIONS), self.budget / GENERATIONS
-        with closing(
-            self.serve(replace(specs[0], place=self.generation.place()), self.limit)
-        ) as server:
+        count = max(1, min(GENERATIONS, int(self.budget / len(specs) / SHARE)))
+        least, budget = math.ceil(self.least / count), self.budget / count
+        spec = replace(specs[0], place=self.generation.place())
+        with closing(self.serve(spec, self.limit)) as server:
             lanes = _lanes(specs, server.start, self.limit)
             loops = self.generation.time(lanes, loops, least, budget)
-            for _ in range(GENERATIONS - 1):
+            for _ in range(count - 1):
                 self.generation.time(lanes, loops, least, budget)
         return lanes, loops
 
