@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
 from importlib import metadata
@@ -45,7 +45,7 @@ def load_module(path: Path, kind: str) -> ModuleType:
     name = f"gradmeter_file_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
     if package := enclosing_package(path):  # so that relative imports find what is there
         name = f"{package}.{name}"
-    with refusing(problem, path), _importable(folders(path)):
+    with refusing(problem, path), importable(folders(path)):
         spec = spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise ImportError("it is no Python file (.py)")
@@ -114,7 +114,7 @@ def add_folders(path: Path) -> None:
 
 
 @contextmanager
-def _importable(paths: list[str]) -> Iterator[None]:
+def importable(paths: Iterable[str]) -> Iterator[None]:
     """Import from folders in the block, after all else, so that they hide no other module."""
     added = [path for path in paths if path not in sys.path]
     sys.path.extend(added)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from gradmeter.bench import git
+from gradmeter.bench import git, loading
 from gradmeter.bench.cases.adapter_imports import adapter_file, imports
 from gradmeter.bench.cases.checkouts import project_of
 from gradmeter.bench.cases.layouts import Layout, layout
@@ -129,15 +129,8 @@ def importable(files: Iterable[Path], here: Path, roots: Sequence[str] = ()) -> 
     So an adapter loads in a repository whose packages are not installed.
     """
     trees = [_Tree.of(folder, roots) for folder in (here, *(path.parent for path in files))]
-    added = dict.fromkeys(str(folder) for tree in trees for folder in tree.folders)
-    paths = [path for path in added if path not in sys.path]
-    sys.path.extend(paths)
-    try:
+    with loading.importable(dict.fromkeys(str(f) for tree in trees for f in tree.folders)):
         yield
-    finally:
-        for path in paths:
-            with suppress(ValueError):
-                sys.path.remove(path)
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,7 @@ def compare(
             if instructions:
                 raise UsageError("the instructions of a suite's calls cannot be counted")
             gates.check_sets(criteria, options)
+            gates.refuse_counted(criteria)
             wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
             run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
             gates.check_terms(criteria, _candidates(run.comparisons))

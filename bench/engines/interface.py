@@ -169,6 +169,11 @@ class Engine:
     file: str = ""
 
     @property
+    def forks(self) -> bool:
+        """Whether its workers may be forks: what has an allocator of its own has threads, too."""
+        return self.memory != "own"
+
+    @property
     def version(self) -> str | None:
         """The installed version; "" for an engine without a distribution, None if missing."""
         for name in self.distributions:

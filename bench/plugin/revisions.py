@@ -26,13 +26,7 @@ from gradmeter.bench.verdicts import gates, verdicts
 
 FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
 TESTS = (session.HEAD_TESTS, session.OWN_TESTS)
-# Ours, with a value or without; what is left of the command line is the suite's.
-_WITH_VALUE = (
-    "--bench-rev", "--bench-tests", "--bench-path", "--bench-out", "--bench-collector",
-    "--bench-allocator", "--bench-sets", "--bench-fail-on", "--bench-install",
-    "--bench-against", "--bench-engine",
-)  # fmt: skip
-_WITHOUT = ("--bench-memory", "--no-bench-memory", "--bench-instructions", "--bench-all")
+_OURS = ("--bench-", "--no-bench-")  # what our options begin with
 
 
 class Revisions:
@@ -58,6 +52,7 @@ class Revisions:
             self.gates = [gates.parse(text) for text in settings.fail_on]
             gates.refuse_presence(self.gates)
             gates.check_sets(self.gates, self.options())
+            gates.refuse_counted(self.gates)
         except UsageError as error:
             raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
 
@@ -114,7 +109,7 @@ class Revisions:
         ):
             self.run = session.compare_calls(
                 found,
-                arguments(_of_the_suite(self.config.invocation_params.args), start),
+                arguments(_of_the_suite(self.config), start),
                 self.options(),
                 self.settings.out,
                 tell,
@@ -158,15 +153,17 @@ class Revisions:
             terminalreporter.line(line, red=line.startswith("gate failed"))
 
 
-def _of_the_suite(words: Sequence[object]) -> list[str]:
+def _of_the_suite(config: pytest.Config) -> list[str]:
     """pytest's command line without gradmeter's options."""
     kept: list[str] = []
-    following = iter(map(str, words))
+    following = iter(map(str, config.invocation_params.args))
     for word in following:
         name, equals, _ = word.partition("=")
-        if name in _WITH_VALUE:
-            if not equals:
-                next(following, None)
-        elif name not in _WITHOUT:
+        if not name.startswith(_OURS):
             kept.append(word)
+            continue
+        variable = name.removeprefix("--no").strip("-").replace("-", "_")
+        # Those without a value set one that is true or false.
+        if not equals and not isinstance(config.getoption(variable), bool):
+            next(following, None)
     return kept

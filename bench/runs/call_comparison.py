@@ -153,7 +153,6 @@ class CallComparison:
                     return
                 self._set(rows, number)
                 number += 1
-            tests = [test for test in rows if self._verdict(test) in (None, "inconclusive")]
 
     def _open(self, test: str, number: int) -> bool:
         """Whether a call is to be timed: it did not fail, and its verdict is open."""
@@ -188,13 +187,12 @@ class CallComparison:
         generation = Generation(self.clock, self.shuffle)
         core = self.cores[number % len(self.cores)]
         self.record.steps += number >= options.sets
+        self.record.step(
+            f"{len(tests)} call{'s' * (len(tests) > 1)}: time, set {number + 1}"
+            + (f" of {options.sets}" if number < options.sets else "")
+        )
         with self.suites.collected(generation.place()) as (servers, _):
-            for position, test in enumerate(tests):
-                if not position:
-                    self.record.step(
-                        f"{len(tests)} call{'s' * (len(tests) > 1)}: time, set {number + 1}"
-                        + (f" of {options.sets}" if number < options.sets else "")
-                    )
+            for test in tests:
                 self._time_call(test, number, core, servers, generation)
 
     def _time_call(

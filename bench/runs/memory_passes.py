@@ -71,8 +71,7 @@ class MemoryPasses:
         stage = "start"
         try:
             spec = self.workers.spec(group, variant)
-            forked = variant.engine.memory != "own"  # those have threads of their own, too
-            with self.workers.worker(spec, forked=forked) as worker, readings():
+            with self.workers.worker(spec, forked=variant.engine.forks) as worker, readings():
                 stage = "check"
                 seconds = float(worker.ask("check", path=str(path))["seconds"])
                 if not 0 <= seconds < inf:

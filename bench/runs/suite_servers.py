@@ -14,6 +14,8 @@ from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.suites import Collected, ParkedCall, SuiteServer, prove_origin
 
+_NAMED = 5  # tests that a note names; the others are counted
+
 
 @dataclass
 class SuiteServers:
@@ -156,6 +158,3 @@ def selected(
             why = notes[0]
         raise UsageError(f"no selected test takes the fixture benchmark at every revision: {why}")
     return everywhere, notes
-
-
-_NAMED = 5  # tests that a note names; the others are counted

@@ -353,6 +353,20 @@ def check_counted(gates: Sequence[Gate], options: Options) -> None:
             )
 
 
+def refuse_counted(gates: Sequence[Gate]) -> None:
+    """Refuse gates on instructions for a suite's calls, which have none.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.what == COUNTED:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: the instructions of a suite's calls "
+                "cannot be counted"
+            )
+
+
 def check_sets(gates: Sequence[Gate], options: Options) -> None:
     """Refuse gates on time where a run has too few sets for a verdict.
 

@@ -20,6 +20,7 @@ from gradmeter.bench.engines.loading import load_file
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.runs.launcher import Process
 
+from .. import throwaway
 from ..command import PATIENCE, gradmeter
 from ..misbehaviour import spec
 
@@ -38,25 +39,8 @@ class Tensor:
 def square(x):
     return Tensor(FACTOR * x.data * x.data, lambda g: x.add_gradient(2 * FACTOR * g * x.data))
 """
-ADAPTER = """
-import numpy as np
-from types import SimpleNamespace
-from gradmeter import Adapter, Engine
-from PACKAGE import Tensor, square
-
-class Mine(Adapter):
-    operations = SimpleNamespace(square=square)
-    def variable(self, array):
-        return Tensor(array)
-    def backward(self, result):
-        result.add_gradient(np.ones_like(result.data))
-    def value(self, result):
-        return result.data
-    def gradient(self, variable):
-        return variable.grad
-
-ENGINE = Engine(name="mine", meaning="squares", make=Mine)
-"""
+ADAPTER = throwaway.ADAPTER.partition("class Tensor")[0] + "from PACKAGE import Tensor, square\n\n"
+ADAPTER += "class Mine" + throwaway.ADAPTER.partition("class Mine")[2]
 LATE = ADAPTER.replace("from PACKAGE import Tensor, square\n", "").replace(
     "    operations = SimpleNamespace(square=square)\n",
     """    def __init__(self):

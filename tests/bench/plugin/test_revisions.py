@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gradmeter.bench.plugin import revisions
 from gradmeter.bench.results import run_file
 
 from ..command import GRADMETER, PATIENCE
@@ -189,3 +190,22 @@ def test_an_end_in_the_middle_leaves_nothing(tmp_path, monkeypatch, number):
         assert again.returncode == 2
     clean(folder)
     assert git(folder, "stash", "list") == ""
+
+
+def test_the_suite_gets_its_own_words_of_the_command_line(pytester):
+    config = pytester.parseconfig(
+        "bench", "--bench-exact", "--bench-rev", "main", "-k", "x", "--bench-sets=3", "-q",
+        "--no-bench-memory", "--bench-all", "--benchmark-max-time=0.1", "--bench-path", "src",
+    )  # fmt: skip
+    words = revisions._of_the_suite(config)
+    assert [word for word in words if not word.startswith("--basetemp")] == [
+        "bench", "-k", "x", "-q", "--benchmark-max-time=0.1",
+    ]  # fmt: skip
+
+
+def test_a_gate_on_instructions_that_no_call_has_is_refused(pytester):
+    result = pytester.runpytest_subprocess(
+        *LIGHT, "--bench-rev=main", "--bench-fail-on=instructions>0.5%"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--bench-fail-on 'instructions>0.5%' could never fail*"])
