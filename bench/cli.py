@@ -13,7 +13,9 @@ from gradmeter.bench.commands import (
     check,
     compare,
     costs,
+    lines,
     listing,
+    program_arguments,
     report,
     run,
     selftest,
@@ -63,7 +65,8 @@ app.command()(check.check)
 app.command("gates")(check.explain)
 app.command()(run.show)
 app.command()(report.report)
-app.command(cls=trace.Command)(trace.trace)
+app.command(cls=program_arguments.Command)(trace.trace)
+app.command(cls=program_arguments.Command)(lines.lines)
 app.command()(run.baseline)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)

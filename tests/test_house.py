@@ -21,7 +21,7 @@ FLOORS = (
     {"report"},
     {"runs"},
     {"verdicts"},
-    {"timelines"},
+    {"timelines", "lines"},
     {"meters"},
     {"cases"},
     {"engines"},
@@ -29,7 +29,7 @@ FLOORS = (
     {"results"},
     {"statistics"},
     {"numbers"},
-    {"git", "installing", "loading"},
+    {"git", "installing", "loading", "main_program"},
     {"errors", "output"},
     {"text"},
 )

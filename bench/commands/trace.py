@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import psutil
 import typer
 from rich.console import Console
-from typer.core import TyperCommand
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
+from gradmeter.bench.commands.program_arguments import is_script
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import trace as report
@@ -24,63 +23,6 @@ from gradmeter.bench.runs.spec import spec_of
 
 SIZE = 1_000_000
 LIMIT = 600.0  # seconds
-
-
-class Command(TyperCommand):
-    """The command of `trace`: the arguments after a script's name are passed to the script."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse no option after the name of a program; the first ``--`` ends our options.
-
-        Raises:
-            UsageError: an option of `trace` follows a program without ``--`` before it.
-        """
-        at = self._target(args)
-        options, module, rest = args[:at], False, args[at:]
-        if rest and rest[0].startswith("-m"):  # -m NAME or, as Python takes it too, -mNAME
-            module = True
-            rest = [*filter(None, [rest[0][2:]]), *rest[1:]]
-            if not rest:
-                raise UsageError("-m takes the name of a module, as python -m does")
-        if module or (rest and _is_script(rest[0])):
-            target, own = rest[0], rest[1:]
-            if "--" in options:
-                options.remove("--")
-            else:
-                head, tail = own, []
-                if "--" in own:
-                    head, tail = own[: own.index("--")], own[own.index("--") + 1 :]
-                self._refuse_options(target, head)
-                own = [*head, *tail]
-            args = [*options, *["-m"] * module, "--", target, *own]
-        return super().parse_args(ctx, args)
-
-    def _target(self, args: list[str]) -> int:
-        """The index of ``-m``, or of the first word that is no option and no option's value."""
-        with_value = {name for p in self.params if not getattr(p, "is_flag", 0) for name in p.opts}
-        at = 0
-        while at < len(args) and args[at].startswith("-"):
-            if args[at] == "--":
-                return at + 1
-            if args[at].startswith("-m"):
-                return at
-            at += 2 if args[at] in with_value else 1
-        return at
-
-    def _refuse_options(self, program: str, words: list[str]) -> None:
-        ours = {name for p in self.params for name in p.opts if name.startswith("--")}
-        for word in words:
-            if word.partition("=")[0] in ours:
-                raise UsageError(
-                    f"{word} follows the program {program}; write it before that if it is for "
-                    f"gradmeter, or after -- if it is the program's own: {program} -- {word}"
-                )
-
-
-def _is_script(target: str) -> bool:
-    if ".py:" in target and not os.path.exists(target):
-        return False  # FILE.py:NAME
-    return target.endswith(".py") or "/" in target
 
 
 def trace(
@@ -148,7 +90,7 @@ def _trace(
         UsageError: the call was wrong.
     """
     console = Console(emoji=False)
-    if module or _is_script(target):
+    if module or is_script(target):
         kind = "module" if module else "script"
         for name, value in {"size": size, "seed": seed}.items():
             if value is not None:

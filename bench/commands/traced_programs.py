@@ -11,6 +11,7 @@ from gradmeter.bench import output
 from gradmeter.bench.cases import variants
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.report import trace as report
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.runs import scripts
@@ -100,7 +101,7 @@ def _script_settings(option: str, text: str) -> dict[str, Any]:
     return dict(variant.settings)
 
 
-Script = tuple[Timeline, tracing.ScriptError | None]
+Script = tuple[Timeline, ScriptError | None]
 
 
 def _show_script(title: str, traced: Script, operations: bool, console: Console) -> int:
@@ -115,7 +116,7 @@ def _show_script(title: str, traced: Script, operations: bool, console: Console)
     return code
 
 
-def _tell_failure(error: tracing.ScriptError | None) -> int:
+def _tell_failure(error: ScriptError | None) -> int:
     if error is None:
         return 0
     sys.stderr.write(error.stderr)

@@ -58,8 +58,11 @@ class Count:
 
 
 @contextmanager
-def counting() -> Iterator[Count]:
+def counting(frames: int = 1) -> Iterator[Count]:
     """Count array data inside the block.
+
+    Args:
+        frames: how much of its stack tracemalloc keeps for each array.
 
     Raises:
         UnavailableError: tracemalloc is tracing already, or this is not CPython.
@@ -75,7 +78,7 @@ def counting() -> Iterator[Count]:
     allocators = [_Allocator() for _ in _DOMAINS]
     for domain, allocator in zip(_DOMAINS, allocators, strict=True):
         get(domain, allocator)
-    tracemalloc.start(1)
+    tracemalloc.start(frames)
     try:
         # tracemalloc's hooks add nothing to a block, so a block that was allocated with them
         # may be freed without them, and the reverse.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
-from types import CellType, FunctionType
+from types import CellType
 from typing import Any
 
+from gradmeter.bench.meters.references import steps
 from gradmeter.engine import Function, Variable
 
 # Limits of the search: garbage may be large, but a loop of the engine is short.
@@ -69,38 +69,12 @@ def _loop(start: Any, inside: dict[int, Any]) -> list[Any]:
 def _described(path: list[Any]) -> tuple[str, ...]:
     """The types and steps of a path; tuples, dictionaries and cells are part of a step."""
     words: list[str] = []
-    step = ""
-    for holder, held in pairwise(path):
+    link = ""
+    for holder, held, step in zip(path, path[1:], steps(path), strict=False):
         if not words:
             words.append(type(holder).__name__)
-        step += _step(holder, held)
+        link += step
         if not isinstance(held, _CONTAINERS) or held is path[-1]:
-            words += [step, type(held).__name__]
-            step = ""
+            words += [link, type(held).__name__]
+            link = ""
     return tuple(words)
-
-
-def _step(holder: Any, held: Any) -> str:
-    """How ``holder`` refers to ``held``: ".name", "[0]", ..."""
-    if isinstance(holder, tuple | list):
-        return f"[{next(i for i, o in enumerate(holder) if o is held)}]"
-    if isinstance(holder, dict):
-        key = next((k for k, value in holder.items() if value is held), None)
-        return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r:.40}]"
-    if isinstance(holder, FunctionType) and held is holder.__closure__:
-        return ".__closure__"
-    if isinstance(holder, CellType):
-        return ".cell_contents"
-    attributes = getattr(holder, "__dict__", None)
-    if held is attributes:
-        return ""
-    if isinstance(attributes, dict):
-        for name, value in attributes.items():
-            if value is held:
-                return f".{name}"
-    for kind in type(holder).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in [slots] if isinstance(slots, str) else slots:
-            if getattr(holder, name, None) is held:
-                return f".{name}"
-    return ".(unnamed)"

@@ -1,20 +1,22 @@
-"""Trace a program in a process of its own, under settings of the engine."""
+"""Run a user's program under a meter in a process of its own."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.runs.launcher import START, START_FOLDER
-from gradmeter.bench.timelines.tracing import ScriptError
 
 PATIENCE = 5.0  # seconds for an interrupted script to end by itself
 
@@ -31,33 +33,77 @@ def trace_alone(
         UsageError: the script cannot be read, or cannot be traced.
         WorkerError: its process ended without a timeline.
     """
+    request = {
+        "target": target,
+        "module": module,
+        "arguments": list(arguments),
+        "settings": dict(settings),
+    }
     with temporary_folder() as folder:
-        answer = folder / "timeline.json"
-        request = {
-            "target": target,
-            "module": module,
-            "arguments": list(arguments),
-            "settings": dict(settings),
-            "answer": str(answer),
-        }
-        # -P keeps what lies beside start_worker.py from being imported; it is not inherited.
-        command = [sys.executable, "-P", str(START), str(START_FOLDER), "runs.traced_script"]
-        with subprocess.Popen([*command, json.dumps(request)]) as process:
-            code = _wait(process)
+        answer, interrupted = ask_fresh_process("traced_script", request, folder)
+    if interrupted:
+        raise KeyboardInterrupt
+    return msgspec.convert(answer["timeline"], Timeline), failure_in(answer)
+
+
+def failure_in(answer: Mapping[str, Any]) -> ScriptError | None:
+    """The failure of a program that an answer tells of."""
+    if answer["failure"] is None:
+        return None
+    message, stderr, interrupted, code = answer["failure"]
+    return ScriptError(message, stderr, interrupted=interrupted, code=code)
+
+
+def ask_fresh_process(
+    program: str,
+    request: Mapping[str, Any],
+    folder: Path,
+    *,
+    quiet: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """Have a fresh process run a user's program under a meter; return what it answers.
+
+    Args:
+        program: the module of runs/ that is the process's main program.
+        request: what it is asked; "answer" is added, the file that it writes.
+        folder: for that file.
+        quiet: give the user's program no input, and drop what it writes.
+        environment: variables to set.
+
+    Returns:
+        The answer, and whether the user interrupted the process, which answered all the same.
+
+    Raises:
+        UsageError: the program is refused.
+        WorkerError: the process ended without an answer.
+        KeyboardInterrupt: the user interrupted it, and it did not answer.
+    """
+    path = folder / "answer.json"
+    asked = json.dumps({**request, "answer": str(path)})
+    # -P keeps what lies beside start_worker.py from being imported; it is not inherited.
+    command = [sys.executable, "-P", str(START), str(START_FOLDER), f"runs.{program}", asked]
+    nothing = subprocess.DEVNULL if quiet else None
+    variables = {**os.environ, **(environment or {})}
+    interrupted, code = False, 0
+    with subprocess.Popen(
+        command, stdin=nothing, stdout=nothing, stderr=nothing, env=variables
+    ) as process:
         try:
-            found = json.loads(answer.read_text())
-        except (OSError, ValueError):
-            raise WorkerError(
-                "crashed", f"the script ended its process (exit code {code}), and its trace with it"
-            ) from None
-    if "refused" in found:
-        raise UsageError(found["refused"])
-    failure = found["failure"]
-    error = None
-    if failure is not None:
-        message, stderr, interrupted = failure
-        error = ScriptError(message, stderr, interrupted=interrupted)
-    return msgspec.convert(found["timeline"], Timeline), error
+            code = _wait(process)
+        except KeyboardInterrupt:
+            interrupted = True
+    try:
+        answer: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise WorkerError(
+            "crashed", f"the script ended its process (exit code {code}), and its trace with it"
+        ) from None
+    if "refused" in answer:
+        raise UsageError(answer["refused"])
+    return answer, interrupted
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -27,7 +27,7 @@ def main() -> None:
         timeline, error = tracing.program(
             request["target"], request["arguments"], request["settings"], module=request["module"]
         )
-        failure = error and [str(error), error.stderr, error.interrupted]
+        failure = error and [str(error), error.stderr, error.interrupted, error.code]
         answer = {"timeline": msgspec.to_builtins(timeline), "failure": failure}
     except UsageError as problem:
         answer = {"refused": str(problem)}

@@ -1,0 +1,68 @@
+"""The arguments of a command that runs a program: some are ours, some are the program's."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from typer.core import TyperCommand
+
+from gradmeter.bench.errors import UsageError
+
+
+class Command(TyperCommand):
+    """A command of which the words after the name of a program are the program's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse no option after the name of a program; the first ``--`` ends our options.
+
+        Raises:
+            UsageError: an option of ours follows a program without ``--`` before it.
+        """
+        at = self._target(args)
+        options, module, rest = args[:at], False, args[at:]
+        if rest and rest[0].startswith("-m"):  # -m NAME or, as Python takes it too, -mNAME
+            module = True
+            rest = [*filter(None, [rest[0][2:]]), *rest[1:]]
+            if not rest:
+                raise UsageError("-m takes the name of a module, as python -m does")
+        if module or (rest and is_script(rest[0])):
+            target, own = rest[0], rest[1:]
+            if "--" in options:
+                options.remove("--")
+            else:
+                head, tail = own, []
+                if "--" in own:
+                    head, tail = own[: own.index("--")], own[own.index("--") + 1 :]
+                self._refuse_options(target, head)
+                own = [*head, *tail]
+            args = [*options, *["-m"] * module, "--", target, *own]
+        return super().parse_args(ctx, args)
+
+    def _target(self, args: list[str]) -> int:
+        """The index of ``-m``, or of the first word that is no option and no option's value."""
+        with_value = {name for p in self.params if not getattr(p, "is_flag", 0) for name in p.opts}
+        at = 0
+        while at < len(args) and args[at].startswith("-"):
+            if args[at] == "--":
+                return at + 1
+            if args[at].startswith("-m"):
+                return at
+            at += 2 if args[at] in with_value else 1
+        return at
+
+    def _refuse_options(self, program: str, words: list[str]) -> None:
+        ours = {name for p in self.params for name in p.opts if name.startswith("--")}
+        for word in words:
+            if word.partition("=")[0] in ours:
+                raise UsageError(
+                    f"{word} follows the program {program}; write it before that if it is for "
+                    f"gradmeter, or after -- if it is the program's own: {program} -- {word}"
+                )
+
+
+def is_script(target: str) -> bool:
+    """Whether a word names a script: by its ending, or as a path."""
+    if ".py:" in target and not os.path.exists(target):
+        return False  # FILE.py:NAME
+    return target.endswith(".py") or "/" in target

@@ -1,0 +1,84 @@
+"""Choose the lines of a reading that matter, and say what its peak consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gradmeter.bench.results.lines import Line, Lines, Origin
+
+WORTH = 0.01  # the fraction of the peak from which on a line's bytes matter
+MOST = 15  # lines of one file that are shown by default
+
+
+@dataclass(frozen=True)
+class FileLines:
+    """The lines of one file that are shown, in order, and how many others ran."""
+
+    file: str
+    lines: tuple[Line, ...]
+    others: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a peak.
+
+    Attributes:
+        origin: the arrays that a line made before; None for what the peak's own line took.
+        text: the expression of the peak's line that took it; empty for an origin.
+        bytes: how many; negative for what an expression freed.
+        last: whether it is the instruction in which the peak is reached.
+    """
+
+    origin: Origin | None
+    text: str
+    bytes: int
+    last: bool = False
+
+
+def taken(line: Line) -> int:
+    """The most bytes that one hit of a line had alive beyond those before it."""
+    return line.peak - line.before
+
+
+def matters(line: Line, peak: int) -> bool:
+    """Whether a line's bytes are worth a row."""
+    least = WORTH * peak
+    return max(taken(line), abs(line.increment), abs(line.own)) > least
+
+
+def by_file(reading: Lines, *, every: bool = False) -> list[FileLines]:
+    """The lines that matter, or every line that ran, of each file; those with most bytes first."""
+    files: dict[str, list[Line]] = {}
+    for line in reading.lines:
+        files.setdefault(line.place.file, []).append(line)
+    chosen = []
+    for file, lines in files.items():
+        shown = lines
+        if not every:
+            shown = [line for line in lines if matters(line, reading.peak.bytes)]
+            largest = sorted(shown, key=lambda line: -max(taken(line), abs(line.own)))[:MOST]
+            shown = [line for line in shown if line in largest]
+        if shown:
+            chosen.append(FileLines(file, tuple(shown), len(lines) - len(shown)))
+    return sorted(chosen, key=lambda f: -max(map(taken, f.lines)))
+
+
+def parts(reading: Lines) -> list[Part]:
+    """The parts of the explained peak: arrays from before, the largest first, then its own line's.
+
+    They add up to the peak. Empty without an explanation.
+    """
+    explanation = reading.explanation
+    if explanation is None or explanation.problem:
+        return []
+    before = [Part(origin, "", origin.bytes) for origin in explanation.alive]
+    if explanation.taken:
+        before.append(Part(None, explanation.instruction, explanation.taken, last=True))
+    return before
+
+
+def same_file(places: Iterable[str]) -> bool:
+    """Whether all are of one file."""
+    return len(set(places)) <= 1

@@ -1,0 +1,163 @@
+"""Run a script or a module as Python does: as the module __main__, with its own arguments."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+# What `python -m` itself calls; its public function keeps no module alive for the threads.
+runpy: Any = import_module("runpy")
+
+
+class ScriptError(Exception):
+    """A program failed before its end.
+
+    Attributes:
+        stderr: the text that Python writes to standard error for it; may be empty.
+        interrupted: whether the user interrupted it.
+        code: the exit code with which Python would end.
+    """
+
+    def __init__(
+        self, message: str, stderr: str = "", *, interrupted: bool = False, code: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.stderr = stderr
+        self.interrupted = interrupted
+        self.code = code
+
+
+@dataclass(frozen=True)
+class MainProgram:
+    """A program that has not run yet.
+
+    Attributes:
+        code: prepares the module and returns its code; what it raises is the program's.
+        arguments: for ``sys.argv``.
+        folder: the first of ``sys.path``.
+    """
+
+    code: Callable[[ModuleType], CodeType]
+    arguments: list[str]
+    folder: str
+
+
+def script(name: str, arguments: Sequence[str]) -> MainProgram:
+    """Read a script, given its path.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path = Path(name)
+    source = path.read_bytes()
+
+    def code(main: ModuleType) -> CodeType:
+        main.__file__ = str(path)
+        return compile(source, str(path), "exec", dont_inherit=True)
+
+    return MainProgram(code, [str(path), *arguments], str(path.parent.resolve()))
+
+
+def module(name: str, arguments: Sequence[str]) -> MainProgram:
+    """Prepare a module for running as ``python -m`` does.
+
+    A module that is not there is a failure of the program, in Python's words.
+    """
+
+    def code(main: ModuleType) -> CodeType:
+        try:
+            _, spec, found = runpy._get_module_details(name, runpy._Error)
+        except runpy._Error as error:
+            raise SystemExit(f"{sys.executable}: {error}") from None
+        sys.argv[0] = spec.origin
+        main.__dict__.update(
+            __file__=spec.origin,
+            __cached__=spec.cached,
+            __loader__=spec.loader,
+            __package__=spec.parent,
+            __spec__=spec,
+        )
+        compiled: CodeType = found
+        return compiled
+
+    return MainProgram(code, ["-m", *arguments], os.getcwd())
+
+
+class Running:
+    """A block in which a program can be run; afterwards, the interpreter is as it was before.
+
+    Attributes:
+        main: the program's module, whose names hold what is alive when it has ended.
+    """
+
+    def __init__(self, program: MainProgram) -> None:
+        self.main = ModuleType("__main__")
+        self._program = program
+
+    def __enter__(self) -> Running:
+        """Give the program its arguments, its path and its module."""
+        self._before = (
+            sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr,
+        )  # fmt: skip
+        sys.argv = self._program.arguments
+        if not sys.flags.safe_path:
+            sys.path.insert(0, self._program.folder)
+        sys.modules["__main__"] = self.main
+        self._threads = set(threading.enumerate())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Restore what was there before."""
+        sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr = self._before
+
+    def run(self) -> BaseException | None:
+        """Run the program and wait for its threads; return what it raises, None for nothing.
+
+        An exit with code 0 is nothing. The exception refers to the program's frames: while it is
+        held, what they hold is alive.
+        """
+        failure = _failure_of(self._execute)
+        return _failure_of(self._join) or failure
+
+    def _execute(self) -> None:
+        exec(self._program.code(self.main), self.main.__dict__)
+
+    def _join(self) -> None:
+        for thread in set(threading.enumerate()) - self._threads:
+            if not thread.daemon:
+                thread.join()
+
+
+def _failure_of(work: Callable[[], None]) -> BaseException | None:
+    """The exception that ``work()`` raises; None for an exit with code 0."""
+    try:
+        work()
+    except SystemExit as exit_:
+        return exit_ if exit_.code not in (None, 0) else None
+    except BaseException as error:
+        return error
+    return None
+
+
+def describe(failure: BaseException) -> ScriptError:
+    """Describe the exception of a program, without the frames of the harness."""
+    if isinstance(failure, SystemExit):
+        code = failure.code
+        if isinstance(code, int):
+            return ScriptError(f"the script exited with code {code}", code=code & 0xFF)
+        return ScriptError("the script exited with code 1", f"{code}\n")
+    if isinstance(failure, KeyboardInterrupt):
+        return ScriptError("the script was interrupted", interrupted=True, code=130)
+    frames = failure.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    stderr = "".join(traceback.format_exception(type(failure), failure, frames))
+    return ScriptError(f"the script raised {type(failure).__name__}", stderr)

@@ -1,0 +1,291 @@
+"""The line meter: the exact bytes of array data of every line of a program.
+
+Between two events of watched code (a line is reached, a frame begins or is left), the meter
+reads the bytes alive and the most bytes alive in that interval: what was allocated in it belongs
+to the line that was running, to the byte and the same in every run. A line that calls a function
+includes what that does; if the function is watched, its own lines have their figures, too.
+
+The bytes are those of the whole process: with several threads, what one allocates while a line of
+another runs counts in that line's peak, and in the increment of the line whose event comes next.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import tracemalloc
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
+from tracemalloc import get_traced_memory, reset_peak
+from types import CodeType, FrameType
+
+from gradmeter.bench.meters.allocations import Count, counting
+from gradmeter.bench.meters.line_events import Events, Watches, listening
+from gradmeter.bench.results.lines import Line, Lines, Peak, Place
+
+LOGGED = 1_000_000  # events whose line and bytes are kept, 12 bytes each, to compare two runs
+# Frames of their own until Python 3.12; a hit of their line is one, however often they go round.
+_COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
+_OUTSIDE = -1  # the number of no line: before the first event of watched code
+
+
+class _Record:
+    """A line's figures while they are counted."""
+
+    __slots__ = ("before", "functions", "hits", "increment", "number", "open", "own", "peak")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.hits = self.open = self.own = self.increment = self.before = 0
+        self.peak = -1
+        self.functions: dict[str, None] = {}
+
+
+class _Window:
+    """A running watched frame, and its current line's bytes."""
+
+    __slots__ = ("before", "code", "hit", "outermost", "peak", "place", "record", "records")
+
+    before: int
+    hit: int
+    outermost: bool
+    peak: int
+    place: int
+    record: _Record
+
+    def __init__(self, code: CodeType, records: dict[int, _Record]) -> None:
+        self.code = code
+        self.records = records
+
+
+class Recorder:
+    """Counts the bytes of lines, as a listener of `listening`.
+
+    Attributes:
+        log: of each event, the line that was running before it, by number in the order of
+            appearance, and the bytes alive; of the first `LOGGED` events.
+        numbered: the place of each such number.
+    """
+
+    def __init__(self, count: Count) -> None:
+        self.numbered: list[tuple[str, int]] = []
+        self.line_log, self.live_log = array("i"), array("q")
+        self.events = 0
+        self._count = count
+        self._files: dict[str, dict[int, _Record]] = {}
+        self._by_code: dict[CodeType, dict[int, _Record]] = {}
+        self.paths: dict[str, str] = {}  # by the name that the code gives
+        self._stacks: dict[int, list[_Window]] = {}
+        self._live = self._outside = 0
+        self._peak: tuple[int, int, int, int, list[tuple[_Window, int]]] = (0, 0, 0, 0, [])
+        self._seen: set[int] = set()
+        self.problem = ""
+        self._stopped = False
+        count.reset_peak()
+        self._base = get_traced_memory()[0] - count.live
+
+    def enter(self, frame: FrameType) -> None:
+        """A frame begins or goes on: the bytes until its next line are its last line's."""
+        stack = self._tick()
+        if self._stopped:
+            return
+        code = frame.f_code
+        window = _Window(code, self._records(code))
+        stack.append(window)
+        self._open(window, frame.f_lineno or code.co_firstlineno, 0)
+
+    def line(self, frame: FrameType, number: int) -> None:
+        """A line is about to run, so the one before it in its frame has ended."""
+        stack = self._tick()
+        if self._stopped:
+            return
+        if stack and stack[-1].code is frame.f_code:
+            window = stack[-1]
+            self._close(window)
+        else:  # the frame was running before the meter was
+            window = _Window(frame.f_code, self._records(frame.f_code))
+            stack.append(window)
+        self._open(window, number, 1)
+
+    def leave(self, frame: FrameType) -> None:
+        """A frame is left: its peak is also that of the line that called it."""
+        stack = self._tick()
+        if self._stopped or not any(window.code is frame.f_code for window in stack):
+            return
+        while self._pop(stack).code is not frame.f_code:  # an event is missing
+            pass
+
+    def instruction(self, frame: FrameType) -> None:
+        """Nothing: instructions are part of their line."""
+
+    def stop(self) -> None:
+        """End the count; what is running has ended."""
+        if not self._stopped:
+            self._tick()
+            self._stopped = True
+            for stack in self._stacks.values():
+                while stack:
+                    self._pop(stack)
+
+    def running(self) -> list[_Window]:
+        """The windows of this thread, the innermost last."""
+        return self._stacks.get(get_ident(), [])
+
+    def counted(self, traced: int) -> int:
+        """What a figure of tracemalloc's is without the bytes from before the count."""
+        return traced - self._base
+
+    def _tick(self) -> list[_Window]:
+        """Count the interval that ends now; return the stack of this thread."""
+        live, peak = get_traced_memory()
+        if peak != live:
+            reset_peak()
+        try:
+            stack = self._stacks[get_ident()]
+        except KeyError:
+            stack = self._stacks[get_ident()] = []
+        if self._stopped:
+            return stack
+        live -= self._base
+        window = stack[-1] if stack else None
+        if live != self._live or peak != live + self._base:
+            self._count_interval(stack, window, live, peak - self._base)
+        if self.events < LOGGED:
+            self.line_log.append(_OUTSIDE if window is None else window.record.number)
+            self.live_log.append(live)
+        self.events += 1
+        return stack
+
+    def _count_interval(
+        self, stack: list[_Window], window: _Window | None, live: int, peak: int
+    ) -> None:
+        """Count an interval in which something was allocated or freed."""
+        if live + self._base == 0 and not tracemalloc.is_tracing():
+            self.problem = (
+                "the program stopped tracemalloc, so bytes were not counted from there on"
+            )
+            self._stopped = True
+            return
+        if peak > self._peak[0]:
+            above = [(each, each.place) for each in stack]
+            self._peak = (peak, self._live, self.events, window.hit if window else 0, above)
+        for other in self._stacks.values():
+            if other and peak > other[-1].peak:
+                other[-1].peak = peak
+        if window is None:
+            self._outside += live - self._live
+        else:
+            window.record.own += live - self._live
+        self._live = live
+
+    def _records(self, code: CodeType) -> dict[int, _Record]:
+        records = self._by_code.get(code)
+        if records is None:
+            records = self._by_code[code] = self._files.setdefault(self.path(code), {})
+        return records
+
+    def path(self, code: CodeType) -> str:
+        """The path of watched code, as it was when the code was first seen."""
+        return self.paths.setdefault(code.co_filename, _path(code.co_filename))
+
+    def _open(self, window: _Window, number: int, hit: int) -> None:
+        record = window.records.get(number)
+        if record is None:
+            record = window.records[number] = _Record(len(self.numbered))
+            self.numbered.append((self.path(window.code), number))
+        name = window.code.co_qualname
+        if name not in record.functions:
+            record.functions[name] = None
+        window.record, window.place = record, number
+        window.outermost = record.open == 0
+        if record.open == 0 or name.rpartition(".")[2] not in _COMPREHENSIONS:
+            record.hits += hit
+        record.open += 1
+        window.hit = record.hits
+        window.before = window.peak = self._live
+
+    def _pop(self, stack: list[_Window]) -> _Window:
+        window = stack.pop()
+        self._close(window)
+        if stack and window.peak > stack[-1].peak:
+            stack[-1].peak = window.peak
+        return window
+
+    def _close(self, window: _Window) -> None:
+        record = window.record
+        record.open -= 1
+        if window.outermost:
+            record.increment += self._live - window.before
+        if window.peak > record.peak:
+            record.peak, record.before = window.peak, window.before
+        elif window.peak == record.peak and window.before < record.before:
+            record.before = window.before
+
+    def place(self, path: str, number: int, function: str = "") -> Place:
+        """A line as a place; without ``function``, in the functions that were seen there."""
+        record = self._files.get(path, {}).get(number)
+        names = list(record.functions) if record and not function else [function]
+        names = [n for n in names if n.rpartition(".")[2] not in _COMPREHENSIONS] or names
+        return Place(path, number, ", ".join(names), self._text(path, number))
+
+    def _text(self, path: str, number: int) -> str:
+        return linecache.getline(path, number).strip()
+
+    def lines(self) -> list[Line]:
+        """The lines that were reached, by file and number."""
+        return [
+            Line(
+                place=self.place(path, number),
+                hits=record.hits,
+                peak=record.peak,
+                before=record.before,
+                increment=record.increment,
+                own=record.own,
+            )
+            for path, records in sorted(self._files.items())
+            for number, record in sorted(records.items())
+        ]
+
+    def peak(self) -> Peak:
+        """The most bytes alive at once."""
+        most, before, interval, hit, stack = self._peak
+        places = [
+            self.place(self.path(window.code), number, window.code.co_qualname)
+            for window, number in stack
+        ]
+        return Peak(bytes=most, before=before, interval=interval, hit=hit, stack=places)
+
+    def reading(self) -> Lines:
+        """The reading of a stopped count."""
+        return Lines(
+            lines=self.lines(),
+            peak=self.peak(),
+            held=self._live,
+            outside=self._outside,
+            events=self.events,
+            threads=len(self._stacks),
+            problem=self.problem,
+        )
+
+
+def _path(name: str) -> str:
+    return name if name.startswith("<") else os.path.abspath(name)
+
+
+@contextmanager
+def recording(watches: Watches) -> Iterator[tuple[Recorder, Events]]:
+    """Count the bytes of the watched lines of the block, until it ends.
+
+    Raises:
+        UnavailableError: array data cannot be counted here, or another tracer is at work.
+    """
+    with counting() as count:
+        recorder = Recorder(count)
+        with listening(recorder, watches) as events:
+            try:
+                yield recorder, events
+            finally:
+                recorder.stop()
+                recorder.problem = recorder.problem or events.problem()

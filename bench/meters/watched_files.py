@@ -1,0 +1,99 @@
+"""Which code is watched: that of a program's own project, and what else a pattern names."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from gradmeter.bench.errors import UsageError
+
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
+_INSTALLED = tuple(
+    path for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    if (path := sysconfig.get_path(name))
+)  # fmt: skip
+_PACKAGES = ("site-packages", "dist-packages")
+_HARNESS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "")
+
+
+class WatchedFiles:
+    """Decides which code is watched, by its file and by its module.
+
+    Code without a file of its own (``exec``, a notebook's cell) belongs to the module in whose
+    globals it runs; with globals of its own, it is the program's.
+
+    Args:
+        folders: what lies in them is watched, but for installed packages and the standard
+            library; resolved paths.
+        patterns: of files (with a ``/``, or ending in ``.py``) or of modules: "numpy" and
+            "numpy*" are the package with all its modules.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), patterns: Sequence[str] = ()) -> None:
+        for pattern in patterns:
+            if not pattern.strip("*. "):
+                raise UsageError(
+                    f"--include {pattern!r} names no module and no file; numpy* or src/*.py do"
+                )
+        self._folders = tuple(os.path.join(folder, "") for folder in folders)
+        self._files = [os.path.abspath(p) for p in patterns if "/" in p or p.endswith(".py")]
+        self._modules = [p for p in patterns if "/" not in p and not p.endswith(".py")]
+
+    def __call__(self, code: CodeType, variables: dict[str, Any]) -> bool:
+        """Whether code that runs with these globals is watched."""
+        name = variables.get("__name__")
+        name = name if isinstance(name, str) else ""
+        if self._names_module(name):
+            return True
+        file = code.co_filename
+        if file.startswith("<"):
+            if file.startswith("<frozen "):
+                return False
+            module_file = variables.get("__file__")
+            if not isinstance(module_file, str):
+                return name in ("", "__main__", "builtins")
+            file = module_file
+        path = os.path.realpath(file)
+        if path.startswith(_HARNESS):
+            return False
+        return self._is_file(path) or self._is_file(os.path.abspath(file))
+
+    def _names_module(self, name: str) -> bool:
+        return any(
+            fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")
+            for pattern in self._modules
+        )
+
+    def _is_file(self, path: str) -> bool:
+        if any(fnmatchcase(path, pattern) for pattern in self._files):
+            return True
+        for folder in self._folders:
+            if path.startswith(folder):
+                within = path[len(folder) :].split(os.sep)
+                installed = any(part in _PACKAGES for part in within) or any(
+                    path.startswith(os.path.join(home, "")) and not folder.startswith(home)
+                    for home in _INSTALLED
+                )
+                return not installed
+        return False
+
+
+def project_of(folder: Path) -> Path:
+    """The top of the project that a folder belongs to: where its pyproject.toml or .git lies.
+
+    It is the folder itself where none of the folders above has one, or only one that holds
+    everything: the home folder, or the root.
+    """
+    folder = Path(os.path.realpath(folder))
+    home = Path.home()
+    for candidate in (folder, *folder.parents):
+        if candidate in (home, Path(candidate.anchor)):
+            break
+        if any((candidate / mark).exists() for mark in _MARKS):
+            return candidate
+    return folder

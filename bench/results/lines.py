@@ -1,0 +1,119 @@
+"""The readings of the line meter: raw integers by source line; see meters/lines.py."""
+
+from __future__ import annotations
+
+from gradmeter.bench.results.readings import Count, Number, Value
+
+
+class Place(Value, frozen=True):
+    """A line of a file, in a function; ``function`` is "<module>" outside of functions.
+
+    ``text`` is its source, without indentation; empty where there is none.
+    """
+
+    file: str
+    line: Count
+    function: str
+    text: str = ""
+
+
+class Line(Value, frozen=True, kw_only=True):
+    """The bytes of one line, over all its hits.
+
+    ``hits`` is how often it was reached, 0 for a line that only went on, as a generator's does.
+    ``peak`` is the most bytes alive in the process while it ran, ``before`` those alive when it
+    began, at the hit with that peak. ``increment`` are the bytes that it left alive, less those
+    that it freed, with the functions that it called; a recursive call counts in its outermost
+    line. ``own`` is the part of ``increment`` that no watched function called from it accounts
+    for: those of all lines and ``Lines.outside`` add up to what the program holds.
+    """
+
+    place: Place
+    hits: Count
+    peak: Count
+    before: Count
+    increment: Number
+    own: Number
+
+
+class Peak(Value, frozen=True, kw_only=True):
+    """The most bytes alive at once, and when.
+
+    ``before`` are those alive at the last event before it, ``interval`` the number of events
+    until then, ``hit`` which hit of its line it was in, from 1. ``stack`` are the watched lines
+    that were running, the innermost last; empty outside of them.
+    """
+
+    bytes: Count
+    before: Count
+    interval: Count
+    hit: Count
+    stack: list[Place]
+
+
+class Origin(Value, frozen=True, kw_only=True):
+    """Arrays that one line made: their number, and their bytes together.
+
+    ``watched`` is whether the line is one of the watched files; else no watched line was on the
+    stack when they were made.
+    """
+
+    place: Place
+    count: Count
+    bytes: Count
+    watched: bool
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """What one instruction of the peak's line changed; ``text`` is the expression it computes."""
+
+    text: str
+    bytes: Number
+
+
+class Explanation(Value, frozen=True, kw_only=True):
+    """What a peak consists of, from a second run that stopped there.
+
+    ``alive`` are the arrays alive when the instruction began that the peak is in, the largest
+    first; ``taken`` is what it allocated itself up to the peak, and ``instruction`` its source.
+    ``steps`` are the instructions of the line before it that changed what is alive, in order.
+    ``problem`` says how the second run differs from the first; there is no explanation then.
+    """
+
+    alive: list[Origin]
+    steps: list[Step]
+    instruction: str
+    taken: Number
+    problem: str = ""
+
+
+class Holder(Value, frozen=True, kw_only=True):
+    """The shortest chain of names and attributes that keeps an array alive.
+
+    ``chain`` starts at a module or a running function; empty where only reference cycles hold
+    the array. ``array`` says what it is, such as "float64 1000 x 1000".
+    """
+
+    array: str
+    bytes: Count
+    chain: str
+
+
+class Lines(Value, frozen=True, kw_only=True):
+    """The reading of the line meter.
+
+    ``lines`` are those that were reached, by file and number. ``held`` are the bytes alive at the
+    end, while the program's names are held; ``outside`` the part of them that belongs to no
+    watched line. ``threads`` is how many ran watched lines. ``problem`` says why lines may be
+    missing.
+    """
+
+    lines: list[Line]
+    peak: Peak
+    held: Count
+    outside: Number
+    events: Count
+    threads: Count
+    problem: str = ""
+    explanation: Explanation | None = None
+    holders: tuple[Holder, ...] = ()

@@ -1,0 +1,84 @@
+"""Measure the lines of a program: one run in a fresh process, and one that explains its peak."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
+from gradmeter.bench.results.folders import temporary_folder
+from gradmeter.bench.results.lines import Explanation, Lines
+from gradmeter.bench.runs.scripts import ask_fresh_process, failure_in
+
+
+def measure(
+    target: str,
+    arguments: Sequence[str],
+    *,
+    module: bool,
+    patterns: Sequence[str] = (),
+    explain: bool = True,
+) -> tuple[Lines, ScriptError | None]:
+    """Run a script, or a module, in a fresh process and measure its lines.
+
+    A program that allocated anything is run a second time, without input and output, up to its
+    peak, which that run explains.
+
+    Args:
+        patterns: of files or modules to watch besides the program's own project.
+        explain: whether to run it a second time.
+
+    Returns:
+        The reading, until the failure for a program that failed; and the failure, if any.
+
+    Raises:
+        UsageError: the program cannot be read or measured, or a pattern names nothing.
+        WorkerError: its process ended without an answer.
+        KeyboardInterrupt: the user interrupted it, and nothing is known.
+    """
+    folder = os.getcwd() if module else os.path.dirname(os.path.realpath(target))
+    request = {
+        "target": target,
+        "module": module,
+        "arguments": list(arguments),
+        "folders": [str(project_of(Path(folder)))],
+        "patterns": list(patterns),
+    }
+    WatchedFiles([], patterns)  # refuses a pattern before anything runs
+    # Two processes order sets alike only with one seed.
+    seed = os.environ.get("PYTHONHASHSEED", "random")
+    environment = {"PYTHONHASHSEED": "0" if seed == "random" else seed}
+    with temporary_folder() as scratch:
+        request["log"] = str(scratch / "log")
+        answer, interrupted = ask_fresh_process(
+            "measured_lines", request, scratch, environment=environment
+        )
+        lines = msgspec.convert(answer["lines"], Lines)
+        failure = failure_in(answer)
+        interrupted = interrupted or (failure is not None and failure.interrupted)
+        if explain and lines.peak.bytes and not interrupted:
+            request["peak"] = msgspec.to_builtins(lines.peak)
+            (scratch / "answer.json").unlink()
+            explanation = _explanation(request, scratch, environment)
+            lines = msgspec.structs.replace(lines, explanation=explanation)
+    return lines, failure
+
+
+def _explanation(
+    request: dict[str, object], scratch: Path, environment: dict[str, str]
+) -> Explanation:
+    try:
+        answer, _ = ask_fresh_process(
+            "measured_lines", request, scratch, quiet=True, environment=environment
+        )
+        return msgspec.convert(answer["explanation"], Explanation)
+    except WorkerError as error:
+        problem = f"the second run of the program, up to its peak, failed: {error}"
+    except KeyboardInterrupt:
+        problem = "the second run of the program, up to its peak, was interrupted"
+    return Explanation(alive=[], steps=[], instruction="", taken=0, problem=problem)

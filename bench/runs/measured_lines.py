@@ -1,0 +1,111 @@
+"""The main program of a process that measures the lines of one program; start_worker.py runs it.
+
+Its argument is a JSON object: the script or module, its arguments, the files to watch, the file
+to which the answer is written, and the file of the log. The first run writes the log; a second one,
+which is given the peak, compares itself with it, explains the peak and ends there. Standard input
+and output are the program's.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gradmeter.bench import main_program
+from gradmeter.bench.main_program import MainProgram, Running, ScriptError
+from gradmeter.bench.meters import holders
+from gradmeter.bench.meters.allocations import UnavailableError
+from gradmeter.bench.meters.line_peak import Log, explaining
+from gradmeter.bench.meters.lines import Recorder, recording
+from gradmeter.bench.meters.watched_files import WatchedFiles
+from gradmeter.bench.results.lines import Explanation, Peak
+from gradmeter.bench.runs.ties import die_with_parent
+
+Answer = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Measure the program and write the answer, or why there is none."""
+    die_with_parent()
+    request = json.loads(sys.argv[1])
+    process = os.getpid()
+
+    def write(answer: dict[str, Any]) -> None:
+        if os.getpid() == process:  # a fork of the program's ends here, too
+            Path(request["answer"]).write_text(json.dumps(answer))
+
+    make = main_program.module if request["module"] else main_program.script
+    try:
+        program = make(request["target"], request["arguments"])
+        watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
+        if "peak" in request:
+            _explain(program, watches, request, write)
+        else:
+            _measure(program, watches, request, write)
+    except OSError as problem:
+        write({"refused": f"the script {request['target']} cannot be read: {problem.strerror}"})
+    except UnavailableError as problem:
+        write({"refused": f"the lines of {request['target']} cannot be measured: {problem}"})
+
+
+def _measure(
+    program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
+) -> None:
+    gc.collect()
+    with Running(program) as running, recording(watches) as (recorder, events):
+        finish = partial(_finish, recorder, running, request, write)
+        # A program may end its process itself.
+        end = os._exit
+        os._exit = partial(_end, finish, end)  # type: ignore[assignment]
+        failure = running.run()
+        os._exit = end
+        recorder.stop()
+        error = None if failure is None else main_program.describe(failure)
+        failure = None
+        recorder.problem = recorder.problem or events.problem()
+        finish(error)
+
+
+def _end(
+    finish: Callable[[ScriptError | None], None], end: Callable[[int], Any], code: int
+) -> None:
+    finish(ScriptError(f"the script ended its process with code {code}", code=code & 0xFF))
+    end(code)
+
+
+def _finish(
+    recorder: Recorder,
+    running: Running,
+    request: dict[str, Any],
+    write: Answer,
+    error: ScriptError | None,
+) -> None:
+    recorder.stop()
+    with open(request["log"], "wb") as file:
+        Log.of(recorder).write(file)
+    reading = msgspec.structs.replace(recorder.reading(), holders=tuple(holders.find(running.main)))
+    failure = error and [str(error), error.stderr, error.interrupted, error.code]
+    write({"lines": msgspec.to_builtins(reading), "failure": failure})
+
+
+def _explain(
+    program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
+) -> None:
+    def done(explanation: Explanation) -> None:
+        write({"explanation": msgspec.to_builtins(explanation)})
+        os._exit(0)
+
+    with open(request["log"], "rb") as file:
+        first = Log.read(file)
+    peak = msgspec.convert(request["peak"], Peak)
+    gc.collect()
+    with Running(program) as running, explaining(watches, peak, first, done):
+        running.run()
