@@ -125,6 +125,12 @@ class Explainer:
         self._at = -1  # the instruction that runs, by its offset
         self._steps: list[Step] = []
 
+    def start(self) -> None:
+        """The program begins; the peak may be before its first event."""
+        if not self._peak.bytes:
+            self._finish("")
+        self._begin(None)
+
     def enter(self, frame: FrameType) -> None:
         """As the recorder's; the interval of the peak may end or begin here."""
         self._end()
@@ -158,7 +164,7 @@ class Explainer:
         self._end()
         self._recorder.stop()
         if not self._finished:
-            self._finish(f"{self._problem() or 'not the same from run to run'}")
+            self._finish(self._problem() or "not the same from run to run: the second was shorter")
 
     def _begin(self, frame: FrameType | None) -> None:
         if self._finished or self._recorder.events != self._peak.interval:
@@ -239,6 +245,7 @@ def explaining(
     with counting(FRAMES) as count:
         explainer = Explainer(Recorder(count), peak, first, done)
         with listening(explainer, watches) as explainer.events:
+            explainer.start()
             yield
         explainer.stop()
 

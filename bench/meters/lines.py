@@ -46,7 +46,7 @@ class _Record:
 class _Window:
     """A running watched frame, and its current line's bytes."""
 
-    __slots__ = ("before", "code", "hit", "outermost", "peak", "place", "record", "records")
+    __slots__ = ("before", "code", "hit", "most", "outermost", "peak", "place", "record", "records")
 
     before: int
     hit: int
@@ -58,6 +58,7 @@ class _Window:
     def __init__(self, code: CodeType, records: dict[int, _Record]) -> None:
         self.code = code
         self.records = records
+        self.most = 0  # of all its lines
 
 
 class Recorder:
@@ -209,13 +210,15 @@ class Recorder:
     def _pop(self, stack: list[_Window]) -> _Window:
         window = stack.pop()
         self._close(window)
-        if stack and window.peak > stack[-1].peak:
-            stack[-1].peak = window.peak
+        if stack and window.most > stack[-1].peak:
+            stack[-1].peak = window.most
         return window
 
     def _close(self, window: _Window) -> None:
         record = window.record
         record.open -= 1
+        if window.peak > window.most:
+            window.most = window.peak
         if window.outermost:
             record.increment += self._live - window.before
         if window.peak > record.peak:
