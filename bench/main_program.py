@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 import threading
@@ -107,6 +108,7 @@ class Running:
         self._before = (
             sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr,
         )  # fmt: skip
+        self._builtins = dict(builtins.__dict__)
         sys.argv = self._program.arguments
         if not sys.flags.safe_path:
             sys.path.insert(0, self._program.folder)
@@ -116,7 +118,12 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         """Restore what was there before."""
+        self.restore_builtins()
         sys.argv, sys.path[:], sys.modules["__main__"], sys.stdout, sys.stderr = self._before
+
+    def restore_builtins(self) -> None:
+        """Put back what the program replaced in builtins, which the harness uses, too."""
+        builtins.__dict__.update(self._builtins)
 
     def run(self) -> BaseException | None:
         """Run the program and wait for its threads; return what it raises, None for nothing.
@@ -125,7 +132,9 @@ class Running:
         held, what they hold is alive.
         """
         failure = _failure_of(self._execute)
-        return _failure_of(self._join) or failure
+        failure = _failure_of(self._join) or failure
+        self.restore_builtins()
+        return failure
 
     def _execute(self) -> None:
         exec(self._program.code(self.main), self.main.__dict__)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradmeter.bench.meters.references import steps
+from gradmeter.bench.meters.watch import is_counted
 from gradmeter.bench.results.lines import Holder
 
 ARRAYS = 5  # the largest that are followed
@@ -22,7 +23,7 @@ _HARNESS = "gradmeter.bench"
 
 
 def find(main: ModuleType | None = None, frames: tuple[FrameType, ...] = ()) -> list[Holder]:
-    """Find the holders of the largest arrays alive, the largest first.
+    """Find the holders of the largest arrays that are alive and counted, the largest first.
 
     The search starts at the names of the program's main module, of running functions and of
     all imported modules, in this order, and goes from object to object as the collector does.
@@ -85,7 +86,7 @@ class _Search:
                     self._waiting.append(id(referent))
 
     def _note(self, array: Any) -> None:
-        if array.flags.owndata:
+        if is_counted(array):
             self.arrays[id(array)] = (array, self.chain(id(array)))
 
     def chain(self, identity: int) -> str:
@@ -117,7 +118,7 @@ def _unreached(search: _Search) -> Found:
         for array in gc.get_referents(holder):
             if (
                 isinstance(array, np.ndarray)
-                and array.flags.owndata
+                and is_counted(array)
                 and id(array) not in search.seen
                 and id(array) not in found
             ):

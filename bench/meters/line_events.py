@@ -8,6 +8,7 @@ it reaches an instruction.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -51,6 +52,10 @@ class Events:
         """Tell of the instructions of a frame, too, from its next one on."""
         raise NotImplementedError
 
+    def silence(self) -> None:
+        """Tell of nothing any more."""
+        raise NotImplementedError
+
 
 @contextmanager
 def listening(listener: Listener, watches: Watches) -> Iterator[Events]:
@@ -63,7 +68,23 @@ def listening(listener: Listener, watches: Watches) -> Iterator[Events]:
         UnavailableError: another tracer, such as a debugger's, is at work.
     """
     with (_monitoring if hasattr(sys, "monitoring") else _tracing)(listener, watches) as events:
-        yield events
+        _at_work.append(events)
+        try:
+            yield events
+        finally:
+            _at_work.remove(events)
+
+
+_at_work: list[Events] = []
+
+
+def _stop_in_child() -> None:
+    """Listen no longer in a forked process, whose events are not the program's."""
+    for events in _at_work:
+        events.silence()
+
+
+os.register_at_fork(after_in_child=_stop_in_child)
 
 
 def _refuse_other_tracer() -> None:
@@ -112,6 +133,11 @@ class _Tracer(Events):
         if sys.gettrace() == self.start:
             return ""
         return "the program called sys.settrace, so its lines were not seen from there on"
+
+    def silence(self) -> None:
+        if not self.problem():
+            sys.settrace(None)
+        threading.settrace(None)
 
     def instructions_of(self, frame: FrameType) -> None:
         frame.f_trace_opcodes = True
@@ -218,6 +244,17 @@ class _Monitor(Events):
             return ""
         return "the program took the place in sys.monitoring, so lines were not seen from there on"
 
+    def silence(self) -> None:
+        if self.problem():
+            return
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+        monitoring.set_events(self.tool, 0)
+        for event in self.callbacks:
+            monitoring.register_callback(self.tool, event, None)
+        for code, watched in self._watched.items():
+            if watched:
+                monitoring.set_local_events(self.tool, code, 0)
+
     def instructions_of(self, frame: FrameType) -> None:
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
         events = self.within | monitoring.events.INSTRUCTION
@@ -244,10 +281,5 @@ def _monitoring(listener: Listener, watches: Watches) -> Iterator[Events]:
         yield monitor
     finally:
         if not monitor.problem():
-            monitoring.set_events(tool, 0)
-            for code, watched in monitor._watched.items():
-                if watched:
-                    monitoring.set_local_events(tool, code, 0)
-            for event in monitor.callbacks:
-                monitoring.register_callback(tool, event, None)
+            monitor.silence()
             monitoring.free_tool_id(tool)

@@ -107,6 +107,7 @@ class Explainer:
         peak: what the first run found.
         first: the log of the first run.
         done: called with the explanation as soon as there is one; it may end the process.
+        prepare: called before the explanation is made, which reads source files.
 
     Attributes:
         events: set by the caller before the program runs.
@@ -115,8 +116,14 @@ class Explainer:
     events: Events
 
     def __init__(
-        self, recorder: Recorder, peak: Peak, first: Log, done: Callable[[Explanation], None]
+        self,
+        recorder: Recorder,
+        peak: Peak,
+        first: Log,
+        done: Callable[[Explanation], None],
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
+        self._prepare = prepare
         self._recorder, self._peak, self._first, self._done = recorder, peak, first, done
         self._frame: FrameType | None = None
         self._within = self._finished = False
@@ -196,6 +203,7 @@ class Explainer:
 
     def _finish(self, problem: str) -> None:
         self._finished, self._within = True, False
+        self._prepare()
         if problem:
             explanation = Explanation(alive=[], steps=[], instruction="", taken=0, problem=problem)
         else:
@@ -239,11 +247,15 @@ class Explainer:
 
 @contextmanager
 def explaining(
-    watches: Watches, peak: Peak, first: Log, done: Callable[[Explanation], None]
+    watches: Watches,
+    peak: Peak,
+    first: Log,
+    done: Callable[[Explanation], None],
+    prepare: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Explain the peak of a program that the block runs a second time; see `Explainer`."""
     with counting(FRAMES) as count:
-        explainer = Explainer(Recorder(count), peak, first, done)
+        explainer = Explainer(Recorder(count), peak, first, done, prepare)
         with listening(explainer, watches) as explainer.events:
             explainer.start()
             yield

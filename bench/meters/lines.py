@@ -83,7 +83,7 @@ class Recorder:
         self._peak: tuple[int, int, int, int, list[tuple[_Window, int]]] = (0, 0, 0, 0, [])
         self._seen: set[int] = set()
         self.problem = ""
-        self._stopped = False
+        self._ended = self._stopped = False
         count.reset_peak()
         self._base = get_traced_memory()[0] - count.live
 
@@ -113,19 +113,23 @@ class Recorder:
     def leave(self, frame: FrameType) -> None:
         """A frame is left: its peak is also that of the line that called it."""
         stack = self._tick()
-        if self._stopped or not any(window.code is frame.f_code for window in stack):
+        if self._stopped:
             return
-        while self._pop(stack).code is not frame.f_code:  # an event is missing
-            pass
+        code = frame.f_code
+        for window in stack:
+            if window.code is code:
+                while self._pop(stack).code is not code:  # an event is missing
+                    pass
+                return
 
     def instruction(self, frame: FrameType) -> None:
         """Nothing: instructions are part of their line."""
 
     def stop(self) -> None:
         """End the count; what is running has ended."""
-        if not self._stopped:
+        if not self._ended:
             self._tick()
-            self._stopped = True
+            self._ended = self._stopped = True
             for stack in self._stacks.values():
                 while stack:
                     self._pop(stack)

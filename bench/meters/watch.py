@@ -277,7 +277,7 @@ class Watch:
         entry = self._alive.get(id(owner))
         if entry is None:
             number = len(self.arrays)
-            counted = _is_counted(owner)
+            counted = is_counted(owner)
             # NumPy allocates one byte for an empty array.
             size = max(owner.nbytes, 1) if counted else owner.nbytes
             self.arrays.append(TracedArray(name, False, kind, size, counted, tick, tick))
@@ -331,8 +331,8 @@ def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         array = base
 
 
-def _is_counted(owner: np.ndarray[Any, Any]) -> bool:
+def is_counted(owner: np.ndarray[Any, Any]) -> bool:
     """Whether tracemalloc counts an array's memory: NumPy allocated it, during the trace."""
-    assert traceback_of is not None
-    address = owner.ctypes.data
-    return owner.flags.owndata and traceback_of(_NUMPY_DOMAIN, address) is not None
+    if traceback_of is None:
+        return bool(owner.flags.owndata)
+    return owner.flags.owndata and traceback_of(_NUMPY_DOMAIN, owner.ctypes.data) is not None

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import sysconfig
+
+# By these names, since a program may put others into builtins while it is watched.
+from builtins import any as _any
+from builtins import isinstance as _isinstance
+from builtins import str as _str
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,7 +19,7 @@ from gradmeter.bench.errors import UsageError
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg")
 _INSTALLED = tuple(
-    path for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    os.path.join(path, "") for name in ("stdlib", "platstdlib", "purelib", "platlib")
     if (path := sysconfig.get_path(name))
 )  # fmt: skip
 _PACKAGES = ("site-packages", "dist-packages")
@@ -47,7 +52,7 @@ class WatchedFiles:
     def __call__(self, code: CodeType, variables: dict[str, Any]) -> bool:
         """Whether code that runs with these globals is watched."""
         name = variables.get("__name__")
-        name = name if isinstance(name, str) else ""
+        name = name if _isinstance(name, _str) else ""
         if self._names_module(name):
             return True
         file = code.co_filename
@@ -55,7 +60,7 @@ class WatchedFiles:
             if file.startswith("<frozen "):
                 return False
             module_file = variables.get("__file__")
-            if not isinstance(module_file, str):
+            if not _isinstance(module_file, _str):
                 return name in ("", "__main__", "builtins")
             file = module_file
         path = os.path.realpath(file)
@@ -64,23 +69,25 @@ class WatchedFiles:
         return self._is_file(path) or self._is_file(os.path.abspath(file))
 
     def _names_module(self, name: str) -> bool:
-        return any(
+        return _any(
             fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")
             for pattern in self._modules
         )
 
     def _is_file(self, path: str) -> bool:
-        if any(fnmatchcase(path, pattern) for pattern in self._files):
+        if _any(fnmatchcase(path, pattern) for pattern in self._files):
             return True
         for folder in self._folders:
             if path.startswith(folder):
-                within = path[len(folder) :].split(os.sep)
-                installed = any(part in _PACKAGES for part in within) or any(
-                    path.startswith(os.path.join(home, "")) and not folder.startswith(home)
-                    for home in _INSTALLED
-                )
-                return not installed
+                return not _is_installed(path, folder)
         return False
+
+
+def _is_installed(path: str, folder: str) -> bool:
+    """Whether a file in a folder belongs to an installed package or to the standard library."""
+    return _any(part in _PACKAGES for part in path[len(folder) :].split(os.sep)) or _any(
+        path.startswith(home) and not folder.startswith(home) for home in _INSTALLED
+    )
 
 
 def project_of(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 
 from rich.console import Console
 from rich.table import Table
@@ -14,13 +15,18 @@ from gradmeter.bench.results.lines import Lines, Place
 
 PARTS = 12
 CALLERS = 4
+_PLACE = 30  # columns for where arrays were made
 
 
 def show(name: str, reading: Lines, console: Console, *, every: bool = False) -> None:
     """Print the explained peak, what is alive at the end, and the lines."""
-    _show_peak(name, reading, console)
-    _show_holders(reading, console)
-    _show_lines(reading, console, every=every)
+    if not reading.peak.bytes:
+        console.print(f"[bold]{escape(name)}[/]: allocates no NumPy array", highlight=False)
+    else:
+        _show_peak(name, reading, console)
+        _show_holders(reading, console)
+    if reading.peak.bytes or every:
+        _show_lines(reading, console, every=every)
     if reading.problem:
         console.print(f"[red]lines may be missing[/]: {escape(reading.problem)}", highlight=False)
     if reading.threads > 1:
@@ -30,15 +36,24 @@ def show(name: str, reading: Lines, console: Console, *, every: bool = False) ->
         )
 
 
+def exact(count: int) -> str:
+    """Format bytes for people, and exactly: "1.6 MB (1,600,000 B)"."""
+    text = bytes_text(count)
+    return text if text.endswith(" B") else f"{text} ({count:,} B)"
+
+
 def signed(count: int) -> str:
     """Format a difference of bytes with its sign; empty for none."""
     return f"{'+' if count > 0 else '-'}{bytes_text(abs(count))}" if count else ""
 
 
 def shown_path(path: str) -> str:
-    """A file as the reader would type it: relative to here if it lies below."""
-    here = os.path.join(os.getcwd(), "")
-    return path.removeprefix(here)
+    """A file as short as it is clear: relative to here, or to where packages are installed."""
+    homes = [os.getcwd(), *sysconfig.get_paths().values()]
+    for home in sorted({os.path.join(home, "") for home in homes}, key=len, reverse=True):
+        if path.startswith(home):
+            return path.removeprefix(home)
+    return path
 
 
 def where(place: Place) -> str:
@@ -49,7 +64,7 @@ def where(place: Place) -> str:
 
 def _show_peak(name: str, reading: Lines, console: Console) -> None:
     peak = reading.peak
-    title = f"[bold]{escape(name)}[/]: peak {bytes_text(peak.bytes)} ({peak.bytes:,} B)"
+    title = f"[bold]{escape(name)}[/]: peak {exact(peak.bytes)}"
     if not peak.stack:
         outside = "" if not peak.bytes else ", outside of the lines watched"
         console.print(f"{title}{outside}", highlight=False, soft_wrap=True)
@@ -73,7 +88,8 @@ def _show_peak(name: str, reading: Lines, console: Console) -> None:
         )
     parts = telling.parts(reading)
     if parts:
-        console.print(_alive(parts[: PARTS - 1] + parts[-1:] if len(parts) > PARTS else parts))
+        shown = parts[: PARTS - 1] + parts[-1:] if len(parts) > PARTS else parts
+        console.print(_alive(shown, console.width))
         if len(parts) > PARTS:
             rest = parts[PARTS - 1 : -1]
             console.print(
@@ -82,41 +98,47 @@ def _show_peak(name: str, reading: Lines, console: Console) -> None:
             )
 
 
-def _table(numbers: dict[str, list[str]], texts: dict[str, list[str]]) -> Table:
-    """A table whose numbers keep their width; its last column gets what is left of the line."""
+def _table(
+    width: int,
+    numbers: dict[str, list[str]],
+    source: list[str],
+    *,
+    title: str = "",
+    place: list[str] | None = None,
+) -> Table:
+    """A table whose numbers keep their width; the source gets what is left of the line."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    left = width
     for name, cells in numbers.items():
-        width = max(len(cell) for cell in [name, *cells])
-        table.add_column(name, justify="right", no_wrap=True, min_width=width)
-    for name in texts:
-        last = name == list(texts)[-1]
-        table.add_column(
-            escape(name), overflow="ellipsis" if last else "fold", no_wrap=last,
-            min_width=None if last else 24, max_width=None if last else 34,
-        )  # fmt: skip
-    for row in zip(*numbers.values(), *texts.values(), strict=True):
-        table.add_row(*map(escape, row))
+        widest = max(len(cell) for cell in [name, *cells])
+        table.add_column(name, justify="right", no_wrap=True, min_width=widest)
+        left -= widest + 2
+    if place:
+        widest = min(_PLACE, max(map(len, place)))
+        table.add_column("made by", overflow="fold", min_width=widest, max_width=widest)
+        left -= widest + 2
+    table.add_column(escape(title), no_wrap=True, overflow="crop")
+    for *figures, text in zip(*numbers.values(), *([place] if place else []), source, strict=True):
+        cropped = text if len(text) <= left else f"{text[: left - 3]}..."
+        table.add_row(*map(escape, figures), escape(cropped))
     return table
 
 
-def _alive(parts: list[telling.Part]) -> Table:
+def _alive(parts: list[telling.Part], width: int) -> Table:
     origins = [part.origin for part in parts]
     return _table(
+        width,
         {
             "alive there": [bytes_text(part.bytes) for part in parts],
             "arrays": [f"{origin.count:,}" if origin else "" for origin in origins],
         },
-        {
-            "made by": [where(o.place) if o else "that line itself" for o in origins],
-            "": [part.origin.place.text if part.origin else part.text for part in parts],
-        },
+        [part.origin.place.text if part.origin else part.text for part in parts],
+        place=[where(o.place) if o else "that line itself" for o in origins],
     )
 
 
 def _show_holders(reading: Lines, console: Console) -> None:
-    console.print(
-        f"at the end {bytes_text(reading.held)} ({reading.held:,} B) are alive", highlight=False
-    )
+    console.print(f"at the end {exact(reading.held)} are alive", highlight=False)
     for holder in reading.holders:
         kept = (
             f"held by {escape(holder.chain)}"
@@ -134,17 +156,20 @@ def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
         console.print()
         lines = file.lines
         table = _table(
+            console.width,
             {
                 "line": [str(line.place.line) for line in lines],
                 "peak": [bytes_text(line.peak) for line in lines],
                 "increment": [signed(line.increment) for line in lines],
                 "hits": [f"{line.hits:,}" for line in lines],
             },
-            {shown_path(file.file): [line.place.text for line in lines]},
+            [line.place.text for line in lines],
+            title=shown_path(file.file),
         )
         console.print(table)
         if file.others:
             console.print(
-                f"and {file.others} lines that change less than 1% of the peak (--all)",
+                f"and {file.others} line{'s' * (file.others != 1)} that change less than 1% of "
+                "the peak (--all)",
                 highlight=False,
             )

@@ -36,11 +36,9 @@ def main() -> None:
     """Measure the program and write the answer, or why there is none."""
     die_with_parent()
     request = json.loads(sys.argv[1])
-    process = os.getpid()
 
     def write(answer: dict[str, Any]) -> None:
-        if os.getpid() == process:  # a fork of the program's ends here, too
-            Path(request["answer"]).write_text(json.dumps(answer))
+        Path(request["answer"]).write_text(json.dumps(answer))
 
     make = main_program.module if request["module"] else main_program.script
     try:
@@ -60,13 +58,18 @@ def _measure(
     program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
 ) -> None:
     gc.collect()
+    process = os.getpid()
     with Running(program) as running, recording(watches) as (recorder, events):
         finish = partial(_finish, recorder, running, request, write)
         # A program may end its process itself.
         end = os._exit
-        os._exit = partial(_end, finish, end)  # type: ignore[assignment]
+        os._exit = partial(_end, finish, end, process)  # type: ignore[assignment]
         failure = running.run()
         os._exit = end
+        if os.getpid() != process:  # a fork, which ends as Python would end it
+            if failure is not None:
+                raise failure
+            return
         recorder.stop()
         error = None if failure is None else main_program.describe(failure)
         failure = None
@@ -75,9 +78,10 @@ def _measure(
 
 
 def _end(
-    finish: Callable[[ScriptError | None], None], end: Callable[[int], Any], code: int
+    finish: Callable[[ScriptError | None], None], end: Callable[[int], Any], process: int, code: int
 ) -> None:
-    finish(ScriptError(f"the script ended its process with code {code}", code=code & 0xFF))
+    if os.getpid() == process:
+        finish(ScriptError(f"the script ended its process with code {code}", code=code & 0xFF))
     end(code)
 
 
@@ -88,6 +92,7 @@ def _finish(
     write: Answer,
     error: ScriptError | None,
 ) -> None:
+    running.restore_builtins()
     recorder.stop()
     with open(request["log"], "wb") as file:
         Log.of(recorder).write(file)
@@ -99,7 +104,11 @@ def _finish(
 def _explain(
     program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
 ) -> None:
+    process = os.getpid()
+
     def done(explanation: Explanation) -> None:
+        if os.getpid() != process:  # a fork of the program's
+            return
         write({"explanation": msgspec.to_builtins(explanation)})
         os._exit(0)
 
@@ -107,5 +116,10 @@ def _explain(
         first = Log.read(file)
     peak = msgspec.convert(request["peak"], Peak)
     gc.collect()
-    with Running(program) as running, explaining(watches, peak, first, done):
-        running.run()
+    with (
+        Running(program) as running,
+        explaining(watches, peak, first, done, running.restore_builtins),
+    ):
+        failure = running.run()
+        if os.getpid() != process and failure is not None:
+            raise failure
