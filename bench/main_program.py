@@ -43,16 +43,19 @@ class MainProgram:
     Attributes:
         code: prepares the module and returns its code; what it raises is the program's.
         arguments: for ``sys.argv``.
-        folder: the first of ``sys.path``.
+        folder: the first of ``sys.path``; None where Python adds none (``-P``).
     """
 
     code: Callable[[ModuleType], CodeType]
     arguments: list[str]
-    folder: str
+    folder: str | None
 
 
-def script(name: str, arguments: Sequence[str]) -> MainProgram:
+def script(name: str, arguments: Sequence[str], *, safe_path: bool) -> MainProgram:
     """Read a script, given its path.
+
+    Args:
+        safe_path: whether Python is not to look for modules beside it, as under ``-P``.
 
     Raises:
         OSError: it cannot be read.
@@ -64,11 +67,12 @@ def script(name: str, arguments: Sequence[str]) -> MainProgram:
         main.__file__ = str(path)
         return compile(source, str(path), "exec", dont_inherit=True)
 
-    return MainProgram(code, [str(path), *arguments], str(path.parent.resolve()))
+    folder = None if safe_path else str(path.parent.resolve())
+    return MainProgram(code, [str(path), *arguments], folder)
 
 
-def module(name: str, arguments: Sequence[str]) -> MainProgram:
-    """Prepare a module for running as ``python -m`` does.
+def module(name: str, arguments: Sequence[str], *, safe_path: bool) -> MainProgram:
+    """Prepare a module for running as ``python -m`` does; ``safe_path`` as `script`.
 
     A module that is not there is a failure of the program, in Python's words.
     """
@@ -89,7 +93,7 @@ def module(name: str, arguments: Sequence[str]) -> MainProgram:
         compiled: CodeType = found
         return compiled
 
-    return MainProgram(code, ["-m", *arguments], os.getcwd())
+    return MainProgram(code, ["-m", *arguments], None if safe_path else os.getcwd())
 
 
 class Running:
@@ -110,7 +114,7 @@ class Running:
         )  # fmt: skip
         self._builtins = dict(builtins.__dict__)
         sys.argv = self._program.arguments
-        if not sys.flags.safe_path:
+        if self._program.folder is not None:
             sys.path.insert(0, self._program.folder)
         sys.modules["__main__"] = self.main
         self._threads = set(threading.enumerate())

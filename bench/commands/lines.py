@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -93,6 +94,6 @@ def _lines(
     if as_json:
         say_lines(msgspec.json.encode(reading).decode())
     else:
-        name = f"-m {target}" if module else target
+        name = f"-m {target}" if module else report.shown_path(os.path.abspath(target))
         report.show(name, reading, Console(emoji=False), every=every)
     return error.code if error is not None else 0

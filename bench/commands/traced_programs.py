@@ -41,7 +41,9 @@ def trace_programs(
     if against is None:
         title = f"{name} {variant}" if variant else name
         with output.untouched():
-            traced = tracing.program(target, arguments, settings, module=module)
+            traced = tracing.program(
+                target, arguments, settings, module=module, safe_path=sys.flags.safe_path
+            )
         return _show_script(title, traced, operations, console)
     both = (settings, _script_settings("--against", against))
     titles = [f"{name} {text}" for text in (variant or "engine", against)]

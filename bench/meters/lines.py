@@ -38,8 +38,7 @@ class _Record:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.hits = self.open = self.own = self.increment = self.before = 0
-        self.peak = -1
+        self.hits = self.open = self.own = self.increment = self.before = self.peak = 0
         self.functions: dict[str, None] = {}
 
 

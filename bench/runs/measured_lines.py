@@ -42,7 +42,7 @@ def main() -> None:
 
     make = main_program.module if request["module"] else main_program.script
     try:
-        program = make(request["target"], request["arguments"])
+        program = make(request["target"], request["arguments"], safe_path=request["safe_path"])
         watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
         if "peak" in request:
             _explain(program, watches, request, write)

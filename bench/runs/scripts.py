@@ -66,7 +66,7 @@ def ask_fresh_process(
 
     Args:
         program: the module of runs/ that is the process's main program.
-        request: what it is asked; "answer" is added, the file that it writes.
+        request: what it is asked; "answer" is added, the file that it writes, and "safe_path".
         folder: for that file.
         quiet: give the user's program no input, and drop what it writes.
         environment: variables to set.
@@ -80,9 +80,10 @@ def ask_fresh_process(
         KeyboardInterrupt: the user interrupted it, and it did not answer.
     """
     path = folder / "answer.json"
-    asked = json.dumps({**request, "answer": str(path)})
+    own = {"answer": str(path), "safe_path": sys.flags.safe_path}
     # -P keeps what lies beside start_worker.py from being imported; it is not inherited.
-    command = [sys.executable, "-P", str(START), str(START_FOLDER), f"runs.{program}", asked]
+    command = [sys.executable, "-P", str(START), str(START_FOLDER), f"runs.{program}"]
+    command.append(json.dumps({**request, **own}))
     nothing = subprocess.DEVNULL if quiet else None
     variables = {**os.environ, **(environment or {})}
     interrupted, code = False, 0

@@ -25,7 +25,11 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         timeline, error = tracing.program(
-            request["target"], request["arguments"], request["settings"], module=request["module"]
+            request["target"],
+            request["arguments"],
+            request["settings"],
+            module=request["module"],
+            safe_path=request["safe_path"],
         )
         failure = error and [str(error), error.stderr, error.interrupted, error.code]
         answer = {"timeline": msgspec.to_builtins(timeline), "failure": failure}

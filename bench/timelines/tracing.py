@@ -61,13 +61,19 @@ def tracing(trace: Trace) -> Iterator[None]:
 
 
 def program(
-    target: str, arguments: Sequence[str], settings: Mapping[str, Any], *, module: bool
+    target: str,
+    arguments: Sequence[str],
+    settings: Mapping[str, Any],
+    *,
+    module: bool,
+    safe_path: bool,
 ) -> tuple[Timeline, ScriptError | None]:
     """Run a script, or a module as ``python -m`` does, and trace it.
 
     Args:
         target: the script's path, or the module's name.
         settings: the engine's settings that it starts with, in every thread.
+        safe_path: whether Python is not to look for modules beside it, as under ``-P``.
 
     Returns:
         The timeline, until the failure for a program that failed; and the failure, if any.
@@ -77,7 +83,7 @@ def program(
     """
     try:
         make = main_program.module if module else main_program.script
-        return run(make(target, arguments), settings)
+        return run(make(target, arguments, safe_path=safe_path), settings)
     except OSError as problem:
         raise UsageError(f"the script {target} cannot be read: {problem.strerror}") from None
     except UnavailableError as problem:
