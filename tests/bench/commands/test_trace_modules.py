@@ -118,3 +118,11 @@ def test_a_name_without_space_and_a_missing_one(folder):
     done = gradmeter("trace", "--size", "3", "-m", "single", cwd=folder)
     assert done.returncode == 2
     assert "single is a module" in done.stderr
+
+
+def test_what_lies_beside_a_program_is_found_in_a_process_of_its_own(folder):
+    (folder / "train.py").write_text("import package.part\n" + GRAPH)
+    for words in (["train.py"], ["-m", "package.relative"]):
+        against = ["--against", "engine:retain_grad=on"]
+        done = gradmeter("trace", *against, *words, cwd=folder)
+        assert done.returncode == 0, done.stderr
