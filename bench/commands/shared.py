@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,22 @@ from gradmeter.bench.text import plain
 INTERRUPTED = 130
 UNMEASURED = 3
 
+
+def read_size(text: str | int) -> int:
+    """Read a number of elements, such as 1000000, 1_000_000 or 1e6.
+
+    Raises:
+        UsageError: it is no whole number.
+    """
+    try:
+        number = Decimal(str(text))  # takes underscores, and no size is rounded
+        if number != number.to_integral_value():
+            raise InvalidOperation
+        return int(number)
+    except (ArithmeticError, ValueError, OverflowError):
+        raise UsageError(f"--size {text!r} is no whole number; write 1000000 or 1e6") from None
+
+
 Workloads = Annotated[
     list[str] | None,
     typer.Option(
@@ -33,7 +50,12 @@ Workloads = Annotated[
 ]
 Sizes = Annotated[
     list[int] | None,
-    typer.Option("--size", help="Elements in each array; repeat for more."),
+    typer.Option(
+        "--size",
+        parser=read_size,
+        metavar="N",
+        help="Elements in each array, such as 1e6; repeat for more.",
+    ),
 ]
 Collector = Annotated[
     str, typer.Option(help="Python's cyclic garbage collector while timing: on or off.")

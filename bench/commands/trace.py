@@ -12,7 +12,7 @@ from rich.console import Console
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
 from gradmeter.bench.commands.program_arguments import is_script
-from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, read_size
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import trace as report
 from gradmeter.bench.results.readings import Timeline
@@ -37,7 +37,10 @@ def trace(
         list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Elements in each array.", show_default="1000000")
+        int | None,
+        typer.Option(
+            parser=read_size, metavar="N", help="Elements in each array.", show_default="1e6"
+        ),
     ] = None,
     variant: Annotated[
         str | None, typer.Option(help="An engine and its settings.", show_default="engine")

@@ -10,6 +10,7 @@ from importlib import metadata
 import pytest
 
 from gradmeter.bench import cli, engines, workloads
+from gradmeter.bench.commands.shared import read_size
 from gradmeter.bench.results import run_file
 
 from ..command import GRADMETER, TINY, gradmeter
@@ -53,6 +54,7 @@ def refused(monkeypatch, capfd, *arguments) -> str:
         (["--size", "1000000000000"], "GB"),
         (["--size", "1" + 400 * "0"], "--size"),
         (["--size", "many"], "--size"),
+        (["--size", "12.5"], "write 1000000 or 1e6"),
         (["--collector", "maybe"], "on or off"),
         (["--sets", "-1"], "--sets"),
         (["--min-rounds", "0"], "--min-rounds"),
@@ -218,3 +220,8 @@ def test_a_reader_who_stops_reading_gets_no_traceback(finished):
     ) as process:
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("text", ["1000", "1_000", "1e3", "1E3", "1000.0", 1000])
+def test_a_size_is_read_as_people_write_it(text):
+    assert read_size(text) == 1000
