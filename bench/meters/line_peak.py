@@ -11,21 +11,17 @@ import json
 import linecache
 import tracemalloc
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, FrameType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from gradmeter.bench.meters.allocations import counting
 from gradmeter.bench.meters.line_events import Events, Watches, listening
-from gradmeter.bench.meters.lines import LOGGED, Recorder
-from gradmeter.bench.results.lines import Explanation, Origin, Peak, Place, Step
+from gradmeter.bench.meters.lines import FRAMES, LOGGED, Recorder, Traces, traces
+from gradmeter.bench.results.lines import Explanation, Peak, Step
 
-FRAMES = 64  # of the stack that each array remembers, to find the watched line in it
 _LONGEST = 60  # characters of an expression
-
-Traces = list[tuple[int, Any]]  # bytes and traceback of each array
 
 
 class Log:
@@ -163,7 +159,7 @@ class Explainer:
             tracemalloc.reset_peak()
             if live != self._live:
                 self._steps.append(Step(text=self._text(), bytes=live - self._live))
-                self._traces, self._live = _traces(), live
+                self._traces, self._live = traces(), live
             self._at = frame.f_lasti
 
     def stop(self) -> None:
@@ -184,7 +180,7 @@ class Explainer:
             if frame is not None:
                 self._frame, self._at = frame, frame.f_lasti
                 self.events.instructions_of(frame)
-        self._traces, self._live = _traces(), tracemalloc.get_traced_memory()[0]
+        self._traces, self._live = traces(), tracemalloc.get_traced_memory()[0]
 
     def _end(self) -> None:
         """An event comes: the interval of the peak, if this is it, has ended."""
@@ -208,35 +204,13 @@ class Explainer:
             explanation = Explanation(alive=[], steps=[], instruction="", taken=0, problem=problem)
         else:
             explanation = Explanation(
-                alive=self._origins(),
+                alive=self._recorder.origins(self._traces),
                 steps=self._steps,
                 instruction=self._text(),
                 taken=self._peak.bytes - self._recorder.counted(self._live),
             )
         self._traces, self._frame = [], None
         self._done(explanation)
-
-    def _origins(self) -> list[Origin]:
-        counts: Counter[tuple[Place, bool]] = Counter()
-        sizes: Counter[tuple[Place, bool]] = Counter()
-        for size, traceback in self._traces:
-            place = self._place(traceback)
-            counts[place] += 1
-            sizes[place] += size
-        origins = [
-            Origin(place=place, count=counts[place, watched], bytes=size, watched=watched)
-            for (place, watched), size in sizes.items()
-        ]
-        return sorted(origins, key=lambda o: (-o.bytes, o.place.file, o.place.line))
-
-    def _place(self, traceback: Any) -> tuple[Place, bool]:
-        """The innermost watched line of a stack, or else its innermost line."""
-        for frame in reversed(traceback):
-            path = self._recorder.paths.get(frame.filename)
-            if path is not None:
-                return self._recorder.place(path, frame.lineno), True
-        text = linecache.getline(traceback[-1].filename, traceback[-1].lineno).strip()
-        return Place(traceback[-1].filename, traceback[-1].lineno, "", text), False
 
     def _text(self) -> str:
         """The source of the instruction that runs."""
@@ -278,7 +252,3 @@ def expression(code: CodeType, offset: int) -> str:
     lines[0] = lines[0][begin:]
     text = " ".join(b" ".join(lines).decode(errors="replace").split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-
-
-def _traces() -> Traces:
-    return [(trace.size, trace.traceback) for trace in tracemalloc.take_snapshot().traces]

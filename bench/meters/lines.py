@@ -15,20 +15,26 @@ import linecache
 import os
 import tracemalloc
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from tracemalloc import get_traced_memory, reset_peak
 from types import CodeType, FrameType
+from typing import Any
 
 from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.line_events import Events, Watches, listening
-from gradmeter.bench.results.lines import Line, Lines, Peak, Place
+from gradmeter.bench.results.lines import Line, Lines, Origin, Peak, Place
 
+FRAMES = 64  # of the stack that each array remembers, to find the watched line in it
 LOGGED = 1_000_000  # events whose line and bytes are kept, 12 bytes each, to compare two runs
 # Frames of their own until Python 3.12; a hit of their line is one, however often they go round.
 _COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 _OUTSIDE = -1  # the number of no line: before the first event of watched code
+
+
+Traces = list[tuple[int, Any]]  # bytes and traceback of each array alive
 
 
 class _Record:
@@ -83,6 +89,7 @@ class Recorder:
         self._seen: set[int] = set()
         self.problem = ""
         self._ended = self._stopped = False
+        self._ending: list[Origin] = []
         count.reset_peak()
         self._base = get_traced_memory()[0] - count.live
 
@@ -129,6 +136,7 @@ class Recorder:
         if not self._ended:
             self._tick()
             self._ended = self._stopped = True
+            self._ending = self.origins(traces()) if tracemalloc.is_tracing() else []
             for stack in self._stacks.values():
                 while stack:
                     self._pop(stack)
@@ -263,6 +271,30 @@ class Recorder:
         ]
         return Peak(bytes=most, before=before, interval=interval, hit=hit, stack=places)
 
+    def origins(self, traces: Traces) -> list[Origin]:
+        """The lines that made arrays, those with most bytes first."""
+        counts: Counter[tuple[Place, bool]] = Counter()
+        sizes: Counter[tuple[Place, bool]] = Counter()
+        for size, traceback in traces:
+            place = self._origin(traceback)
+            counts[place] += 1
+            sizes[place] += size
+        origins = [
+            Origin(place=place, count=counts[place, watched], bytes=size, watched=watched)
+            for (place, watched), size in sizes.items()
+        ]
+        return sorted(origins, key=lambda o: (-o.bytes, o.place.file, o.place.line))
+
+    def _origin(self, traceback: Any) -> tuple[Place, bool]:
+        """The innermost watched line of a stack, or else its innermost line."""
+        for frame in reversed(traceback):
+            path = self.paths.get(frame.filename)
+            if path is not None:
+                return self.place(path, frame.lineno), True
+        last = traceback[-1]
+        text = linecache.getline(last.filename, last.lineno).strip()
+        return Place(last.filename, last.lineno, "", text), False
+
     def reading(self) -> Lines:
         """The reading of a stopped count."""
         return Lines(
@@ -273,7 +305,13 @@ class Recorder:
             events=self.events,
             threads=len(self._stacks),
             problem=self.problem,
+            ending=tuple(self._ending),
         )
+
+
+def traces() -> Traces:
+    """The bytes and the traceback of each array that is alive."""
+    return [(trace.size, trace.traceback) for trace in tracemalloc.take_snapshot().traces]
 
 
 def _path(name: str) -> str:
@@ -287,7 +325,7 @@ def recording(watches: Watches) -> Iterator[tuple[Recorder, Events]]:
     Raises:
         UnavailableError: array data cannot be counted here, or another tracer is at work.
     """
-    with counting() as count:
+    with counting(FRAMES) as count:
         recorder = Recorder(count)
         with listening(recorder, watches) as events:
             try:

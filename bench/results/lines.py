@@ -103,9 +103,9 @@ class Lines(Value, frozen=True, kw_only=True):
     """The reading of the line meter.
 
     ``lines`` are those that were reached, by file and number. ``held`` are the bytes alive at the
-    end, while the program's names are held; ``outside`` the part of them that belongs to no
-    watched line. ``threads`` is how many ran watched lines. ``problem`` says why lines may be
-    missing.
+    end, while the program's names are held, ``ending`` the lines that made them, and ``outside``
+    the part of them that belongs to no watched line. ``threads`` is how many ran watched lines.
+    ``problem`` says why lines may be missing.
     """
 
     lines: list[Line]
@@ -115,5 +115,6 @@ class Lines(Value, frozen=True, kw_only=True):
     events: Count
     threads: Count
     problem: str = ""
+    ending: tuple[Origin, ...] = ()
     explanation: Explanation | None = None
     holders: tuple[Holder, ...] = ()

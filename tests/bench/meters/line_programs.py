@@ -6,10 +6,31 @@ The model knows nothing of the meter: it walks the statements and adds up.
 
 from __future__ import annotations
 
+import linecache
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
+import msgspec
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+
+from gradmeter.bench.meters.line_peak import Log, explaining
+from gradmeter.bench.meters.lines import recording
+from gradmeter.bench.meters.watched_files import WatchedFiles
+from gradmeter.bench.results.lines import Explanation, Lines
+
+# Hypothesis explains a failure with a tracer of its own.
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
+checking = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=100,
+    deadline=None,
+    phases=PHASES,
+)
+
 
 HEADER = ["import numpy as np", "kept = {}", ""]
 
@@ -245,7 +266,8 @@ NAMES = st.sampled_from(["a", "b", "c"])
 SIZES = st.integers(1, 5000)
 
 
-def statements(later: list[int], depth: int = 2) -> st.SearchStrategy[tuple[Statement, ...]]:
+@cache
+def statements(later: tuple[int, ...], depth: int = 2) -> st.SearchStrategy[tuple[Statement, ...]]:
     """Statements of a function that may call later ones."""
     options: list[st.SearchStrategy[Statement]] = [
         st.builds(Keep, NAMES, SIZES),
@@ -265,6 +287,36 @@ def statements(later: list[int], depth: int = 2) -> st.SearchStrategy[tuple[Stat
 def models(draw: st.DrawFn) -> Model:
     """Programs of one to three functions."""
     count = draw(st.integers(1, 3))
-    functions = [draw(statements(list(range(n + 1, count)))) for n in range(count)]
+    functions = [draw(statements(tuple(range(n + 1, count)))) for n in range(count)]
     fails = draw(st.sets(st.integers(1, 2)))
     return Model(functions, fails)
+
+
+def load(text: list[str], file: Path) -> tuple[Callable[[], object], WatchedFiles]:
+    """The function f0 of a program that is written to a file, and what watches that file."""
+    linecache.clearcache()
+    file.write_text("\n".join(text))
+    variables = {"__name__": file.stem, "__file__": str(file)}
+    exec(compile("\n".join(text), str(file), "exec"), variables)
+    return variables["f0"], WatchedFiles([file.parent])
+
+
+def recorded(text: list[str], file: Path) -> Lines:
+    """Record the lines of a program's function f0."""
+    function, watched = load(text, file)
+    with recording(watched) as (recorder, _):
+        function()
+    return recorder.reading()
+
+
+def explained(text: list[str], file: Path) -> Lines:
+    """The same, with the peak explained by a second run."""
+    function, watched = load(text, file)
+    with recording(watched) as (recorder, _):
+        function()
+    reading = recorder.reading()
+    function, watched = load(text, file)
+    explanations: list[Explanation] = []
+    with explaining(watched, reading.peak, Log.of(recorder), explanations.append):
+        function()
+    return msgspec.structs.replace(reading, explanation=explanations[0])
