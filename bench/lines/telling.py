@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradmeter.bench.results.lines import Line, Lines, Origin
 
 WORTH = 0.01  # the fraction of the peak from which on a line's bytes matter
-MOST = 15  # lines of one file that are shown by default
+MOST = 20  # lines that are shown by default, of all files
 
 
 @dataclass(frozen=True)
 class FileLines:
-    """The lines of one file that are shown, in order, and how many others ran."""
+    """The lines of one file that are shown, in order."""
 
     file: str
     lines: tuple[Line, ...]
-    others: int
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,20 @@ def matters(line: Line, peak: int) -> bool:
 
 
 def by_file(reading: Lines, *, every: bool = False) -> list[FileLines]:
-    """The lines that matter, or every line that ran, of each file; those with most bytes first."""
+    """The lines that matter most, or every line that ran, of each file in order.
+
+    The file whose lines have the most bytes comes first.
+    """
+    shown = list(reading.lines)
+    if not every:
+        largest = sorted(shown, key=lambda line: -max(taken(line), abs(line.own)))[:MOST]
+        chosen = {id(line) for line in largest if matters(line, reading.peak.bytes)}
+        shown = [line for line in shown if id(line) in chosen]
     files: dict[str, list[Line]] = {}
-    for line in reading.lines:
+    for line in shown:
         files.setdefault(line.place.file, []).append(line)
-    chosen = []
-    for file, lines in files.items():
-        shown = lines
-        if not every:
-            shown = [line for line in lines if matters(line, reading.peak.bytes)]
-            largest = sorted(shown, key=lambda line: -max(taken(line), abs(line.own)))[:MOST]
-            shown = [line for line in shown if line in largest]
-        if shown:
-            chosen.append(FileLines(file, tuple(shown), len(lines) - len(shown)))
-    return sorted(chosen, key=lambda f: -max(map(taken, f.lines)))
+    ordered = sorted(files.items(), key=lambda item: -max(map(taken, item[1])))
+    return [FileLines(file, tuple(lines)) for file, lines in ordered]
 
 
 def parts(reading: Lines) -> list[Part]:
@@ -77,8 +75,3 @@ def parts(reading: Lines) -> list[Part]:
     if explanation.taken:
         before.append(Part(None, explanation.instruction, explanation.taken, last=True))
     return before
-
-
-def same_file(places: Iterable[str]) -> bool:
-    """Whether all are of one file."""
-    return len(set(places)) <= 1

@@ -152,7 +152,9 @@ def _show_holders(reading: Lines, console: Console) -> None:
 
 
 def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
-    for file in telling.by_file(reading, every=every):
+    files = telling.by_file(reading, every=every)
+    watched = {line.place.file for line in reading.lines}
+    for file in files:
         console.print()
         lines = file.lines
         table = _table(
@@ -167,9 +169,10 @@ def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
             title=shown_path(file.file),
         )
         console.print(table)
-        if file.others:
-            console.print(
-                f"and {file.others} line{'s' * (file.others != 1)} that change less than 1% of "
-                "the peak (--all)",
-                highlight=False,
-            )
+    others = len(reading.lines) - sum(len(file.lines) for file in files)
+    if others:
+        console.print(
+            f"{others:,} other line{'s' * (others != 1)} of the {len(watched)} "
+            f"file{'s' * (len(watched) != 1)} watched ran, too (--all)",
+            highlight=False,
+        )
