@@ -34,6 +34,7 @@ from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
 from gradmeter.bench.runs.self_tests import conclusive
 from gradmeter.bench.runs.suite_servers import SuiteServers
+from gradmeter.bench.verdicts.gates import Gate
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -139,6 +140,7 @@ def compare_calls(
     *,
     tests: str = HEAD_TESTS,
     whole: bool = False,
+    criteria: Sequence[Gate] = (),
 ) -> Run:
     """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
 
@@ -147,10 +149,11 @@ def compare_calls(
         arguments: pytest's.
         tests: whose are run at every side: the "head"'s, which is the last one, or each its "own".
         whole: time also calls that run the same code at every side, in all sets.
+        criteria: gates, of which each has to match a selected test.
 
     Raises:
-        UsageError: no test is selected, a suite cannot be collected, or the folder cannot be
-            written.
+        UsageError: no test is selected, a suite cannot be collected, a gate could never
+            fail, or the folder cannot be written.
     """
     descendants.end_stale()
     files.writable(out)
@@ -178,6 +181,7 @@ def compare_calls(
             clock=time.perf_counter,
             shuffle=random.Random(options.seed),
             whole=whole,
+            criteria=criteria,
         )
         _remove_page(out)
         try:

@@ -17,6 +17,7 @@ FLOORS = (
     {"commands", "goals"},
     {"plugin", "interactive"},
     {"suite"},
+    {"suite_session"},
     {"session"},
     {"report"},
     {"runs"},

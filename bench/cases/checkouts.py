@@ -14,7 +14,7 @@ from pathlib import Path
 from gradmeter.bench import git
 from gradmeter.bench.cases import environments, kept_environments, submodules
 from gradmeter.bench.cases.layouts import Layout, dependencies, layout
-from gradmeter.bench.cases.revisions import Revision, checked_out
+from gradmeter.bench.cases.revisions import Revision, checked_out, label_of
 
 # What measures a suite, for an interpreter that does not find this one's packages.
 NEEDED = ("pytest", "pytest-benchmark", "numpy", "psutil", "msgspec", "rich", "typer")
@@ -65,7 +65,8 @@ class Wanted:
         roots: the folders that hold the project's packages, relative to it; by default as its
             build configuration has them.
         build: a shell command that installs a checkout; empty where nothing is built.
-        requirements: of each side, in place of revisions: distributions as pip takes them.
+        requirements: of each side, in place of revisions: one or more distributions as they stand
+            after ``pip install`` in a shell.
         interpreters: of each side, in place of revisions.
     """
 
@@ -106,7 +107,7 @@ def sides(
                     side = _unbuilt(side, error)
             found.append(side)
         if not wanted.revisions:
-            found = list(_environments(found[0], wanted, tell, stack))
+            found = list(_environments(found[0], wanted, start, tell, stack))
         problems = [side.problem for side in found if side.problem]
         if problems and len(problems) == len(found) - 1:
             raise problems[0]  # so that nothing is left to compare
@@ -114,26 +115,49 @@ def sides(
 
 
 def _environments(
-    tree: Side, wanted: Wanted, tell: Callable[[str], None], stack: ExitStack
+    tree: Side, wanted: Wanted, start: Path, tell: Callable[[str], None], stack: ExitStack
 ) -> Iterator[Side]:
-    """The working tree in an environment for each requirement, or each interpreter."""
-    for number, name in enumerate(wanted.requirements or wanted.interpreters):
-        side = replace(tree, label=name, baseline=not number)
+    """The working tree in an environment for each requirement, or each interpreter.
+
+    Args:
+        start: the folder that a requirement which is a path is relative to.
+    """
+    names = wanted.requirements or wanted.interpreters
+    for number, name in enumerate(names):
+        label = label_of(name, names[:number])
+        side = replace(tree, label=label, baseline=not number)
         tell(f"making an environment with {name}")
-        interpreter, needed = sys.executable, [name]
+        interpreter = sys.executable
         if wanted.interpreters:
             interpreter = environments.interpreter(name)
             needed = [*NEEDED, *dependencies(tree.project)]
-        key = ("environment", interpreter, environments.version(interpreter), *needed)
+            keep = True
+        else:
+            needed = [_absolute(word, start) for word in environments.requirements_of(name)]
+            keep = environments.pinned(needed)
         try:
             build = partial(_install, interpreter=interpreter, requirements=needed)
-            folder = stack.enter_context(kept_environments.kept(key, build))
+            if keep:
+                version = environments.version(interpreter)
+                key = ("environment", interpreter, version, *needed)
+                folder = stack.enter_context(kept_environments.kept(key, build))
+            else:  # what it is may be something else the next time
+                folder = tree.top.parent / f"environment-{number}"
+                folder.mkdir()
+                build(folder)
         except environments.BuildError as error:
             yield _unbuilt(side, error)
             continue
         python = environments.Environment(folder / "venv").python
         meaning = f"{tree.meaning}, with {name}"
         yield replace(side, meaning=meaning, interpreter=python)
+
+
+def _absolute(requirement: str, start: Path) -> str:
+    """A requirement; one that is a path, from anywhere."""
+    path = start / requirement
+    is_path = os.sep in requirement or requirement.endswith(".whl")
+    return str(path.resolve()) if is_path and path.exists() else requirement
 
 
 def _unbuilt(side: Side, error: environments.BuildError) -> Side:

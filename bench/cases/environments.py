@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ if sys.platform != "win32":
 LIMIT = 3600.0  # seconds for a build
 LINES = 12  # of a failed command's output that are shown
 _OF_ENVIRONMENTS = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel", "_virtualenv"}
+_PINNED = re.compile(r"[\w.-]+(\[[\w.,-]+\])?===?[^\s*,;]+")
 _OUTER = "zz-gradmeter-outer.pth"  # read last: what it adds comes after what is installed here
 
 
@@ -58,6 +61,29 @@ class Environment:
     def python(self) -> str:
         """Its interpreter."""
         return str(self.folder / "bin" / "python")
+
+
+def requirements_of(text: str) -> list[str]:
+    """The requirements of one side, as they stand in a shell after ``pip install``.
+
+    Raises:
+        UsageError: there is none, or an option of pip's.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--with {text!r} has no end ({error})") from None
+    if not words or any(word.startswith("-") for word in words):
+        raise UsageError(
+            f"--with {text!r} names no requirements; write them as after pip install, without "
+            "options: --with numpy==2.2, or --with 'numpy==2.2 scipy==1.14'"
+        )
+    return words
+
+
+def pinned(requirements: Sequence[str]) -> bool:
+    """Whether requirements are the same distributions the next time: each has one version."""
+    return all(_PINNED.fullmatch(word) for word in requirements)
 
 
 def interpreter(name: str) -> str:

@@ -117,6 +117,11 @@ def remove_worktrees(top: Path, worktrees: list[Path]) -> None:
         git.remove_worktree(top, path)
 
 
+def with_working_tree(names: Sequence[str]) -> tuple[str | None, ...]:
+    """The revisions to compare: what is named, or one and the working tree (None)."""
+    return (*names, None) if len(names) == 1 else tuple(names)
+
+
 def label_of(name: str | None, earlier: Sequence[str | None]) -> str:
     """A revision's name in variants; the same one once more is numbered."""
     same = sum(other == name for other in earlier)

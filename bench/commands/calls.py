@@ -7,13 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gradmeter.bench import session
-from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
+from gradmeter.bench import suite_session
+from gradmeter.bench.cases.checkouts import Wanted
+from gradmeter.bench.cases.environments import requirements_of
+from gradmeter.bench.cases.revisions import with_working_tree
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.verdicts.gates import Gate
 
-HEAD, OWN = session.HEAD_TESTS, session.OWN_TESTS
+HEAD = suite_session.HEAD
+PYTEST = "pytest"  # the first word of a suite's command
 
 
 def compare_suite(
@@ -22,41 +26,51 @@ def compare_suite(
     options: Options,
     out: Path,
     *,
-    tests: str = HEAD,
-    whole: bool = False,
+    tests: str,
+    whole: bool,
+    criteria: Sequence[Gate],
 ) -> Run:
-    """Compare a suite's calls at revisions, the first the baseline.
-
-    Args:
-        words: "pytest" and its arguments.
-        tests: whose tests are run at every revision: "head", those of the last one, or each
-            its "own".
+    """Compare a suite's calls; ``words`` are "pytest" and its arguments.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
     """
-    if not words or words[0] != "pytest":
-        raise UsageError(
-            f"after -- comes pytest and its arguments, not {' '.join(words) or 'nothing'}; such as "
-            "gradmeter compare --rev main -- pytest benchmarks"
-        )
-    if tests not in (HEAD, OWN):
-        raise UsageError(f"--bench-tests is head or own, not {tests!r}")
-    start = Path.cwd()
-    with (
-        Teller(Console(stderr=True, emoji=False)) as tell,
-        sides(wanted, start, lambda sentence: tell(0.0, sentence)) as found,
-    ):
-        return session.compare_calls(
-            found,
-            arguments(words[1:], start),
+    suite_session.refuse(tests, criteria, options)
+    with Teller(Console(stderr=True, emoji=False)) as tell:
+        return suite_session.compare_suite(
+            words[1:],
+            wanted,
+            Path.cwd(),
             options,
             out,
             tell,
             tests=tests,
-            # Between dependencies or interpreters, equal sources do not run the same code.
-            whole=whole or not wanted.revisions,
+            whole=whole,
+            criteria=criteria,
         )
+
+
+def refuse_options(given: Sequence[str], *, suite: bool) -> None:
+    """Refuse options that would be ignored.
+
+    Args:
+        given: the options that were given and are for a suite only, or for anything else only.
+        suite: whether a suite is compared.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if not given:
+        return
+    if suite:
+        raise UsageError(
+            f"{given[0]} chooses what gradmeter measures itself; a pytest suite is chosen by "
+            "pytest's own arguments, after --"
+        )
+    raise UsageError(
+        f"{given[0]} is for a pytest suite; name it after --, such as gradmeter compare "
+        f"{given[0]} ... -- pytest benchmarks"
+    )
 
 
 def wanted_sides(
@@ -82,10 +96,12 @@ def wanted_sides(
         )
     if not rev and len(kinds[given[0]]) < 2:
         raise UsageError(f"{given[0]} takes two values to compare: give it once more")
+    for text in requirements:
+        requirements_of(text)
     if build and not rev:
         raise UsageError("--bench-install builds revisions; give it with --rev")
     return Wanted(
-        revisions=(*rev, None) if len(rev) == 1 else tuple(rev),
+        revisions=with_working_tree(rev),
         roots=tuple(path),
         build=build,
         requirements=tuple(requirements),

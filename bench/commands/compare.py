@@ -23,7 +23,13 @@ from gradmeter.bench.cases.engine_revisions import engine_revisions
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.cases.variants import parse
-from gradmeter.bench.commands.calls import HEAD, compare_suite, wanted_sides
+from gradmeter.bench.commands.calls import (
+    HEAD,
+    PYTEST,
+    compare_suite,
+    refuse_options,
+    wanted_sides,
+)
 from gradmeter.bench.commands.shared import (
     UNMEASURED,
     Allocator,
@@ -59,7 +65,6 @@ from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
-PYTEST = "pytest"  # the first word of a suite's command
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
 
@@ -139,8 +144,9 @@ def compare(
         list[str] | None,
         typer.Option(
             "--with",
-            metavar="REQUIREMENT",
-            help="Compare the pytest suite between versions of a dependency, such as numpy==2.2.",
+            metavar="REQUIREMENTS",
+            help="Compare the pytest suite between versions of a dependency, such as numpy==2.2; "
+            "of several with a space between them, 'numpy==2.2 scipy==1.14'.",
         ),
     ] = None,
     python: Annotated[
@@ -178,6 +184,11 @@ def compare(
     gates.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
+    suite = bool(what and what[0] == PYTEST)
+    ours = {"--workload": workload, "--size": size, "--engine": engine, "--functions": functions}
+    theirs = {"--with": with_, "--python": python, "--bench-all": whole}
+    theirs["--bench-tests"] = tests != HEAD
+    refuse_options([name for name, v in (ours if suite else theirs).items() if v], suite=suite)
     # With revisions, an adapter's packages need not be installed.
     with importable(engine or (), Path.cwd(), path or ()) if rev else nullcontext():
         targets = add_engines(engine)  # the engines of adapters, where nothing else is named
@@ -206,16 +217,20 @@ def compare(
             seconds=seconds,
             effect=fraction(effect),
         )
-        if what and what[0] == PYTEST:
+        if what and suite:
             if instructions:
                 raise UsageError("the instructions of a suite's calls cannot be counted")
-            gates.check_sets(criteria, options)
-            gates.refuse_counted(criteria)
             wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
-            run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
-            gates.check_terms(criteria, _candidates(run.comparisons))
+            run = compare_suite(
+                what, wanted, options, out, tests=tests, whole=whole, criteria=criteria
+            )
             return _conclude(
                 run, criteria, notes, out, written=True, markdown=markdown, json_=json_
+            )
+        if not rev and (path or install):
+            raise UsageError(
+                f"{'--bench-path' if path else '--bench-install'} is for revisions; name them with "
+                "--rev main"
             )
         names, sizes = workload or ["squares-3"], size or [10_000, 1_000_000]
         with ExitStack() as stack:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gradmeter.bench.cases.revisions import checked_out
+from gradmeter.bench.cases.revisions import checked_out, with_working_tree
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.shared import (
     INTERRUPTED,
@@ -71,7 +71,7 @@ def costs(
         with ExitStack() as stack:
             paths: list[Path | None] = [None]
             if rev is not None:
-                revisions = stack.enter_context(checked_out([rev, None], Path.cwd()))
+                revisions = stack.enter_context(checked_out(with_working_tree([rev]), Path.cwd()))
                 paths = [revision.path for revision in revisions]
                 say("; ".join(f"{r.label}: {r.meaning}" for r in revisions))
             *earlier, now, elsewhere = count_operations(parsed, allocator, paths)

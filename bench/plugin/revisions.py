@@ -6,15 +6,16 @@ the session has their calls measured at every revision, see runs/call_comparison
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from gradmeter.bench import session
-from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
+from gradmeter.bench import session, suite_session
+from gradmeter.bench.cases.checkouts import Wanted
+from gradmeter.bench.cases.revisions import with_working_tree
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.options import Settings
@@ -25,7 +26,6 @@ from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gates, verdicts
 
 FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
-TESTS = (session.HEAD_TESTS, session.OWN_TESTS)
 _OURS = ("--bench-", "--no-bench-")  # what our options begin with
 
 
@@ -44,17 +44,11 @@ class Revisions:
                 "off, with -n0 or -p no:xdist"
             )
         switch_off(config)  # such as saving what pytest-benchmark has not timed
-        if settings.tests not in TESTS:
-            raise UsageError(f"--bench-tests is head or own, not {settings.tests!r}")
         if settings.against:
             raise UsageError("--bench-rev and --bench-against exclude each other; choose one")
-        try:
+        with _in_words_of_pytest():
             self.gates = [gates.parse(text) for text in settings.fail_on]
-            gates.refuse_presence(self.gates)
-            gates.check_sets(self.gates, self.options())
-            gates.refuse_counted(self.gates)
-        except UsageError as error:
-            raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
+            suite_session.refuse(settings.tests, self.gates, self.options())
 
     def options(self) -> Options:
         """The options of the comparison, from the session's."""
@@ -95,32 +89,26 @@ class Revisions:
 
     def _measure(self) -> None:
         start = Path(self.config.invocation_params.dir)
-        names = tuple(self.settings.revisions)
         wanted = Wanted(
-            revisions=(*names, None) if len(names) == 1 else names,
+            revisions=with_working_tree(self.settings.revisions),
             roots=tuple(self.settings.path),
             build=self.settings.install,
         )
         console = Console(stderr=True, emoji=False)
         console.print()
-        with (
-            Teller(console) as tell,
-            sides(wanted, start, lambda sentence: tell(0.0, sentence)) as found,
-        ):
-            self.run = session.compare_calls(
-                found,
-                arguments(_of_the_suite(self.config), start),
+        with _in_words_of_pytest(), Teller(console) as tell:
+            self.run = suite_session.compare_suite(
+                _of_the_suite(self.config),
+                wanted,
+                start,
                 self.options(),
                 self.settings.out,
                 tell,
                 tests=self.settings.tests,
                 whole=self.settings.whole,
+                criteria=self.gates,
             )
         rows = verdicts.candidates(self.run)
-        try:
-            gates.check_terms(self.gates, [row.case.key for row in rows])
-        except UsageError as error:
-            raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
         self.failed = gates.of_rows(self.gates, rows, self.run.options)
 
     @pytest.hookimpl(trylast=True)
@@ -151,6 +139,18 @@ class Revisions:
         lines += [comparison.headline(self.run), *gate.breaches(self.failed, self.run)]
         for line in lines:
             terminalreporter.line(line, red=line.startswith("gate failed"))
+
+
+@contextmanager
+def _in_words_of_pytest() -> Iterator[None]:
+    """Name the option of gates as pytest has it, in what is refused."""
+    try:
+        yield
+    except UsageError as error:
+        text = str(error)
+        if not text.startswith("--fail-on"):
+            raise
+        raise UsageError(text.replace("--fail-on", "--bench-fail-on", 1)) from None
 
 
 def _of_the_suite(config: pytest.Config) -> list[str]:

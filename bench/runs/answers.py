@@ -10,7 +10,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any
 
-from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.results.run import CANNOT
 
 _CHUNK = 2**16
@@ -92,6 +92,7 @@ def reading_of(line: bytes) -> dict[str, Any]:
     Raises:
         WorkerError: of kind "raised", if the answer is an error; of kind "cannot", if the engine
             is known not to support the case.
+        UsageError: what is to be measured is not what the case says.
         ValueError: it is neither.
     """
     try:
@@ -102,6 +103,8 @@ def reading_of(line: bytes) -> dict[str, Any]:
         raise ValueError("no object")
     if "error" in answer:
         raise WorkerError("raised", str(answer["error"])[:_MESSAGE])
+    if "refused" in answer:
+        raise UsageError(str(answer["refused"])[:_MESSAGE])
     if "cannot" in answer:
         raise WorkerError(CANNOT, str(answer["cannot"])[:_MESSAGE])
     reading = answer.get("ok")

@@ -26,7 +26,7 @@ from gradmeter.bench.runs.sets import Generation, Lane
 from gradmeter.bench.runs.suite_servers import SuiteServers, selected
 from gradmeter.bench.runs.suites import ParkedCall, SuiteServer
 from gradmeter.bench.runs.timing import LIKELY
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import gates, verdicts
 
 change = msgspec.structs.replace
 GENERATIONS = 2  # of forks in a set
@@ -39,6 +39,7 @@ class CallComparison:
     Attributes:
         sides: the baseline first.
         broken: those that could not be built.
+        criteria: gates, of which each has to match a selected test.
         suites: starts the processes that have collected the suite.
         whole: time also calls that run the same code at every side, in all sets.
     """
@@ -52,6 +53,7 @@ class CallComparison:
     shuffle: random.Random
     whole: bool = False
     broken: Sequence[Side] = ()
+    criteria: Sequence[gates.Gate] = ()
     _same: set[str] = field(default_factory=set)
     _spent: dict[str, float] = field(default_factory=dict)
     _loops: dict[str, int] = field(default_factory=dict)
@@ -61,8 +63,8 @@ class CallComparison:
         """Collect, measure bytes, then time; the run is saved after every step.
 
         Raises:
-            UsageError: nothing is selected, a side cannot be collected, or a side's packages are
-                imported from elsewhere.
+            UsageError: nothing is selected, a gate matches none of it, a side cannot be
+                collected, or a side's packages are imported from elsewhere.
         """
         with self.suites.collected(0) as (servers, found):
             last = self.sides[-1]
@@ -96,6 +98,8 @@ class CallComparison:
             Comparison(workload=test, size=ORDINARY, baseline=base, candidates=others)
             for test in tests
         ]
+        keys = [(test, ORDINARY, name) for test in tests for name in others]
+        gates.check_terms(self.criteria, keys)
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
         for side in self.broken:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from typing import IO, Any, Protocol
 
-from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.answers import Lines, reading_of
 
@@ -100,6 +100,9 @@ class Dialogue:
             raise self._exit_error()
         try:
             return reading_of(line)
+        except UsageError:
+            self.close()
+            raise
         except ValueError as error:
             self.close()
             raise WorkerError(

@@ -17,6 +17,10 @@ _HINT = (
 )
 
 
+class OriginError(ImportError):
+    """A package was not imported from the revision's checkout: nothing can be compared."""
+
+
 class CheckoutFinder(MetaPathFinder):
     """Find packages in their folders, before any other finder: neither installed nor on a path.
 
@@ -85,7 +89,7 @@ class Checkout:
             complete: each package has been imported by now.
 
         Raises:
-            ImportError: a module lies elsewhere, or a package was not imported, so that another
+            OriginError: a module lies elsewhere, or a package was not imported, so that another
                 revision would be measured.
         """
         if not self.origins:
@@ -97,7 +101,7 @@ class Checkout:
             for place in filter(None, places):
                 path = Path(place).resolve()
                 if path != self.adapter and not any(map(path.is_relative_to, self.origins)):
-                    raise ImportError(
+                    raise OriginError(
                         f"{name} was imported from {path} and not from the revision's checkout, so "
                         "a revision would be compared with itself; let the adapter import it by "
                         "its name, nothing import it before (a .pth file, sitecustomize), and "
@@ -105,7 +109,7 @@ class Checkout:
                     )
         missing = [name for name in self.proven if name not in sys.modules]
         if complete and missing:
-            raise ImportError(
+            raise OriginError(
                 f"{missing[0]} belongs to the engine and its adapter never imports it, so a "
                 "revision would be compared with itself; correct packages=(...) of its Engine"
             )

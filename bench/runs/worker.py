@@ -23,6 +23,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradmeter.bench.runs.revision_packages import Checkout, OriginError
 from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ class Bench:
         from gradmeter.bench import engines, workloads
         from gradmeter.bench.loading import add_folders
         from gradmeter.bench.runs import layout
-        from gradmeter.bench.runs.revision_packages import Checkout
 
         self.checkout = Checkout(case)
         if case.get("scratch"):
@@ -348,4 +348,6 @@ def main() -> None:
                 answer = {"error": f"{type(error).__name__}: {error}" + (notes and f" ({notes})")}
                 if type(error).__name__ == "CannotError":  # whose module may not be imported yet
                     answer = {"cannot": str(error)}
+                elif isinstance(error, OriginError):
+                    answer = {"refused": str(error)}
             answers.write(json.dumps(answer) + "\n")

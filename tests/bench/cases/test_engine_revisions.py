@@ -246,28 +246,48 @@ spec.loader.exec_module(sys.modules["tinytape"])
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("error", "text", "says"),
     [
-        (ELSEWHERE + ADAPTER, "tinytape was imported from .*not from the revision's checkout"),
         (
+            UsageError,
+            ELSEWHERE + ADAPTER,
+            "tinytape was imported from .*not from the revision's checkout",
+        ),
+        (
+            UsageError,
             PACKAGE + ADAPTER.replace("from PACKAGE import Tensor, square", "").replace(
                 "make=Mine", 'make=Mine, packages=("tinytape",)'
             ),
             "tinytape belongs to the engine and its adapter never imports it",
         ),
-        (LATE.replace("PACKAGE import", "PACKAGE._core import"), "a checkout has only what is"),
+        (
+            WorkerError,
+            LATE.replace("PACKAGE import", "PACKAGE._core import"),
+            "a checkout has only what is",
+        ),
     ],
     ids=["loaded by its path", "never imported", "not in the checkout"],
 )  # fmt: skip
-def test_a_worker_refuses_to_measure_what_is_not_in_the_checkout(tiny, tmp_path, text, says):
+def test_a_worker_refuses_to_measure_what_is_not_in_the_checkout(tiny, tmp_path, error, text, says):
     file = str(tiny / "repo/src/tinytape/__init__.py")
     engine = load_file(adapter(tmp_path, text.replace("TINYTAPE", repr(file))))
     here = tiny / "repo"
     with (
         engine_revisions([engine], Wanted(("v1",)), here) as (revisions, known),
-        pytest.raises(WorkerError, match=says),
+        pytest.raises(error, match=says),
     ):
         results(tmp_path, known["mine"], revisions)
+
+
+def test_a_package_from_elsewhere_is_exit_code_2_since_nothing_is_compared(tiny, tmp_path):
+    file = str(tiny / "repo/src/tinytape/__init__.py")
+    path = adapter(tmp_path, (ELSEWHERE + ADAPTER).replace("TINYTAPE", repr(file)))
+    done = gradmeter(
+        "compare", "--rev", "v1", "--engine", path, "--size", "16", "--sets", "1", "--seconds", "0",
+        "--out", tmp_path / "out", cwd=tiny / "repo",
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "a revision would be compared with itself" in " ".join(done.stderr.split())
 
 
 def test_packages_that_are_told_by_nothing_are_refused_by_name(tiny, tmp_path):
