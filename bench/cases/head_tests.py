@@ -39,26 +39,32 @@ def lay_tests_over(files: Sequence[str], head: Side, other: Side) -> None:
 
 def _taken(files: Iterable[str], head: Side) -> list[Path]:
     """The files and folders that are taken for some files of tests."""
-    packages = [
-        (head.project / root / name).resolve()
-        for root in head.layout.roots
-        for name in head.layout.names
-    ]
     taken: dict[Path, None] = {}
     for file in map(Path, files):
         if not file.is_relative_to(head.top):
             continue
         below = [folder for folder in file.parents if folder.is_relative_to(head.top)]
-        folders = [
-            folder
-            for folder in below
-            if folder != head.top
-            and _OF_TESTS.fullmatch(folder.name)
-            and not any(package.is_relative_to(folder) for package in packages)
-        ]
         taken |= dict.fromkeys(folder / "conftest.py" for folder in below)
-        taken[folders[-1] if folders else file] = None
+        taken[folder_of_tests(file, head) or file] = None
     return [path for path in taken if path.exists()]
+
+
+def folder_of_tests(file: Path, side: Side) -> Path | None:
+    """The outermost folder above a test that holds tests alone, as its name says; or None."""
+    packages = [
+        (side.project / root / name).resolve()
+        for root in side.layout.roots
+        for name in side.layout.names
+    ]
+    folders = [
+        folder
+        for folder in file.parents
+        if folder != side.top
+        and folder.is_relative_to(side.top)
+        and _OF_TESTS.fullmatch(folder.name)
+        and not any(package.is_relative_to(folder) for package in packages)
+    ]
+    return folders[-1] if folders else None
 
 
 def of_tests(file: str, head: Side) -> bool:

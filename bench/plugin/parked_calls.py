@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import socket
 import sys
 import warnings
@@ -27,6 +28,7 @@ from gradmeter.bench.runs import layout
 from gradmeter.bench.runs.ties import MARK, adopt_orphans, die_with_parent
 
 NO_CALL = "it passed without a call of benchmark"
+SEED = 1
 MOST_READ = 2**16  # bytes of standard error
 MOST_TEXT = 300  # letters of a message
 
@@ -75,6 +77,10 @@ class Server:
         if not config.pluginmanager.hasplugin("benchmark"):
             self.problems.append("pytest-benchmark is not active, so there are no calls")
             raise pytest.UsageError(self.problems[0])
+
+    def pytest_collectstart(self) -> None:
+        """Have every side draw the same parameters."""
+        _seed()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a module that cannot be collected."""
@@ -145,6 +151,7 @@ class Server:
         if request["cores"]:
             os.sched_setaffinity(0, request["cores"])
         layout.settle(request["place"])
+        _seed()
         self.park = Park(self.pipe, self._origins)
         with suppress(AttributeError):  # pytest's progress would be the last words of a crash
             reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
@@ -176,6 +183,14 @@ class Server:
 
     def _origins(self) -> dict[str, str]:
         return imported_modules.origins(self.suite["packages"], self.suite["repository"])
+
+
+def _seed() -> None:
+    """Seed the generators that a test may draw its data from without a seed of its own."""
+    random.seed(SEED)
+    generators = sys.modules.get("numpy.random")
+    if generators is not None:
+        generators.seed(SEED)
 
 
 def _outcome(reports: list[pytest.TestReport]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.cases.checkouts import Side
+from gradmeter.bench.cases.data_files import differing
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
 from gradmeter.bench.runs.call_bytes import exact, new_at_head
@@ -30,6 +31,7 @@ from gradmeter.bench.verdicts import gates, verdicts
 
 change = msgspec.structs.replace
 GENERATIONS = 2  # of forks in a set
+_NAMED = 3  # files that a note names; the others are counted
 
 
 @dataclass
@@ -75,6 +77,14 @@ class CallComparison:
                         f"at {side.label}, submodules are empty: {', '.join(side.missing)}; their "
                         "commits are not here (git submodule update --init)"
                     )
+            data = differing([(side, found[side.label].tests.values()) for side in self.sides])
+            if data and not self.whole:
+                more = f" and {len(data) - _NAMED} more" * (len(data) > _NAMED)
+                notes.append(
+                    "not the same at every revision, so no call is taken to run the same code: "
+                    f"{', '.join(data[:_NAMED])}{more}"
+                )
+                self.whole = True
             for note in notes:
                 self.record.note(note)
             self._add(tests)

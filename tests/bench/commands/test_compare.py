@@ -82,6 +82,11 @@ def test_files_without_a_common_case_are_refused(tmp_path):
         (["engine", STRONG, "--effect", "0"], "more than 0"),
         (["engine", STRONG, "--effect", "nan"], "more than 0"),
         (["engine", STRONG, "--workload", "cubes"], "cubes"),
+        (["engine", STRONG, "--with", "numpy==2.2"], "--with is for a pytest suite"),
+        (["--python", "3.12", "--python", "3.13"], "--python is for a pytest suite"),
+        (["engine", STRONG, "--bench-tests", "own"], "--bench-tests is for a pytest suite"),
+        (["engine", STRONG, "--bench-all"], "--bench-all is for a pytest suite"),
+        (["engine", STRONG, "--bench-install", "x"], "--bench-install is for revisions"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_one_sentence(tmp_path, arguments, says):

@@ -160,6 +160,9 @@ def test_what_is_refused_is_one_sentence_and_exit_code_2(tmp_path):
         (["--rev", "main", "--bench-tests", "both", "--", "benchmarks"], "head or own"),
         (["--rev", "main", "--python", "3", "--", "benchmarks"], "exclude each other"),
         (["--python", "3", "--", "benchmarks"], "takes two values"),
+        (["--with", "a==1", "--with", "-r b.txt", "--", "benchmarks"], "write them as after pip"),
+        (["--with", "a==1", "--with", "'b", "--", "benchmarks"], "has no end"),
+        (["--rev", "main", "--size", 16, "--", "benchmarks"], "--size chooses what gradmeter"),
         (["--rev", "main", "--", "-p", "no:benchmark"], "pytest-benchmark is not active"),
     ):
         said = compare(folder, *arguments)
@@ -167,3 +170,50 @@ def test_what_is_refused_is_one_sentence_and_exit_code_2(tmp_path):
         assert words in " ".join(said.stderr.split()), arguments
         assert "Traceback" not in said.stderr
     clean(folder)
+
+
+DATA = """
+import random
+import numpy as np, pathlib, pkg
+HERE = pathlib.Path(__file__).parent
+def test_reads(benchmark): benchmark((HERE / "data.txt").read_text)
+def test_draws(benchmark): benchmark(np.ones, random.randrange(10**9) % 1000 + 1)
+def test_draws_from_numpy(benchmark): benchmark(np.ones, np.random.randint(1000) + 1)
+"""
+
+
+def test_a_data_file_that_changed_is_a_change_and_prose_is_none(tmp_path):
+    folder = repository(
+        tmp_path,
+        {
+            "pkg/__init__.py": "", "pkg/table.csv": "1", "README.md": "", "docs/index.md": "",
+            "benchmarks/test_it.py": DATA, "benchmarks/data.txt": "1",
+        },
+        {"README.md": "more", "docs/index.md": "more"},
+        {"benchmarks/data.txt": "2"},
+        {"pkg/table.csv": "2"},
+    )  # fmt: skip
+    for base, head, tests, same in (
+        ("main~3", "main~2", "own", True),
+        ("main~2", "main~1", "own", False),
+        ("main~2", "main~1", "head", True),  # which reads the head's data at both
+        ("main~1", "main", "head", False),
+    ):
+        said = compare(
+            folder, "--rev", base, "--rev", head, "--bench-tests", tests, "--", "benchmarks"
+        )
+        assert said.returncode == 0, said.stderr
+        result = Result(folder)
+        assert {each.same_code for each in result.names.values()} == {same}, (base, tests)
+        for name in ("test_draws", "test_draws_from_numpy"):
+            assert len(set(result.figures(name, "held"))) == 1  # the same data at both
+    assert "pkg/table.csv" in " ".join(result.run.notes)
+
+
+def test_a_gate_that_names_no_test_is_refused_before_anything_is_measured(tmp_path):
+    test = "def test_it(benchmark): benchmark(int)\n"
+    folder = repository(tmp_path, {"pkg/__init__.py": "", "benchmarks/test_it.py": test})
+    said = compare(folder, "--rev", "main", "--fail-on", "peak[nope]>0", "--", "benchmarks")
+    assert said.returncode == 2
+    assert "--fail-on 'peak[nope]>0' matches no case" in " ".join(said.stderr.split())
+    assert not (folder / OUT / "run.json").exists()
