@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,17 @@ def environment() -> dict[str, str]:
     return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
+def _without_large_files() -> list[str]:
+    """Options that leave Git LFS's pointers as they are, where it is configured and not installed.
+
+    git refuses to check them out otherwise.
+    """
+    if shutil.which("git-lfs"):
+        return []
+    values = {"smudge": "", "clean": "", "process": "", "required": "false"}
+    return [word for name, v in values.items() for word in ("-c", f"filter.lfs.{name}={v}")]
+
+
 def ask(folder: Path, *arguments: str, limit: float | None = None) -> str:
     """Return what a git command writes to standard output.
 
@@ -41,7 +53,7 @@ def ask(folder: Path, *arguments: str, limit: float | None = None) -> str:
     """
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", *_without_large_files(), *arguments],
             cwd=folder,
             capture_output=True,
             text=True,

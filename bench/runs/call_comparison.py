@@ -19,6 +19,7 @@ import msgspec
 
 from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.data_files import differing
+from gradmeter.bench.cases.large_files import pointers
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
 from gradmeter.bench.runs.call_bytes import exact, new_at_head
@@ -79,10 +80,9 @@ class CallComparison:
                     )
             data = differing([(side, found[side.label].tests.values()) for side in self.sides])
             if data and not self.whole:
-                more = f" and {len(data) - _NAMED} more" * (len(data) > _NAMED)
                 notes.append(
                     "not the same at every revision, so no call is taken to run the same code: "
-                    f"{', '.join(data[:_NAMED])}{more}"
+                    f"{_listed(data)}"
                 )
                 self.whole = True
             for note in notes:
@@ -91,6 +91,7 @@ class CallComparison:
             self.record.begin(len(tests) * len(self.sides) + self.options.sets)
             for test in tests:
                 self._memory(test, servers)
+            self._note_pointers(tests)
         if not self._imported:
             names = ", ".join(sorted(last.layout.names)) or "none"
             self.record.note(
@@ -150,6 +151,18 @@ class CallComparison:
                 change(c, same_code=True) if c.workload == test else c for c in run.comparisons
             ]
             self.record.run = change(run, comparisons=comparisons)
+
+    def _note_pointers(self, tests: Sequence[str]) -> None:
+        """Say which files are pointers of Git LFS, where a test fails that may have read one."""
+        for side in self.sides:
+            failures = [self._at(test, side).failure for test in tests]
+            failed = any(f is not None and f.stage in ("test", "call") for f in failures)
+            if failed and (found := pointers(side.top)):
+                self.record.note(
+                    f"at {side.label}, files are Git LFS pointers and not the data: "
+                    f"{_listed(found)}; a test that reads one fails there: git lfs install, "
+                    "then git lfs fetch --all and git lfs checkout"
+                )
 
     # Time.
 
@@ -247,3 +260,9 @@ class CallComparison:
             cases.append(case)
         self._spent[test] = self._spent.get(test, 0.0) + self.clock() - began
         self.record.put(*cases)
+
+
+def _listed(files: Sequence[str]) -> str:
+    """The first of some files, and how many more there are."""
+    more = f" and {len(files) - _NAMED} more" * (len(files) > _NAMED)
+    return f"{', '.join(files[:_NAMED])}{more}"

@@ -121,7 +121,9 @@ class Dialogue:
         end = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, end - MOST_ERROR))  # of what may be gigabytes, the end
         lines = self._errors.read(MOST_ERROR).decode(errors="replace").strip().splitlines()
-        last = f": {lines[-1][:300]}" if lines else ""
+        # Of what Python's fault handler writes, the first line says what happened.
+        fatal = [line for line in lines if line.startswith("Fatal Python error")]
+        last = f": {(fatal or lines)[-1][:300]}" if lines else ""
         self.close()
         if code >= 0:
             return WorkerError("crashed", f"the worker ended with exit code {code}{last}")

@@ -10,6 +10,7 @@ import pytest
 from gradmeter.bench.cases.checkouts import Side, Wanted, arguments, sides
 from gradmeter.bench.cases.environments import BuildError
 from gradmeter.bench.cases.head_tests import lay_tests_over, of_tests
+from gradmeter.bench.cases.large_files import pointers
 from gradmeter.bench.cases.layouts import layout
 from gradmeter.bench.errors import UsageError
 
@@ -70,6 +71,18 @@ def test_a_shallow_clone_says_how_to_fetch(tmp_path):
         sides(Wanted(revisions=("main~1", None)), tmp_path / "clone"),
     ):
         pass
+
+
+def test_large_files_that_cannot_be_fetched_are_left_as_pointers(tmp_path):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
+    top = repository(tmp_path, {**CODE, "data/a.bin": pointer, "b.bin": "version 1"})
+    write(top, {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
+    for name, value in (("smudge", "no-lfs smudge"), ("process", "no-lfs"), ("required", "true")):
+        git(top, "config", f"filter.lfs.{name}", value)
+    git(top, "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false", "add", "--all")
+    git(top, "commit", "--quiet", "--message", "attributes")
+    with sides(AGAINST_MAIN, top) as found:
+        assert [pointers(each.top) for each in found] == [["data/a.bin"]] * 2
 
 
 def side(top: Path, files: dict[str, str]) -> Side:

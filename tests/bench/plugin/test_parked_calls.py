@@ -8,7 +8,7 @@ from ..repositories import Result, clean, compare, repository
 
 CODE = "import numpy as np\ndef call(): return {}\ndef new(): return 1\n"
 SUITE = r"""
-import asyncio, os, sys, threading, unittest
+import asyncio, ctypes, os, sys, threading, unittest
 import pytest
 import pkg
 
@@ -98,6 +98,7 @@ def test_async(benchmark):
 def test_sys_exit(benchmark): benchmark(sys.exit, 3)
 def test_os_exit(benchmark): benchmark(os._exit, 3)
 def test_kills(benchmark): benchmark(os.kill, os.getpid(), 9)
+def test_crashes(benchmark): benchmark(ctypes.string_at, 0)
 def test_hangs(benchmark): benchmark(threading.Event().wait)
 
 # Outcomes.
@@ -131,11 +132,13 @@ def test_plain(): assert False
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """One comparison of all these tests, and what they logged."""
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n"
     folder = repository(
         tmp_path_factory.mktemp("parked"),
         {
             "pkg.py": CODE.format(1).partition("def new")[0],
             "benchmarks/test_old.py": "import pkg\n",
+            "data/big.npy": pointer,
         },
         {"pkg.py": CODE.format(2), "benchmarks/test_old.py": None, "benchmarks/test_it.py": SUITE},
     )
@@ -187,6 +190,7 @@ def test_ids_may_hold_any_characters(result):
         ("test_sys_exit", "SystemExit: 3", "SystemExit: 3"),
         ("test_os_exit", "exit code 3", "exit code 3"),
         ("test_kills", "SIGKILL", "SIGKILL"),
+        ("test_crashes", "Fatal Python error: Segmentation", "Fatal Python error: Segmentation"),
         ("test_hangs", "no answer within 5 seconds", "no answer within 5 seconds"),
         ("test_new_function", "has no attribute 'new'", ""),
         ("test_skipped_at_base", "it was skipped: old", ""),
@@ -204,7 +208,7 @@ def test_only_what_the_head_does_wrong_is_a_failure(result):
     failed = {name for name in result.names if any(case.failed for case in result.cases(name))}
     assert failed == {
         "test_fails", "test_raises", "test_breaks", "test_twice", "test_sys_exit", "test_os_exit",
-        "test_kills", "test_hangs", "test_fails_at_head",
+        "test_kills", "test_crashes", "test_hangs", "test_fails_at_head",
     }  # fmt: skip
 
 
@@ -215,6 +219,12 @@ def test_a_test_without_the_fixture_is_not_run(result):
 def test_a_fixture_is_torn_down_once_for_each_worker(result):
     # At each of two sides: one worker for bytes, and one in each of the two generations of a set.
     assert result.log.count("torn down") == 6
+
+
+def test_pointers_of_git_lfs_are_named_where_tests_fail(result):
+    notes = [note for note in result.run.notes if "Git LFS" in note]
+    assert [note.partition(",")[0] for note in notes] == ["at main~1", "at working-tree"]
+    assert all("data/big.npy" in note for note in notes)
 
 
 def test_nothing_is_left_behind(result):
