@@ -8,6 +8,7 @@ it runs the one test itself.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import random
@@ -137,6 +138,8 @@ class Server:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
+        if faulthandler.is_enabled():  # where a crash is told: not in the server's file of errors
+            faulthandler.enable(2)
         self.pipe = Pipe()
         die_with_parent()
         adopt_orphans()

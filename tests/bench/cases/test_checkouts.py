@@ -77,10 +77,10 @@ def test_large_files_that_cannot_be_fetched_are_left_as_pointers(tmp_path):
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
     top = repository(tmp_path, {**CODE, "data/a.bin": pointer, "b.bin": "version 1"})
     write(top, {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
+    git(top, "add", "--all")
+    git(top, "commit", "--quiet", "--message", "attributes")
     for name, value in (("smudge", "no-lfs smudge"), ("process", "no-lfs"), ("required", "true")):
         git(top, "config", f"filter.lfs.{name}", value)
-    git(top, "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false", "add", "--all")
-    git(top, "commit", "--quiet", "--message", "attributes")
     with sides(AGAINST_MAIN, top) as found:
         assert [pointers(each.top) for each in found] == [["data/a.bin"]] * 2
 
