@@ -24,6 +24,33 @@ def script(job: str) -> str:
     return re.sub("^ {10}", "", block, flags=re.M)
 
 
+def run_job(
+    job: str, folder: Path, base: str, quick: str, replaced: tuple[tuple[str, str], ...] = ()
+) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run a job's script in folder/clone, as it stands but for the seconds that it may take.
+
+    Returns:
+        The process, and the summary that it wrote.
+    """
+    command = script(job).replace("--markdown", f"--markdown {quick}")
+    for old, new in replaced:
+        assert old in command
+        command = command.replace(old, new)
+    summary = folder / base
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", command],
+        cwd=folder / "clone",
+        env={
+            **os.environ, "BASE": base, "GITHUB_STEP_SUMMARY": str(summary),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    text = summary.read_text()
+    assert text == done.stdout
+    return done, text
+
+
 def test_the_job_of_a_suite_fails_for_a_gate_and_writes_its_summary(tmp_path):
     top = repository(
         tmp_path / "top",
@@ -33,22 +60,74 @@ def test_the_job_of_a_suite_fails_for_a_gate_and_writes_its_summary(tmp_path):
     git(tmp_path, "clone", "--quiet", str(top), "clone")
     git(top, "branch", "old", "main~1")
     git(tmp_path / "clone", "fetch", "--quiet")
-    assert "gradmeter compare --rev" in script("engine")
-    # As it stands, but for the seconds that it may take.
-    command = script("suite").replace("--markdown", "--markdown --sets 8 --most-sets 8 --budget 0")
     for base, code in (("old", 1), ("main", 0)):
-        summary = tmp_path / base
-        done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", command],
-            cwd=tmp_path / "clone",
-            env={
-                **os.environ, "BASE": base, "GITHUB_STEP_SUMMARY": str(summary),
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            },
-            capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+        done, text = run_job("suite", tmp_path, base, "--sets 8 --most-sets 8 --budget 0")
         assert done.returncode == code, done.stderr
-        text = summary.read_text()
-        assert text == done.stdout
         assert ("Gate failed: peak&#62;0" in text) == bool(code)
         assert ("1 same code" in text) == (not code)
+
+
+ENGINE = """
+import numpy as np
+
+class Tensor:
+    def __init__(self, data, back=lambda g: None):
+        self.data, self.back, self.grad = data, back, None
+    def add_gradient(self, g):
+        self.grad = g if self.grad is None else self.grad + g
+        self.back(g)
+
+def square(x):
+    kept = COPY
+    return Tensor(x.data * x.data, lambda g: x.add_gradient(2 * g * kept))
+"""
+TAPE = """
+from types import SimpleNamespace
+import numpy as np
+from gradmeter import Adapter, Engine
+from tinytape import Tensor, square
+
+class Tape(Adapter):
+    operations = SimpleNamespace(square=square)
+    def variable(self, array): return Tensor(array)
+    def backward(self, result): result.add_gradient(np.ones_like(result.data))
+    def value(self, result): return result.data
+    def gradient(self, variable): return variable.grad
+
+ENGINE = Engine(name="tape", meaning="squares", make=Tape)
+"""
+WORKLOAD = """
+import gradmeter
+
+def inputs(size, generator):
+    return {"x": generator.uniform(-1, 1, size)}
+
+@gradmeter.workload(inputs)
+def fourth_power(operations, x):
+    "x to the fourth power"
+    return operations.square(operations.square(x))
+"""
+
+
+def test_the_job_of_an_engine_compares_it_by_a_workload_of_its_own(tmp_path):
+    top = repository(
+        tmp_path / "top",
+        {
+            "src/tinytape/__init__.py": ENGINE.replace("COPY", "x.data"),
+            "adapter.py": TAPE, "workload.py": WORKLOAD,
+        },
+        {"src/tinytape/__init__.py": ENGINE.replace("COPY", "x.data.copy()")},
+    )  # fmt: skip
+    git(tmp_path, "clone", "--quiet", str(top), "clone")
+    git(top, "branch", "old", "main~1")
+    git(tmp_path / "clone", "fetch", "--quiet")
+    own = (
+        ("adapter.py mine", "adapter.py tape"),
+        ("--workload squares-3", "--workload workload.py:fourth_power --size 1000"),
+    )
+    for base, code in (("old", 1), ("main", 0)):
+        quick = "--sets 8 --most-sets 8 --budget 0 --min-rounds 1"
+        done, text = run_job("engine", tmp_path, base, quick, own)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "fourth" in text
+        assert ("Gate failed: peak&#62;0" in text) == bool(code)
