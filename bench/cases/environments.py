@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,9 +21,6 @@ from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.text import plain
-
-if sys.platform != "win32":
-    pass
 
 LIMIT = 3600.0  # seconds for a build
 LINES = 12  # of a failed command's output that are shown
@@ -201,17 +199,34 @@ def _output(command: Sequence[str]) -> str:
 def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None = None) -> None:
     shown = command[-1] if command[0] == "/bin/sh" else " ".join(command)
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=LIMIT,
-        )
+        code, output = _to_its_end(command, folder, variables)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(f"{shown} cannot be run: {error}") from None
-    if done.returncode:
-        lines = done.stdout.decode(errors="replace").strip().splitlines()[-LINES:]
-        raise BuildError(f"{shown} failed with exit code {done.returncode}", lines)
+    if code:
+        lines = output.decode(errors="replace").strip().splitlines()[-LINES:]
+        raise BuildError(f"{shown} failed with exit code {code}", lines)
+
+
+def _to_its_end(
+    command: Sequence[str], folder: Path, variables: dict[str, str] | None
+) -> tuple[int, bytes]:
+    """Run a command; return its exit code and output. What it started ends with it on Ctrl-C."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as child:
+        try:
+            output, _ = child.communicate(timeout=LIMIT)
+        except BaseException:
+            if hasattr(os, "killpg"):
+                with suppress(OSError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            child.kill()
+            child.wait()  # which communicate, interrupted, leaves undone
+            raise
+    return child.returncode, output

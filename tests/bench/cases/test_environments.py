@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from gradmeter.bench.cases import environments, kept_environments
 from gradmeter.bench.errors import UsageError
+
+from ..misbehaviour import within
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +85,51 @@ def test_a_command_that_fails_shows_its_last_lines(tmp_path):
     assert "failed with exit code 7" in caught.value.message
     assert caught.value.lines[-2:] == ["line 50", "wrong"]
     assert len(caught.value.lines) == 12
+
+
+def test_an_interrupted_build_leaves_no_process(tmp_path):
+    path = tmp_path / "pid"
+    command = f"sleep 1000 & echo $! > {path}.new && mv {path}.new {path}; wait"
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    threading.Thread(
+        target=lambda: (within(path.exists), os.kill(os.getpid(), signal.SIGALRM))
+    ).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            environments.run_in(environments.Environment(tmp_path / "venv"), command, tmp_path)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    pid = int(path.read_text())
+    assert within(lambda: not psutil.pid_exists(pid) or ended(pid))
+
+
+def ended(pid):
+    """Whether a process has ended, though nobody has waited for it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_requirements_are_words_of_a_shell_without_options():
+    assert environments.requirements_of("a==1 'b >= 2'") == ["a==1", "b >= 2"]
+    for wrong in ("", "  ", "-r a.txt", "a -U", "'a"):
+        with pytest.raises(UsageError, match="--with "):
+            environments.requirements_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "pinned"),
+    [("a==1", True), ("a[b,c]==1.2.post1", True), ("a===1", True), ("a", False), ("a>=1", False),
+     ("a==1.*", False), ("a==1,<2", False), ("./a", False), ("a @ https://b", False)],
+)  # fmt: skip
+def test_what_is_the_same_the_next_time_is_pinned(requirement, pinned):
+    assert environments.pinned([requirement]) == pinned
+    assert environments.pinned(["z==1", requirement]) == pinned
 
 
 def test_an_interpreter_is_named_by_path_command_or_version():

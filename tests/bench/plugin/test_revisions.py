@@ -168,7 +168,7 @@ def test_a_process_with_threads_runs_each_test_itself(tmp_path):
     assert all(case.times for case in result.cases("test_it"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_end_in_the_middle_leaves_nothing(tmp_path, monkeypatch, number):
     mark = uuid.uuid4().hex
     monkeypatch.setenv("MARKER", mark)
@@ -183,7 +183,7 @@ def test_an_end_in_the_middle_leaves_nothing(tmp_path, monkeypatch, number):
         time.sleep(1)
         process.send_signal(number)
         process.stderr.read()
-    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     assert within(lambda: all(p.pid == os.getpid() for p in processes_with(mark)))
     if number == signal.SIGKILL:  # what it could not remove, the next run does
         again = compare(folder, "--rev", "main", "--", "-k", "nothing")
