@@ -184,7 +184,8 @@ def compare(
     targets = what or targets
     notes: list[str] = []
     groups: Sequence[Group] = []
-    files = any(map(_is_file, targets))
+    suite = targets[:1] == [PYTEST]
+    files = not suite and any(map(_is_file, targets))  # a suite's arguments may be files
     if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(
@@ -206,13 +207,13 @@ def compare(
             seconds=seconds,
             effect=fraction(effect),
         )
-        if what and what[0] == PYTEST:
+        if suite:
             if instructions:
                 raise UsageError("the instructions of a suite's calls cannot be counted")
             gates.check_sets(criteria, options)
             gates.refuse_counted(criteria)
             wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
-            run = compare_suite(what, wanted, options, out, tests=tests, whole=whole)
+            run = compare_suite(targets, wanted, options, out, tests=tests, whole=whole)
             gates.check_terms(criteria, _candidates(run.comparisons))
             return _conclude(
                 run, criteria, notes, out, written=True, markdown=markdown, json_=json_
