@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.goals import releases
+from gradmeter.bench.goals import planted, releases
 from gradmeter.bench.goals.releases import AGAIN, Package
 from gradmeter.bench.report import comparison, sentences
 from gradmeter.bench.report.text import markdown, plain
@@ -31,6 +31,7 @@ from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.verdicts import Row
 
 REPORT = Path("reports/published.md")
+PLANTED = "planted"
 MOST_DIFFERENT = 0.01  # of the rows of a release against itself
 # Pure Python, so that nothing is built; a third to a whole of the suite, to take minutes.
 PACKAGES = (
@@ -98,25 +99,8 @@ def measure(package: Package, folder: Path, options: Sequence[str] = ()) -> Meas
     releases.install(package.requirements, folder / "required")
 
     def compare(old: str, new: str, *more: str) -> Compared:
-        out = folder / f"{old}-{new}"
-        ours = ["--rev", old, "--rev", new, "--out", str(out), *options, *more]
-        command = ["compare", *ours, "--", "pytest", *package.suite]
-        path = [str(folder / "required"), os.environ.get("PYTHONPATH", "")]
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "gradmeter", *command],
-            cwd=top,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if done.returncode not in (0, 3):
-            lines = [line for line in done.stderr.splitlines() if line.startswith("gradmeter: ")]
-            why = plain(lines[-1]) if lines else f"gradmeter's exit code is {done.returncode}"
-            raise UsageError(f"{package.name} {old} and {new} cannot be compared: {why}")
-        return Compared(run_file.load(out / "run.json"), time.perf_counter() - start)
+        out, required = folder / f"{old}-{new}", folder / "required"
+        return _compare(top, (old, new), package.suite, out, required, (*options, *more))
 
     return Measured(
         package,
@@ -125,13 +109,59 @@ def measure(package: Package, folder: Path, options: Sequence[str] = ()) -> Meas
     )
 
 
-def render(found: Sequence[Measured], problems: Sequence[str]) -> str:
+def measure_planted(folder: Path, options: Sequence[str] = ()) -> Compared:
+    """Compare the two commits of the repository with planted changes.
+
+    Raises:
+        UsageError: they cannot be compared.
+    """
+    revisions = (planted.OLD, planted.NEW)
+    top = planted.repository(folder)
+    return _compare(top, revisions, (planted.SUITE,), folder / "run", folder / "none", options)
+
+
+def _compare(
+    top: Path,
+    revisions: tuple[str, str],
+    suite: Sequence[str],
+    out: Path,
+    required: Path,
+    options: Sequence[str],
+) -> Compared:
+    """Run gradmeter compare in a repository.
+
+    Args:
+        required: a folder to import from.
+    """
+    old, new = revisions
+    ours = ["--rev", old, "--rev", new, "--out", str(out), *options]
+    path = [str(required), os.environ.get("PYTHONPATH", "")]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "gradmeter", "compare", *ours, "--", "pytest", *suite],
+        cwd=top,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode not in (0, 3):
+        lines = [line for line in done.stderr.splitlines() if line.startswith("gradmeter: ")]
+        why = plain(lines[-1]) if lines else f"gradmeter's exit code is {done.returncode}"
+        raise UsageError(f"{old} and {new} cannot be compared: {why}")
+    return Compared(run_file.load(out / "run.json"), time.perf_counter() - start)
+
+
+def render(found: Sequence[Measured], changes: Compared | None, problems: Sequence[str]) -> str:
     """What was measured as Markdown: a table of all packages, then each one's changes.
 
     Args:
+        changes: the repository with planted changes, compared.
         problems: sentences on the packages that could not be measured.
     """
-    parts = ["# Published packages, measured\n\nMade by `make published`" + _where(found) + "."]
+    runs = [each.releases.run for each in found] + ([changes.run] if changes else [])
+    parts = [f"# Published packages, measured\n\nMade by `make published`{_where(runs)}."]
     if found:
         lines = [
             "| package | calls | slower | faster | other bytes | seconds a call "
@@ -146,13 +176,15 @@ def render(found: Sequence[Measured], problems: Sequence[str]) -> str:
             f"different; the goal is at most 1 in {1 / MOST_DIFFERENT:.0f}."
         )
     parts += [part for each in found for part in _section(each)]
+    if changes is not None:
+        parts += _planted_section(changes)
     return "\n\n".join([*parts, *map(markdown, problems)]) + "\n"
 
 
-def _where(found: Sequence[Measured]) -> str:
-    if not found:
+def _where(runs: Sequence[Run]) -> str:
+    if not runs:
         return ""
-    environment = found[0].releases.run.environment
+    environment = runs[0].environment
     return (
         f" with Python {environment.python}, NumPy {environment.versions['numpy']} and "
         f"pytest-benchmark {environment.versions['pytest-benchmark']}, on {environment.cores} "
@@ -199,6 +231,19 @@ def _section(each: Measured) -> Iterator[str]:
         yield f"{package.new} with itself, called different:\n\n{_table(each.itself.different)}"
 
 
+def _planted_section(compared: Compared) -> Iterator[str]:
+    """The parts of the section on planted changes."""
+    yield "## A repository with planted changes"
+    seconds = compared.seconds / len(compared.rows)
+    yield f"{len(compared.rows)} calls, {seconds:.1f} seconds a call. Planted was, call by call:"
+    yield "\n".join(
+        f"- {markdown(f'{name}: {change.what}')}" for name, change in planted.CHANGES.items()
+    )
+    yield f"Found was:\n\n{_table(compared.rows)}"
+    wrong = planted.missed(compared.rows)
+    yield markdown("; ".join(wrong) or "Each change was found, and nothing else") + "."
+
+
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| call | time | | array data |", "| --- | ---: | --- | --- |"]
     for row in rows:
@@ -219,11 +264,11 @@ def _moved(row: Row) -> bool:
 
 def main(names: Sequence[str]) -> int:
     """Measure the packages, or those named, and write the report; return the exit code."""
-    unknown = set(names) - {package.name for package in PACKAGES}
+    unknown = set(names) - {package.name for package in PACKAGES} - {PLANTED}
     if unknown:
         print(f"there is no package {', '.join(sorted(unknown))} here", file=sys.stderr)
         return 2
-    found, problems = [], []
+    found, problems, changes = [], [], None
     with tempfile.TemporaryDirectory(prefix="gradmeter-") as folder:
         for package in PACKAGES:
             if names and package.name not in names:
@@ -234,12 +279,14 @@ def main(names: Sequence[str]) -> int:
             except UsageError as error:
                 problems.append(f"{package.name} was not measured: {error}.")
                 print(problems[-1], file=sys.stderr)
+        if not names or PLANTED in names:
+            changes = measure_planted(Path(folder) / PLANTED)
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(text := render(found, problems))
+    REPORT.write_text(text := render(found, changes, problems))
     print(text)
     rows = sum(len(each.itself.rows) for each in found)
     wrong = sum(len(each.itself.different) for each in found)
-    if wrong > MOST_DIFFERENT * rows:
+    if wrong > MOST_DIFFERENT * rows or (changes and planted.missed(changes.rows)):
         return 1
     failed = any(c.failed for each in found for c in (each.releases, each.itself))
     return 3 if problems or failed else 0

@@ -46,19 +46,32 @@ def repository(package: Package, folder: Path) -> Path:
     Raises:
         UsageError: a release cannot be downloaded or unpacked.
     """
-    top = folder / "repository"
-    top.mkdir(parents=True)
-    _git(top, "init", "--quiet", "--initial-branch=main")
+    top = start(folder)
     for version in (package.old, package.new):
         for path in top.iterdir():
             if path.name != ".git":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         source = _unpacked(package.name, version, folder / version)
         shutil.copytree(source, top, symlinks=True, dirs_exist_ok=True)
-        _commit(top, version)
+        commit(top, version)
     (top / _UNREAD).write_text("a file that nothing reads\n")
-    _commit(top, AGAIN)
+    commit(top, AGAIN)
     return top
+
+
+def start(folder: Path) -> Path:
+    """Make an empty repository in a new folder; return its top."""
+    top = folder / "repository"
+    top.mkdir(parents=True)
+    _git(top, "init", "--quiet", "--initial-branch=main")
+    return top
+
+
+def commit(top: Path, tag: str) -> None:
+    """Commit all files of a repository, and tag the commit."""
+    _git(top, "add", "--all", "--force")  # whatever the package's .gitignore leaves out
+    _git(top, "commit", "--quiet", "--message", tag)
+    _git(top, "tag", tag)
 
 
 def install(requirements: Sequence[str], folder: Path) -> None:
@@ -98,12 +111,6 @@ def _pip(failed: str, command: str, folder: Path, *words: str) -> None:
         raise UsageError(f"{failed}: pip's exit code is {error.returncode}") from None
     except subprocess.TimeoutExpired:
         raise UsageError(f"{failed}: pip takes more than {LIMIT:.0f} s") from None
-
-
-def _commit(top: Path, tag: str) -> None:
-    _git(top, "add", "--all", "--force")  # whatever the package's .gitignore leaves out
-    _git(top, "commit", "--quiet", "--message", tag)
-    _git(top, "tag", tag)
 
 
 def _git(top: Path, *words: str) -> None:
