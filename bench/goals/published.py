@@ -47,7 +47,7 @@ PACKAGES = (
         "cattrs",
         "23.2.3",
         "24.1.2",
-        ("bench", "-k", "nested or primitives or int or float"),
+        ("bench", "-k", "deep or attrs_primitives"),
         ("attrs>=23.1",),
     ),
 )
@@ -262,8 +262,12 @@ def _moved(row: Row) -> bool:
     return row.time is not None and row.time.word in ("slower", "faster")
 
 
-def main(names: Sequence[str]) -> int:
-    """Measure the packages, or those named, and write the report; return the exit code."""
+def main(names: Sequence[str], options: Sequence[str] = ()) -> int:
+    """Measure the packages, or those named, and write the report; return the exit code.
+
+    Args:
+        options: further ones of gradmeter compare.
+    """
     unknown = set(names) - {package.name for package in PACKAGES} - {PLANTED}
     if unknown:
         print(f"there is no package {', '.join(sorted(unknown))} here", file=sys.stderr)
@@ -275,12 +279,12 @@ def main(names: Sequence[str]) -> int:
                 continue
             print(f"{package.name} {package.old} to {package.new}", file=sys.stderr, flush=True)
             try:
-                found.append(measure(package, Path(folder) / package.name))
+                found.append(measure(package, Path(folder) / package.name, options))
             except UsageError as error:
                 problems.append(f"{package.name} was not measured: {error}.")
                 print(problems[-1], file=sys.stderr)
         if not names or PLANTED in names:
-            changes = measure_planted(Path(folder) / PLANTED)
+            changes = measure_planted(Path(folder) / PLANTED, options)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(text := render(found, changes, problems))
     print(text)
