@@ -220,8 +220,9 @@ def _section(each: Measured) -> Iterator[str]:
         yield _table(changed)
     rest = Counter(comparison.time_word(row) for row in rows if row not in changed)
     if rest:
-        counts = ", ".join(f"{count} {word}" for word, count in sorted(rest.items()))
-        yield f"The others: {counts.replace('-', 'not timed')}; the same bytes where measured."
+        named = sorted((word if word != "-" else "not timed", n) for word, n in rest.items())
+        counts = ", ".join(f"{number} {word}" for word, number in named)
+        yield f"The others: {counts}; the same bytes where measured."
     for compared in (each.releases, each.itself):
         for row in compared.failed:
             failure = row.case.failure or row.baseline.failure

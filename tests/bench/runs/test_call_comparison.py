@@ -169,3 +169,24 @@ def test_what_is_refused_is_one_sentence_and_exit_code_2(tmp_path):
         assert words in " ".join(said.stderr.split()), arguments
         assert "Traceback" not in said.stderr
     clean(folder)
+
+
+@pytest.mark.parametrize("file", ["conftest.py", "test_it.py"])
+def test_tests_of_the_head_that_need_what_the_base_lacks_name_the_option_for_own_tests(
+    file, tmp_path
+):
+    test = "def test_it(benchmark): benchmark(int)\n"
+    folder = repository(
+        tmp_path,
+        {"src/pkg/__init__.py": "", "benchmarks/conftest.py": "", "benchmarks/test_it.py": test},
+        {"src/pkg/__init__.py": "new = 1\n"},
+    )
+    path = folder / "benchmarks" / file
+    path.write_text(f"from pkg import new\n{path.read_text()}")
+    said = compare(folder, "--rev", "main~1", "--", "benchmarks")
+    assert said.returncode == 2
+    message = " ".join(said.stderr.split())
+    assert "cannot import name 'new'" in message
+    assert "with --bench-tests own, each runs its own" in message
+    own = compare(folder, "--rev", "main~1", "--bench-tests", "own", "--", "benchmarks")
+    assert own.returncode == 0, own.stderr
