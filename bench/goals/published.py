@@ -68,7 +68,8 @@ class Compared:
     @property
     def different(self) -> list[Row]:
         """The rows that are called slower or faster, or that have other bytes."""
-        return [row for row in self.rows if _moved(row) or row.changes]
+        measured = [r for r in self.rows if not (r.case.failure or r.baseline.failure)]
+        return list(filter(comparison.changed, measured))
 
     @property
     def failed(self) -> list[Row]:
@@ -257,10 +258,6 @@ def _table(rows: Sequence[Row]) -> str:
         ]
         lines.append("| " + " | ".join(map(markdown, cells)) + " |")
     return "\n".join(lines)
-
-
-def _moved(row: Row) -> bool:
-    return row.time is not None and row.time.word in ("slower", "faster")
 
 
 def main(names: Sequence[str], options: Sequence[str] = ()) -> int:

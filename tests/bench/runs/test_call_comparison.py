@@ -103,7 +103,12 @@ def test_the_repository_is_as_it_was(planted):
 
 def test_the_report_shows_what_changed_unfolded(planted):
     text = (planted[2] / OUT / "report.md").read_text()
-    assert "test&#95;copied" in text or "test_copied" in text
+    unfolded = text.partition("<details>")[0].replace("&#95;", "_")
+    assert "| slower |" in unfolded
+    assert all(f"test_{name} " in unfolded for name in ("slower", "copied", "cyclic", "faster"))
+    assert "test_kept" not in unfolded
+    assert "the same memory" not in unfolded
+    assert "oise floor" not in text  # which variants have, and calls do not
 
 
 # What a test imports, directly or not, and what it does not.
