@@ -66,7 +66,8 @@ selftest: $(VENV)/ready
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
 
-# Releases of published packages compared by their own suites, as a table to commit; some 15 minutes.
+# Releases of published packages compared by their own suites, as a table to commit; 40 minutes
+# on a busy core, less on one that is not.
 published: $(VENV)/ready
 	$(BIN)/python -m gradmeter.bench.goals.published
 
