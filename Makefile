@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals instructions lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -65,6 +65,11 @@ selftest: $(VENV)/ready
 
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
+
+# Releases of published packages compared by their own suites, as a table to commit; 40 minutes
+# on a busy core, less on one that is not.
+published: $(VENV)/ready
+	$(BIN)/python -m gradmeter.bench.goals.published
 
 # No operation executes 1% more than at the base: where main branched off, or else the commit before.
 # A change that is meant to cost more makes the table anew (make instructions), and so shows it.

@@ -195,7 +195,7 @@ def compare(
     targets = what or targets
     notes: list[str] = []
     groups: Sequence[Group] = []
-    files = any(map(_is_file, targets))
+    files = not suite and any(map(_is_file, targets))  # a suite's arguments may be files
     if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
-from gradmeter.bench.report.comparison import time_word
+from gradmeter.bench.report.comparison import changed, time_word
 from gradmeter.bench.report.ordinary import WIDTH, aligned
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Comparison, Run
@@ -45,9 +45,9 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
     where = f", in {path}" if path else ""
     console.out(plain(f"{variant} against {baseline}{where}"), style="bold", highlight=False)
     idle = [row for row in found if _idle(row)]
-    changed = [row for row in found if _changed(row) and row not in idle]
-    same = [row for row in found if not _changed(row)]
-    shown = [*changed, *same] if len(same) <= UNCHANGED else changed
+    moved = [row for row in found if changed(row) and row not in idle]
+    same = [row for row in found if not changed(row)]
+    shown = [*moved, *same] if len(same) <= UNCHANGED else moved
     if shown:
         lines = [_line(row, len(path)) for row in shown]
         head, *rest = aligned(
@@ -57,7 +57,7 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
         console.out("\n".join(rest), highlight=False)
     if len(same) > UNCHANGED:
         console.print(f"and {len(same):,} calls without a change", highlight=False)
-    for row in changed:
+    for row in moved:
         for words in _sentences(row, run):
             line = plain(words).replace(plain(row.case.workload), _short(row, len(path)))
             console.print(f"  {markup.escape(line)}", highlight=False)
@@ -83,11 +83,6 @@ def _idle(row: Row) -> bool:
         and row.case.failure == row.baseline.failure
         and not row.case.failed
     )
-
-
-def _changed(row: Row) -> bool:
-    moved = row.time is not None and row.time.word in ("slower", "faster")
-    return moved or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
 
 
 def _line(row: Row, shared: int) -> tuple[str, ...]:

@@ -166,23 +166,20 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         notes: sentences on the run as a whole.
     """
     rows = verdicts.candidates(run)
-    same = [row for row in rows if not _changed(row)]
-    changed = [row for row in rows if _changed(row)]
+    same = [row for row in rows if not changed(row)]
+    moved = [row for row in rows if changed(row)]
     parts = [f"## {_text(headline(run)).capitalize()}"]
     parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
-    if changed:
-        parts.append(_table(changed))
-        parts.append("\n".join(f"- {_text(s)}" for row in changed for s in row_sentences(row, run)))
+    if moved:
+        parts.append(table(moved))
+        parts.append("\n".join(f"- {_text(s)}" for row in moved for s in row_sentences(row, run)))
     elif rows:
         parts.append("Nothing changed.")
     if same:
-        table = (
-            _table(same)
-            + "\n\n"
-            + "\n".join(f"- {_text(s)}" for r in same for s in row_sentences(r, run))
-        )
+        unchanged = "\n".join(f"- {_text(s)}" for r in same for s in row_sentences(r, run))
         parts.append(
-            f"<details><summary>{len(same)} without a change</summary>\n\n{table}\n\n</details>"
+            f"<details><summary>{len(same)} without a change</summary>\n\n"
+            f"{table(same)}\n\n{unchanged}\n\n</details>"
         )
     if any(case.times and not case.ordinary for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
@@ -193,13 +190,14 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def _changed(row: Row) -> bool:
+def changed(row: Row) -> bool:
     """Whether a candidate is shown unfolded: slower, faster, other bytes, or failed."""
     time = row.time is not None and row.time.word in ("slower", "faster")
     return time or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
 
 
-def _table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row]) -> str:
+    """Candidates as a Markdown table: a row for each, with its verdicts."""
     lines = ["| case | baseline | time | | memory |", "| --- | --- | ---: | --- | --- |"]
     for row in rows:
         cells = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import ordinary, prose, sentences
+from gradmeter.bench.report import comparison, ordinary, prose, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 from gradmeter.bench.verdicts import verdicts
@@ -40,15 +40,21 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
-    candidates.sort(key=lambda row: (not row.exact, -row.effect))
-    if candidates:
-        effects = [f"- {_text(sentences.sentence(row))}" for row in candidates[:TOP]]
+    calls = [row for row in candidates if row.case.ordinary]
+    if calls:
+        changed = list(filter(comparison.changed, calls))
+        table = comparison.table(changed) if changed else "No call changed."
+        parts.append(f"## {_text(comparison.headline(run)).capitalize()}\n\n{table}")
+    others = [row for row in candidates if not row.case.ordinary]
+    others.sort(key=lambda row: (not row.exact, -row.effect))
+    if others:
+        effects = [f"- {_text(sentences.sentence(row))}" for row in others[:TOP]]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
-    if any(case.times for case in run.cases):
+    if any(case.times and not case.ordinary for case in run.cases):
         noise = sentences.noise_text(run)
         parts.append(noise[0].upper() + noise[1:])
-    for comparison, rows in pairs:
-        title = _where(comparison)
+    for compared, rows in pairs:
+        title = _where(compared)
         parts.append(_folded(title, _table(rows, run.options)))
     parts += [
         *[

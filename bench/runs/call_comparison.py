@@ -71,7 +71,8 @@ class CallComparison:
         """
         with self.suites.collected(0) as (servers, found):
             last = self.sides[-1]
-            tests, notes = selected(found, last.label, self.suites.arguments)
+            own = self.suites.head is None
+            tests, notes = selected(found, last.label, self.suites.arguments, own=own)
             for side in self.sides:
                 if side.missing:
                     notes.append(

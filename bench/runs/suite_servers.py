@@ -85,9 +85,9 @@ class SuiteServers:
         try:
             found = server.collected()
         except WorkerError as error:
-            raise UsageError(
-                f"the suite cannot be collected at {server.side.label}: {error}"
-            ) from None
+            why = f"the suite cannot be collected at {server.side.label}: {error}"
+            others = self.head is not None and server.side is not self.head
+            raise UsageError(why + _remedy(str(error), others_tests=others)) from None
         prove_origin(server.side, found.modules)
         self._threads[server.side.label] = found.threads
         return found
@@ -129,9 +129,12 @@ class SuiteServers:
 
 
 def selected(
-    found: Mapping[str, Collected], last: str, arguments: Sequence[str]
+    found: Mapping[str, Collected], last: str, arguments: Sequence[str], *, own: bool
 ) -> tuple[list[str], list[str]]:
     """The tests that every side has, in the order of the last one's, and notes on the others.
+
+    Args:
+        own: whether each side has run its own tests, not the last one's.
 
     Raises:
         UsageError: there is none.
@@ -152,9 +155,24 @@ def selected(
             notes.append(f"not at every revision, but at {label}: {', '.join(only[:_NAMED])}{more}")
     if not everywhere:
         why = problems[0] if problems else f"it was: pytest {' '.join(arguments)}"
-        if "ModuleNotFoundError" in why:
-            why += "; a project that has to be built is installed with --bench-install"
-        elif not problems and notes:
+        if not problems and notes:
             why = notes[0]
+        why += _remedy(why, others_tests=not own and not found[last].problems)
         raise UsageError(f"no selected test takes the fixture benchmark at every revision: {why}")
     return everywhere, notes
+
+
+def _remedy(problem: str, *, others_tests: bool) -> str:
+    """The end of a sentence on tests that cannot be collected: what may help.
+
+    Args:
+        others_tests: whether they are another revision's, which may need what this one lacks.
+    """
+    if "ModuleNotFoundError" in problem:
+        return "; a project that has to be built is installed with --bench-install"
+    if others_tests and ("ImportError" in problem or "AttributeError" in problem):
+        return (
+            "; the tests are the last revision's, and may need what this one lacks: with "
+            "--bench-tests own, each runs its own"
+        )
+    return ""

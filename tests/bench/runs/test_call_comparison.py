@@ -45,7 +45,7 @@ def test_cyclic(benchmark): benchmark(changed.cyclic, A)
 def test_faster(benchmark): benchmark(changed.faster, 5000)
 def test_kept(benchmark): benchmark(changed.kept, A)
 """
-SETS = ("--sets", 8, "--most-sets", 8)
+SETS = ("--sets", 8, "--most-sets", 8, "--effect", "10%")
 BYTES = 160_000
 
 
@@ -58,18 +58,20 @@ def planted(tmp_path_factory):
         {"src/pkg/changed.py": HEAD},
     )
     gates = ("--fail-on", "slower[test_slower]", "--fail-on", "peak[test_c*]>0")
-    said = compare(folder, "--rev", "main~1", *SETS, "--json", *gates, "--", "benchmarks")
+    suite = "benchmarks/test_it.py"  # a file, which is not taken for one of a run
+    said = compare(folder, "--rev", "main~1", *SETS, "--json", *gates, "--", suite)
     assert said.returncode == 1, said.stderr
     return Result(folder), json.loads(said.stdout), folder
 
 
-def test_a_slower_call_and_a_faster_one_are_found(planted):
+def test_a_slower_call_and_a_faster_one_are_found_and_an_unchanged_one_is_not(planted):
     _, document, _ = planted
     words = {
         c["workload"].partition("::")[2]: c["time"]["verdict"] for c in document["comparisons"]
     }
     assert words["test_slower"] == "slower"
     assert words["test_faster"] == "faster"
+    assert words["test_kept"] in ("same", "inconclusive")
 
 
 def test_a_copy_more_and_a_cycle_are_found_to_the_byte_and_nothing_else(planted):
@@ -101,7 +103,12 @@ def test_the_repository_is_as_it_was(planted):
 
 def test_the_report_shows_what_changed_unfolded(planted):
     text = (planted[2] / OUT / "report.md").read_text()
-    assert "test&#95;copied" in text or "test_copied" in text
+    unfolded = text.partition("<details>")[0].replace("&#95;", "_")
+    assert "| slower |" in unfolded
+    assert all(f"test_{name} " in unfolded for name in ("slower", "copied", "cyclic", "faster"))
+    assert "test_kept" not in unfolded
+    assert "the same memory" not in unfolded
+    assert "oise floor" not in text  # which variants have, and calls do not
 
 
 # What a test imports, directly or not, and what it does not.
@@ -217,3 +224,24 @@ def test_a_gate_that_names_no_test_is_refused_before_anything_is_measured(tmp_pa
     assert said.returncode == 2
     assert "--fail-on 'peak[nope]>0' matches no case" in " ".join(said.stderr.split())
     assert not (folder / OUT / "run.json").exists()
+
+
+@pytest.mark.parametrize("file", ["conftest.py", "test_it.py"])
+def test_tests_of_the_head_that_need_what_the_base_lacks_name_the_option_for_own_tests(
+    file, tmp_path
+):
+    test = "def test_it(benchmark): benchmark(int)\n"
+    folder = repository(
+        tmp_path,
+        {"src/pkg/__init__.py": "", "benchmarks/conftest.py": "", "benchmarks/test_it.py": test},
+        {"src/pkg/__init__.py": "new = 1\n"},
+    )
+    path = folder / "benchmarks" / file
+    path.write_text(f"from pkg import new\n{path.read_text()}")
+    said = compare(folder, "--rev", "main~1", "--", "benchmarks")
+    assert said.returncode == 2
+    message = " ".join(said.stderr.split())
+    assert "cannot import name 'new'" in message
+    assert "with --bench-tests own, each runs its own" in message
+    own = compare(folder, "--rev", "main~1", "--bench-tests", "own", "--", "benchmarks")
+    assert own.returncode == 0, own.stderr
