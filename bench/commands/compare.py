@@ -205,7 +205,7 @@ def compare(
     targets = what or targets
     notes: list[str] = []
     groups: Sequence[Group] = []
-    files = any(map(_is_file, targets))
+    files = not suite and any(map(_is_file, targets))
     if files:
         run = _pair_files(targets, rev, criteria)
         notes.append(
