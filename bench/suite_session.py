@@ -10,7 +10,7 @@ from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts import gate_checks
 from gradmeter.bench.verdicts.gates import Gate
 
 HEAD, OWN = session.HEAD_TESTS, session.OWN_TESTS
@@ -24,9 +24,9 @@ def refuse(tests: str, criteria: Sequence[Gate], options: Options) -> None:
     """
     if tests not in (HEAD, OWN):
         raise UsageError(f"--bench-tests is head or own, not {tests!r}")
-    gates.refuse_presence(criteria)
-    gates.refuse_counted(criteria)
-    gates.check_sets(criteria, options)
+    gate_checks.refuse_presence(criteria)
+    gate_checks.refuse_counted(criteria)
+    gate_checks.check_sets(criteria, options)
 
 
 def compare_suite(
@@ -40,6 +40,7 @@ def compare_suite(
     tests: str,
     whole: bool,
     criteria: Sequence[Gate],
+    layers: Sequence[str] = (),
 ) -> Run:
     """Compare a suite's calls at every side, the first the baseline.
 
@@ -50,6 +51,7 @@ def compare_suite(
             "own".
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
+        layers: of memory besides array data, in which calls are measured.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
@@ -65,4 +67,5 @@ def compare_suite(
             # Between dependencies or interpreters, equal sources do not run the same code.
             whole=whole or not wanted.revisions,
             criteria=criteria,
+            layers=layers,
         )

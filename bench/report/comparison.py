@@ -13,7 +13,7 @@ from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import verdicts
-from gradmeter.bench.verdicts.gates import Breach
+from gradmeter.bench.verdicts.breaches import Breach
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -193,7 +193,11 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
 def changed(row: Row) -> bool:
     """Whether a candidate is shown unfolded: slower, faster, other bytes, or failed."""
     time = row.time is not None and row.time.word in ("slower", "faster")
-    return time or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
+    return (
+        time
+        or bool(row.changes or row.layer_changes)
+        or bool(row.case.failure or row.baseline.failure)
+    )
 
 
 def table(rows: Sequence[Row]) -> str:

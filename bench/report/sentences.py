@@ -17,6 +17,7 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
 from gradmeter.bench.verdicts.instructions import Difference
@@ -52,6 +53,7 @@ def sentence(row: Row) -> str:
     if not parts and ours.cycles and base.cycles and ours.cycles.leaked != base.cycles.leaked:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
         parts.append(_change_text(leaked, ours.array_bytes))
+    parts += [_layer_change_text(change) for change in row.layer_changes]
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
 
 
@@ -139,6 +141,14 @@ _LONG = {
 }
 
 
+def _layer_change_text(change: Change) -> str:
+    name = change.figure.replace("_", " ")
+    if change.figure in layers.NUMBERS:
+        return f"{name} {change.after:,} instead of {change.before:,}"
+    old, new = apart(change.before, change.after)
+    return f"{name} {new} instead of {old}"
+
+
 def _change_text(change: Change, array_bytes: int) -> str:
     new, old = apart(change.after, change.before)
     return (
@@ -189,6 +199,12 @@ def median_text(case: Case, clock: str = "wall") -> str:
     middle = median(middles)
     half = (max(middles) - min(middles)) / 2 if len(middles) > 1 else middle
     return seconds_text(middle, significant(half / middle) if middle else 1)
+
+
+def allocations_text(case: Case) -> str:
+    """How many blocks of array data a case allocates, and their bytes; "-" where none is known."""
+    number, allocated = (layers.reading(case, name).value for name in ("allocations", "allocated"))
+    return "-" if number is None or allocated is None else f"{number:,}, {bytes_text(allocated)}"
 
 
 def noise_text(run: Run) -> str:
@@ -247,6 +263,7 @@ def remarks(case: Case) -> list[str]:
     elif not case.deterministic:
         peaks = ", ".join(f"{each.peak:,} B" for each in case.allocations)
         lines.append(f"its passes disagree, so its bytes are not exact: peaks of {peaks}")
+    lines += _layer_remarks(case)
     if case.cycles is not None and case.cycles.leaked:
         lines.append(_left_text(case.cycles.leaked, case.kept))
     unseen = case.unseen
@@ -256,6 +273,20 @@ def remarks(case: Case) -> list[str]:
             f"and {bytes_text(unseen.peak)} not seen{held}: resident memory that is no array data "
             "of NumPy's"
         )
+    return lines
+
+
+def _layer_remarks(case: Case) -> list[str]:
+    """What differs between the passes of a layer, and why a layer has no figures."""
+    lines = [
+        f"{layers.TITLES[layer]}: its passes disagree, so these are not exact: {'; '.join(what)}"
+        for layer, what in layers.disagreements(case).items()
+    ]
+    lines += [
+        f"no figures of {layers.TITLES[layer]}: {read.missing}"
+        for layer, read in case.layers.items()
+        if read.missing
+    ]
     return lines
 
 

@@ -28,7 +28,7 @@ from gradmeter.bench.runs.sets import Generation, Lane
 from gradmeter.bench.runs.suite_servers import SuiteServers, selected
 from gradmeter.bench.runs.suites import ParkedCall, SuiteServer
 from gradmeter.bench.runs.timing import LIKELY
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import gate_checks, gates, verdicts
 
 change = msgspec.structs.replace
 GENERATIONS = 2  # of forks in a set
@@ -45,6 +45,7 @@ class CallComparison:
         criteria: gates, of which each has to match a selected test.
         suites: starts the processes that have collected the suite.
         whole: time also calls that run the same code at every side, in all sets.
+        layers: of memory besides array data.
     """
 
     record: Record
@@ -55,6 +56,7 @@ class CallComparison:
     clock: Callable[[], float]
     shuffle: random.Random
     whole: bool = False
+    layers: Sequence[str] = ()
     broken: Sequence[Side] = ()
     criteria: Sequence[gates.Gate] = ()
     _same: set[str] = field(default_factory=set)
@@ -111,7 +113,7 @@ class CallComparison:
             for test in tests
         ]
         keys = [(test, ORDINARY, name) for test in tests for name in others]
-        gates.check_terms(self.criteria, keys)
+        gate_checks.check_terms(self.criteria, keys)
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
         for side in self.broken:
@@ -137,7 +139,7 @@ class CallComparison:
         for side in self.sides:
             self.record.step(f"{test} at {side.label}: exact memory")
             start = self.suites.worker(side, test, servers[side.label])
-            found.append(each := exact(self._case(test, side), side, start))
+            found.append(each := exact(self._case(test, side), side, start, self.layers))
             self._imported = self._imported or each.imported
             if each.note:
                 self.record.note(f"{test} at {side.label}: no bytes: {each.note}")
