@@ -7,6 +7,7 @@ attaches to such arguments are dropped with them.
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,32 @@ def measure(call: Call, times: int = PASSES) -> list[Pass]:
         pass  # raises now, before the first call
     with debugging_off():
         return [_once(call) for _ in range(times)]
+
+
+def kept(call: Call) -> list[int]:
+    """Read the bytes that are alive after each of a few calls, in one window.
+
+    What a call replaces of the call before is freed in this window, so the bytes grow only where
+    each call adds to what the ones before left. Garbage is collected after each call.
+
+    Raises:
+        UnavailableError: array data cannot be counted here; nothing was called.
+    """
+    levels = []
+    with debugging_off(), collector_off(), counting() as count:
+        for _ in range(PASSES):
+            _call_and_drop(call)
+            gc.collect()
+            levels.append(count.live)
+    return levels
+
+
+def _call_and_drop(call: Call) -> None:
+    args, kwargs = call.arguments()
+    result = call.target(*args, **kwargs)
+    if call.teardown is not None:
+        call.teardown(*args, **kwargs)
+    del result, args, kwargs
 
 
 def _once(call: Call) -> Pass:

@@ -15,8 +15,8 @@ from typing import Any
 
 from gradmeter.bench.meters import forked, residency, selftest
 from gradmeter.bench.meters.allocations import PASSES, UnavailableError, counting
-from gradmeter.bench.meters.call import Call, Pass, measure
-from gradmeter.bench.meters.cycles import collector_off, debugging_off
+from gradmeter.bench.meters.call import Call, Pass, kept, measure
+from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.results.readings import Resident, SelfTest
 
 # A forked process is killed after the one, and the other times the seconds of a call.
@@ -131,36 +131,13 @@ def _whole(call: Call) -> dict[str, Any]:
     gc.unfreeze()
     passes = [asdict(each) for each in measure(call)]
     gc.freeze()
-    return {"passes": passes, "kept": _kept(call), "resident": None}
+    return {"passes": passes, "kept": kept(call), "resident": None}
 
 
 def _single(call: Call, *, frozen: bool) -> dict[str, Any]:
     if not frozen:
         gc.unfreeze()
     return {"passes": [asdict(each) for each in measure(call, 1)], "kept": [], "resident": None}
-
-
-def _kept(call: Call) -> list[int]:
-    """Read the bytes that are alive after each of a few calls, in one window.
-
-    What a call replaces of the call before is freed in this window, so the bytes grow only where
-    each call adds to what the ones before left.
-    """
-    kept = []
-    with debugging_off(), collector_off(), counting() as count:
-        for _ in range(PASSES):
-            _call_and_drop(call)
-            gc.collect()
-            kept.append(count.live)
-    return kept
-
-
-def _call_and_drop(call: Call) -> None:
-    args, kwargs = call.arguments()
-    result = call.target(*args, **kwargs)
-    if call.teardown is not None:
-        call.teardown(*args, **kwargs)
-    del result, args, kwargs
 
 
 def _resident(call: Call) -> dict[str, int] | None:
