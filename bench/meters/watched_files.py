@@ -43,7 +43,7 @@ class WatchedFiles:
         for pattern in patterns:
             if not pattern.strip("*. "):
                 raise UsageError(
-                    f"include {pattern!r} names no module and no file; numpy* or src/*.py do"
+                    f"--include {pattern!r} names no module and no file; numpy* or src/*.py do"
                 )
         self._folders = tuple(os.path.join(folder, "") for folder in folders)
         self._files = [os.path.abspath(p) for p in patterns if "/" in p or p.endswith(".py")]

@@ -101,7 +101,7 @@ def call_text(call: MeasuredCall) -> str:
 
 
 def _peak_text(call: MeasuredCall) -> str:
-    if call.lines is None or not call.lines.peak.bytes:
+    if call.lines is None or not call.lines.peak.stack:
         return ""
     lines = call.lines
     most = lines.peak.bytes
