@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -38,7 +38,7 @@ def _functions(chosen: Any) -> Iterator[FunctionType]:
     elif isinstance(chosen, property):
         for accessor in (chosen.fget, chosen.fset, chosen.fdel):
             yield from _functions(accessor)
-    elif isinstance(chosen, partial):
+    elif isinstance(chosen, partial | cached_property):
         yield from _functions(chosen.func)
     else:
         chosen = getattr(chosen, "__func__", chosen)

@@ -405,19 +405,6 @@ def test_importing_gradmeter_imports_no_engine():
         gradmeter_.nothing  # noqa: B018
 
 
-def test_a_notebook_shows_a_trace_as_charts_and_without_the_extra_in_words(monkeypatch):
-    with gradmeter_.trace() as found:
-        assert found._repr_html_() is None
-        engine.square(Variable(np.ones(9), name="<x>")).backward()
-    html = found._repr_html_()
-    assert html.count("<svg") == 2
-    assert "<x>" not in html
-    assert repr(found) == str(found)
-    missing = {"no_such_module": "no-such-package"}
-    monkeypatch.setattr("gradmeter.bench.report.extra.PACKAGES", missing)
-    assert found._repr_html_() is None
-
-
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
