@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
-from gradmeter.bench.results.lines import Explanation, Lines, Place
+from gradmeter.bench.results.lines import Explanation, Lines, Origin, Place
 
 change = msgspec.structs.replace
 
@@ -44,6 +44,7 @@ def with_cells_named(reading: Lines) -> Lines:
     explanation = reading.explanation
     return change(
         reading,
+        ending=tuple(_origins_named(reading.ending)),
         lines=[change(line, place=_named(line.place)) for line in reading.lines],
         peak=change(reading.peak, stack=[_named(place) for place in reading.peak.stack]),
         explanation=explanation and _explanation_named(explanation),
@@ -51,8 +52,11 @@ def with_cells_named(reading: Lines) -> Lines:
 
 
 def _explanation_named(explanation: Explanation) -> Explanation:
-    alive = [change(origin, place=_named(origin.place)) for origin in explanation.alive]
-    return change(explanation, alive=alive)
+    return change(explanation, alive=_origins_named(explanation.alive))
+
+
+def _origins_named(origins: Iterable[Origin]) -> list[Origin]:
+    return [change(origin, place=_named(origin.place)) for origin in origins]
 
 
 def _named(place: Place) -> Place:

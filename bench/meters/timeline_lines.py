@@ -15,7 +15,7 @@ from tracemalloc import get_traced_memory, reset_peak
 
 from gradmeter.bench.meters.allocations import Count, UnavailableError, counting
 from gradmeter.bench.meters.line_events import Watches, listening
-from gradmeter.bench.meters.lines import Recorder, _Window
+from gradmeter.bench.meters.lines import FRAMES, Recorder, _Window
 from gradmeter.bench.meters.timeline import refuse_unavailable
 from gradmeter.bench.meters.watch import Watch
 from gradmeter.bench.results.lines import Lines
@@ -106,7 +106,7 @@ def watching(watches: Watches) -> Iterator[Watched]:
         engine.ObserverError: the program made the trace fail.
     """
     refuse_unavailable()
-    with counting() as count:
+    with counting(FRAMES) as count:
         recorder = _SharedRecorder(count)
         watched = Watched(Watch(_SharedCount(recorder)), recorder, count, str)
         try:
