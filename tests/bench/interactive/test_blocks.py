@@ -115,3 +115,8 @@ def test_a_block_that_stops_tracemalloc_says_so():
     with gradmeter.trace() as found:
         tracemalloc.stop()
     assert "the program stopped tracemalloc" in str(found)
+
+
+def test_the_extension_without_ipython_says_how_to_get_it():
+    with pytest.raises(UsageError, match=r"%load_ext gradmeter; .* pip install ipython"):
+        gradmeter.load_ipython_extension(None)
