@@ -1,4 +1,4 @@
-"""An interruption at any moment leaves neither tracer nor tracemalloc on, and the next one works."""
+"""An interruption at any moment leaves no tracer and no tracemalloc on, and what follows works."""
 
 from __future__ import annotations
 
