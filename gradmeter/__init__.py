@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from gradmeter.bench.engines import Engine as Engine
     from gradmeter.bench.engines import Setting as Setting
     from gradmeter.bench.errors import UsageError as UsageError
-    from gradmeter.bench.interactive import Trace as Trace
-    from gradmeter.bench.interactive import trace as trace
+    from gradmeter.bench.interactive.blocks import Trace as Trace
+    from gradmeter.bench.interactive.blocks import trace as trace
+    from gradmeter.bench.interactive.calls import Measurement as Measurement
+    from gradmeter.bench.interactive.calls import measure as measure
+    from gradmeter.bench.interactive.magics import load_ipython_extension as load_ipython_extension
+    from gradmeter.bench.meters.profiled import profile as profile
     from gradmeter.bench.plugin.cases import Measure as Measure
     from gradmeter.bench.plugin.cases import Question as Question
     from gradmeter.bench.plugin.cases import cases as cases
@@ -33,8 +37,12 @@ _HOMES = {
     "Engine": "bench.engines",
     "Setting": "bench.engines",
     "UsageError": "bench.errors",
-    "Trace": "bench.interactive",
-    "trace": "bench.interactive",
+    "Trace": "bench.interactive.blocks",
+    "trace": "bench.interactive.blocks",
+    "Measurement": "bench.interactive.calls",
+    "measure": "bench.interactive.calls",
+    "load_ipython_extension": "bench.interactive.magics",
+    "profile": "bench.meters.profiled",
     "Measure": "bench.plugin.cases",
     "Question": "bench.plugin.cases",
     "cases": "bench.plugin.cases",
@@ -49,6 +57,7 @@ __all__ = [  # noqa: PLE0604, RUF022, RUF100 (names that __getattr__ gives)
     "Chain",
     "Engine",
     "Measure",
+    "Measurement",
     "Prediction",
     "Question",
     "Setting",
@@ -58,6 +67,9 @@ __all__ = [  # noqa: PLE0604, RUF022, RUF100 (names that __getattr__ gives)
     "__version__",
     "cases",
     "engine",
+    "load_ipython_extension",
+    "measure",
+    "profile",
     "trace",
     "workload",
 ]

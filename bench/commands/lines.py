@@ -95,5 +95,5 @@ def _lines(
         say_lines(msgspec.json.encode(reading).decode())
     else:
         name = f"-m {target}" if module else report.shown_path(os.path.abspath(target))
-        report.show(name, reading, Console(emoji=False), every=every)
+        report.show(name, reading, Console(emoji=False), every=every, option="--all")
     return error.code if error is not None else 0

@@ -7,6 +7,7 @@ attaches to such arguments are dropped with them.
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,6 +17,7 @@ from typing import Any
 from gradmeter.bench.meters import residency
 from gradmeter.bench.meters.allocations import PASSES, counting
 from gradmeter.bench.meters.cycles import collector_off, debugging_off, sweep
+from gradmeter.bench.results.growth import CALLS
 
 
 class DisturbedError(RuntimeError):
@@ -116,6 +118,24 @@ def measure(call: Call, times: int = PASSES, resident: Resident | None = None) -
         pass  # raises now, before the first call
     with debugging_off():
         return [_once(call, resident if number == times - 1 else None) for number in range(times)]
+
+
+def kept(call: Call) -> list[int]:
+    """Read the bytes that are alive after each of a few calls, in one window.
+
+    What a call replaces of the call before is freed in this window, so the bytes grow only where
+    each call adds to what the ones before left. Garbage is collected after each call.
+
+    Raises:
+        UnavailableError: array data cannot be counted here; nothing was called.
+    """
+    levels = []
+    with debugging_off(), collector_off(), counting() as count:
+        for _ in range(CALLS):
+            call_and_drop(call)
+            gc.collect()
+            levels.append(count.live)
+    return levels
 
 
 def _once(call: Call, resident: Resident | None) -> Pass:

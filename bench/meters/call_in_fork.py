@@ -16,10 +16,9 @@ from typing import Any
 from gradmeter.bench.meters import call as call_meter
 from gradmeter.bench.meters import call_layers, forked, selftest
 from gradmeter.bench.meters.allocations import PASSES, counting
-from gradmeter.bench.meters.call import Call, Pass, call_and_drop, measure
-from gradmeter.bench.meters.cycles import collector_off, debugging_off
+from gradmeter.bench.meters.call import Call, Pass, kept, measure
+from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.meters.python_allocators import UnavailableError
-from gradmeter.bench.results.growth import CALLS
 from gradmeter.bench.results.readings import Layer, Resident, SelfTest
 
 # A forked process is killed after the one, and the other times the seconds of a call.
@@ -156,25 +155,10 @@ def _whole(call: Call) -> dict[str, Any]:
     gc.unfreeze()
     passes = [asdict(each) for each in measure(call)]
     gc.freeze()
-    return {"passes": passes, "kept": _kept(call), "resident": None}
+    return {"passes": passes, "kept": kept(call), "resident": None}
 
 
 def _single(call: Call, *, frozen: bool) -> dict[str, Any]:
     if not frozen:
         gc.unfreeze()
     return {"passes": [asdict(each) for each in measure(call, 1)], "kept": [], "resident": None}
-
-
-def _kept(call: Call) -> list[int]:
-    """Read the bytes that are alive after each of a few calls, in one window.
-
-    What a call replaces of the call before is freed in this window, so the bytes grow only where
-    each call adds to what the ones before left.
-    """
-    kept = []
-    with debugging_off(), collector_off(), counting() as count:
-        for _ in range(CALLS):
-            call_and_drop(call)
-            gc.collect()
-            kept.append(count.live)
-    return kept

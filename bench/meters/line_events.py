@@ -261,25 +261,37 @@ class _Monitor(Events):
         monitoring.set_local_events(self.tool, frame.f_code, events)
 
 
+_begun: list[_Monitor] = []  # those that have not ended, or were interrupted while they did
+
+
 @contextmanager
 def _monitoring(listener: Listener, watches: Watches) -> Iterator[Events]:
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+    while _begun:  # array data is counted by one at a time, so what is here was interrupted
+        _end(_begun[-1])
     # Beside those with a purpose (debugger 0, coverage 1, profiler 2, optimiser 5).
     tool = next((n for n in (2, 3, 4) if monitoring.get_tool(n) is None), None)
     if tool is None:
         names = ", ".join(str(monitoring.get_tool(n)) for n in (2, 3, 4))
         raise UnavailableError(f"sys.monitoring has no place left beside {names}")
-    monitoring.use_tool_id(tool, _NAME)
     monitor = _Monitor(listener, watches, tool)
-    for frame in _running(lambda frame: monitor.watch(frame.f_code, frame)):
-        listener.enter(frame)
+    _begun.append(monitor)
     try:
+        monitoring.use_tool_id(tool, _NAME)
+        for frame in _running(lambda frame: monitor.watch(frame.f_code, frame)):
+            listener.enter(frame)
         for event, callback in monitor.callbacks.items():
             monitoring.register_callback(tool, event, callback)
         monitoring.set_events(tool, monitor.everywhere)
         monitoring.restart_events()
         yield monitor
     finally:
-        if not monitor.problem():
-            monitor.silence()
-            monitoring.free_tool_id(tool)
+        _end(monitor)
+
+
+def _end(monitor: _Monitor) -> None:
+    """Stop listening, and give the place back; once more, where that was interrupted."""
+    if not monitor.problem():
+        monitor.silence()
+        sys.monitoring.free_tool_id(monitor.tool)  # type: ignore[attr-defined]
+    _begun.remove(monitor)

@@ -105,6 +105,16 @@ class Timeline:
     loop: tuple[str, ...]
 
 
+def refuse_unavailable() -> None:
+    """Check that this Python tells which arrays are counted.
+
+    Raises:
+        UnavailableError: it does not.
+    """
+    if traceback_of is None:
+        raise UnavailableError("this Python does not report which memory tracemalloc traces")
+
+
 @contextmanager
 def watching() -> Iterator[tuple[Watch, Count]]:
     """Trace the operations of the block, in all threads, until it ends or `Watch.stop`.
@@ -113,8 +123,7 @@ def watching() -> Iterator[tuple[Watch, Count]]:
         UnavailableError: array data cannot be counted here.
         engine.ObserverError: the program made the trace fail.
     """
-    if traceback_of is None:
-        raise UnavailableError("this Python does not report which memory tracemalloc traces")
+    refuse_unavailable()
     with counting() as count:
         watch = Watch(count)
         try:

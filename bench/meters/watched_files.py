@@ -29,8 +29,8 @@ _HARNESS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file_
 class WatchedFiles:
     """Decides which code is watched, by its file and by its module.
 
-    Code without a file of its own (``exec``, a notebook's cell) belongs to the module in whose
-    globals it runs; with globals of its own, it is the program's.
+    Code without a file of its own (``exec``, a notebook's cell, whose file was never written)
+    belongs to the module in whose globals it runs; with globals of its own, it is the program's.
 
     Args:
         folders: what lies in them is watched, but for installed packages and the standard
@@ -56,7 +56,7 @@ class WatchedFiles:
         if self._names_module(name):
             return True
         file = code.co_filename
-        if file.startswith("<"):
+        if file.startswith("<") or not os.path.exists(file):
             if file.startswith("<frozen "):
                 return False
             module_file = variables.get("__file__")

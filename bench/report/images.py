@@ -78,5 +78,4 @@ def timeline_html(timeline: Timeline) -> str:
         fact = escape(plain(figure.fact))
         drawn = f'<div role="img" aria-label="{fact}">{svg(figure, unit)}</div>'
         parts.append(f"<figure><figcaption>{fact}</figcaption>{drawn}</figure>")
-    parts += [f"<p>{escape(plain(sentence))}</p>" for sentence in pair.advice]
     return "\n".join(parts)

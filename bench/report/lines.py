@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sysconfig
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,22 +12,38 @@ from rich.table import Table
 from gradmeter.bench.lines import telling
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.terminal import escape
-from gradmeter.bench.results.lines import Lines, Place
+from gradmeter.bench.results.lines import Lines, Place, Source
 
 PARTS = 12
 CALLERS = 4
 _PLACE = 30  # columns for where arrays were made
 
 
-def show(name: str, reading: Lines, console: Console, *, every: bool = False) -> None:
+def show(
+    name: str, reading: Lines, console: Console, *, every: bool = False, option: str = ""
+) -> None:
     """Print the explained peak, what is alive at the end, and the lines."""
     if not reading.peak.bytes:
         console.print(f"[bold]{escape(name)}[/]: allocates no NumPy array", highlight=False)
     else:
-        _show_peak(name, reading, console)
+        show_peak(f"[bold]{escape(name)}[/]: peak {exact(reading.peak.bytes)}", reading, console)
         _show_holders(reading, console)
+    show_lines(reading, console, every=every, option=option)
+
+
+def show_lines(reading: Lines, console: Console, *, every: bool = False, option: str = "") -> None:
+    """Print the lines that matter, or every line that ran; all of them of chosen functions.
+
+    Args:
+        option: of the command, that prints every line; empty where there is none.
+    """
+    if reading.functions:
+        console.print(
+            f"only the lines of what is decorated: {escape(', '.join(reading.functions))}",
+            highlight=False,
+        )
     if reading.peak.bytes or every:
-        _show_lines(reading, console, every=every)
+        _show_tables(reading, console, every=every or bool(reading.functions), option=option)
     if reading.problem:
         console.print(f"[red]lines may be missing[/]: {escape(reading.problem)}", highlight=False)
     if reading.threads > 1:
@@ -62,9 +79,13 @@ def where(place: Place) -> str:
     return f"{shown_path(place.file)}:{place.line}{function}"
 
 
-def _show_peak(name: str, reading: Lines, console: Console) -> None:
+def show_peak(title: str, reading: Lines, console: Console) -> None:
+    """Print where the peak is: its line and what called it, and what is alive there.
+
+    Args:
+        title: what the line begins with, in rich's markup.
+    """
     peak = reading.peak
-    title = f"[bold]{escape(name)}[/]: peak {exact(peak.bytes)}"
     if not peak.stack:
         outside = "" if not peak.bytes else ", outside of the lines watched"
         console.print(f"{title}{outside}", highlight=False, soft_wrap=True)
@@ -151,7 +172,37 @@ def _show_holders(reading: Lines, console: Console) -> None:
         )  # fmt: skip
 
 
-def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
+def show_functions(reading: Lines, sources: Sequence[Source], console: Console) -> None:
+    """Print functions as they are written, with the figures of the lines that ran."""
+    by_place = {(line.place.file, line.place.line): line for line in reading.lines}
+    for source in sources:
+        console.print()
+        numbers = list(range(source.first, source.first + len(source.lines)))
+        if not numbers:
+            numbers = sorted(n for file, n in by_place if file == source.file)
+        rows = [by_place.get((source.file, number)) for number in numbers]
+        ran = [line if line is not None and line.hits else None for line in rows]
+        texts = source.lines or [_no_source("<")] * len(numbers)
+        table = _table(
+            console.width,
+            {
+                "line": [str(number) for number in numbers],
+                "peak": [bytes_text(line.peak) if line else "" for line in ran],
+                "increment": [signed(line.increment) if line else "" for line in ran],
+                "hits": [f"{line.hits:,}" if line else "" for line in ran],
+            },
+            list(texts),
+            title=shown_path(source.file),
+        )
+        console.print(table)
+
+
+def _no_source(file: str) -> str:
+    """What is shown of a line of code that was given to ``exec``, or whose file is gone."""
+    return "(executed text, no source)" if file.startswith("<") else ""
+
+
+def _show_tables(reading: Lines, console: Console, *, every: bool, option: str) -> None:
     files = telling.by_file(reading, every=every)
     watched = {line.place.file for line in reading.lines}
     for file in files:
@@ -165,7 +216,7 @@ def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
                 "increment": [signed(line.increment) for line in lines],
                 "hits": [f"{line.hits:,}" for line in lines],
             },
-            [line.place.text for line in lines],
+            [line.place.text or _no_source(file.file) for line in lines],
             title=shown_path(file.file),
         )
         console.print(table)
@@ -173,6 +224,6 @@ def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
     if others:
         console.print(
             f"{others:,} other line{'s' * (others != 1)} of the {len(watched)} "
-            f"file{'s' * (len(watched) != 1)} watched ran, too (--all)",
+            f"file{'s' * (len(watched) != 1)} watched ran, too{f' ({option})' * bool(option)}",
             highlight=False,
         )

@@ -17,6 +17,14 @@ class Place(Value, frozen=True):
     text: str = ""
 
 
+class Source(Value, frozen=True):
+    """The source text of a function, from its first line on; no lines where there is none."""
+
+    file: str
+    first: Count
+    lines: tuple[str, ...]
+
+
 class Line(Value, frozen=True, kw_only=True):
     """The bytes of one line, over all its hits.
 
@@ -105,7 +113,9 @@ class Lines(Value, frozen=True, kw_only=True):
     ``lines`` are those that were reached, by file and number. ``held`` are the bytes alive at the
     end, while the program's names are held, ``ending`` the lines that made them, and ``outside``
     the part of them that belongs to no watched line. ``threads`` is how many ran watched lines.
-    ``problem`` says why lines may be missing.
+    ``problem`` says why lines may be missing. ``functions`` are those that the program chose with
+    ``@gradmeter.profile``: ``lines`` are theirs alone, and the bytes of all others count in
+    ``outside``.
     """
 
     lines: list[Line]
@@ -118,3 +128,4 @@ class Lines(Value, frozen=True, kw_only=True):
     ending: tuple[Origin, ...] = ()
     explanation: Explanation | None = None
     holders: tuple[Holder, ...] = ()
+    functions: tuple[str, ...] = ()

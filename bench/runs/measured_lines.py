@@ -21,9 +21,11 @@ import msgspec
 
 from gradmeter.bench import main_program
 from gradmeter.bench.main_program import MainProgram, Running, ScriptError
-from gradmeter.bench.meters import holders
+from gradmeter.bench.meters import holders, profiled
+from gradmeter.bench.meters.line_events import Watches
 from gradmeter.bench.meters.line_peak import Log, explaining
 from gradmeter.bench.meters.lines import Recorder, recording
+from gradmeter.bench.meters.profiled import Choice
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Explanation, Peak
@@ -44,10 +46,11 @@ def main() -> None:
     try:
         program = make(request["target"], request["arguments"], safe_path=request["safe_path"])
         watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
+        choice = profiled.choosing()
         if "peak" in request:
-            _explain(program, watches, request, write)
+            _explain(program, choice.watching(watches), request, write)
         else:
-            _measure(program, watches, request, write)
+            _measure(program, choice, watches, request, write)
     except OSError as problem:
         write({"refused": f"the script {request['target']} cannot be read: {problem.strerror}"})
     except UnavailableError as problem:
@@ -55,12 +58,16 @@ def main() -> None:
 
 
 def _measure(
-    program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
+    program: MainProgram,
+    choice: Choice,
+    watches: Watches,
+    request: dict[str, Any],
+    write: Answer,
 ) -> None:
     gc.collect()
     process = os.getpid()
-    with Running(program) as running, recording(watches) as (recorder, events):
-        finish = partial(_finish, recorder, running, request, write)
+    with Running(program) as running, recording(choice.watching(watches)) as (recorder, events):
+        finish = partial(_finish, recorder, choice, running, request, write)
         # A program may end its process itself.
         end = os._exit
         os._exit = partial(_end, finish, end, process)  # type: ignore[assignment]
@@ -87,6 +94,7 @@ def _end(
 
 def _finish(
     recorder: Recorder,
+    choice: Choice,
     running: Running,
     request: dict[str, Any],
     write: Answer,
@@ -96,13 +104,14 @@ def _finish(
     recorder.stop()
     with open(request["log"], "wb") as file:
         Log.of(recorder).write(file)
-    reading = msgspec.structs.replace(recorder.reading(), holders=tuple(holders.find(running.main)))
+    held_by = tuple(holders.find(running.main))
+    reading = msgspec.structs.replace(choice.only(recorder.reading()), holders=held_by)
     failure = error and [str(error), error.stderr, error.interrupted, error.code]
     write({"lines": msgspec.to_builtins(reading), "failure": failure})
 
 
 def _explain(
-    program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
+    program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer
 ) -> None:
     process = os.getpid()
 

@@ -15,11 +15,13 @@ from gradmeter import engine
 from gradmeter.bench import main_program
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.main_program import MainProgram, Running, ScriptError
-from gradmeter.bench.meters import loops
+from gradmeter.bench.meters import loops, timeline_lines
 from gradmeter.bench.meters import timeline as meter
 from gradmeter.bench.meters.allocations import Count
+from gradmeter.bench.meters.line_events import Watches
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watch import Watch
+from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.engine import observer
 
@@ -29,10 +31,12 @@ class Trace:
 
     Attributes:
         timeline: a results.readings.Timeline; None until the block has ended.
+        lines: a results.lines.Lines; None until the block has ended.
     """
 
     def __init__(self) -> None:
         self.timeline: Timeline | None = None
+        self.lines: Lines | None = None
 
     def __getattr__(self, name: str) -> Any:
         timeline = self.__dict__.get("timeline")
@@ -42,8 +46,10 @@ class Trace:
 
 
 @contextmanager
-def tracing(trace: Trace) -> Iterator[None]:
-    """Trace the engine's operations in the block, in all threads; ``trace`` gets the timeline.
+def tracing(trace: Trace, watches: Watches) -> Iterator[None]:
+    """Trace the engine's operations and the lines of the block, in all threads.
+
+    ``trace`` gets the timeline and the lines when the block has ended.
 
     If the block raises, the trace until then is kept. Garbage is collected before and after
     the block; inside it, the collector runs as the program sets it.
@@ -53,12 +59,13 @@ def tracing(trace: Trace) -> Iterator[None]:
         engine.ObserverError: at the end of the block, if the program stopped tracemalloc.
     """
     _warm_up()
-    with meter.watching() as (watch, count):
+    with timeline_lines.watching(watches) as watched:
         try:
             yield
         finally:
-            watch.stop()
-            trace.timeline = _finish(watch, count)
+            watched.stop()
+            trace.lines = watched.reading()
+            trace.timeline = _finish(watched.watch, watched.count)
 
 
 def program(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 from gradmeter.bench.meters import forked, selftest
-from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.call import Call, measure
 from gradmeter.bench.meters.call_in_fork import measure_unseen
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.results.growth import CALLS
 
 from .test_call import Ring, array, steps

@@ -1,0 +1,1 @@
+"""The doors for a user's own program or notebook: blocks, calls and IPython's magics."""
