@@ -10,7 +10,7 @@ from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts import gate_checks
 from gradmeter.bench.verdicts.gates import Gate
 
 HEAD, OWN = session.HEAD_TESTS, session.OWN_TESTS
@@ -24,9 +24,9 @@ def refuse(tests: str, criteria: Sequence[Gate], options: Options) -> None:
     """
     if tests not in (HEAD, OWN):
         raise UsageError(f"--bench-tests is head or own, not {tests!r}")
-    gates.refuse_presence(criteria)
-    gates.refuse_counted(criteria)
-    gates.check_sets(criteria, options)
+    gate_checks.refuse_presence(criteria)
+    gate_checks.refuse_counted(criteria)
+    gate_checks.check_sets(criteria, options)
 
 
 def compare_suite(

@@ -20,7 +20,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import load_baseline, load_instructions
-from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts import gate_checks, gates
 from gradmeter.bench.verdicts.regressions import judge
 
 
@@ -44,7 +44,7 @@ def check(
       gradmeter check --against reports/baseline.json --fail-on 'peak>1%'
     """
     criteria = [gates.parse(text) for text in fail_on or gates.DEFAULT]
-    gates.refuse_time(criteria)
+    gate_checks.refuse_time(criteria)
     for criterion in criteria:
         if criterion.grows and against is None:
             raise UsageError(
@@ -53,10 +53,10 @@ def check(
             )
     run = run_file.load(run_path(path))
     before = None if against is None else load_baseline(against)
-    gates.check_terms(criteria, [*(case.key for case in run.cases), *(before or {})])
+    gate_checks.check_terms(criteria, [*(case.key for case in run.cases), *(before or {})])
     exact = [case.key for case in run.cases if case.array_data]
     if run.cases:
-        gates.check_exact(criteria, [*exact, *(before or {})])
+        gate_checks.check_exact(criteria, [*exact, *(before or {})])
     counted = load_instructions(against) if against is not None else {}
     outcome = judge(run, before, criteria, against, counted if before is not None else None)
     lines = gate.lines(outcome, criteria, run, path)

@@ -63,7 +63,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import breaches, gate_checks, gates, verdicts
 
 COMPARED = Path("reports/compare")  # so the default run of check is not overwritten
 
@@ -181,7 +181,7 @@ def compare(
       gradmeter compare old/run.json new/run.json
     """
     criteria = [gates.parse(text) for text in fail_on or []]
-    gates.refuse_presence(criteria)
+    gate_checks.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
     suite = bool(what and what[0] == PYTEST)
@@ -246,10 +246,10 @@ def compare(
                 )
             else:
                 groups, comparisons = plan(names, sizes, targets)
-            gates.check_terms(criteria, _candidates(comparisons))
-            gates.check_exact(criteria, _exact(comparisons, groups))
-            gates.check_sets(criteria, options)
-            gates.check_counted(criteria, options)
+            gate_checks.check_terms(criteria, _candidates(comparisons))
+            gate_checks.check_exact(criteria, _exact(comparisons, groups))
+            gate_checks.check_sets(criteria, options)
+            gate_checks.check_counted(criteria, options)
             run = measure(groups, comparisons, options, out, revisions=revisions)
     notes += hint(run, groups)
     _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
@@ -267,8 +267,8 @@ def _conclude(
 ) -> None:
     """Judge the gates, show the comparison, and exit as it ended."""
     rows = verdicts.candidates(run)
-    failed = gates.of_rows(criteria, rows, run.options)
-    refused = gates.not_counted(criteria, rows)
+    failed = breaches.of_rows(criteria, rows, run.options)
+    refused = breaches.not_counted(criteria, rows)
     notes = [*notes, *[f"not judged: {reason}" for reason in refused]]
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
@@ -331,10 +331,10 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
             "run files are compared two at a time, and with nothing else: "
             "gradmeter compare RUN.json RUN.json"
         )
-    gates.refuse_time(criteria)
+    gate_checks.refuse_time(criteria)
     before, after = (run_file.load(run_path(Path(word))) for word in targets)
     run = compared.of_files(before, after, (targets[0], targets[1]))
-    gates.check_terms(criteria, _candidates(run.comparisons))
+    gate_checks.check_terms(criteria, _candidates(run.comparisons))
     return run
 
 

@@ -12,7 +12,7 @@ from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results.baseline import load_baseline, load_instructions
 from gradmeter.bench.results.run import CONFIDENCE, Run
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import breaches, gates, verdicts
 from gradmeter.bench.verdicts.gates import Gate
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -47,9 +47,9 @@ class SessionGates:
         # A baseline without instructions leaves the gates on them to the comparisons of the run.
         outcome = judge(run, before, self.gates, self.against, counted or None)
         rows = verdicts.candidates(run)
-        inside = gates.on_time(self.gates, rows, run.options)
-        inside += gates.on_instructions(self.gates, rows)
-        refused = outcome.refused if counted else gates.not_counted(self.gates, rows)
+        inside = breaches.on_time(self.gates, rows, run.options)
+        inside += breaches.on_instructions(self.gates, rows)
+        refused = outcome.refused if counted else breaches.not_counted(self.gates, rows)
         outcome = replace(outcome, breaches=[*outcome.breaches, *inside], refused=refused)
         # A selection of tests can leave a gate without a case, so this is no error.
         keys = [*(case.key for case in run.cases), *(before or {})]

@@ -23,7 +23,7 @@ from gradmeter.bench.plugin.other_plugins import switch_off
 from gradmeter.bench.report import comparison, gate, terminal
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import breaches, gates, verdicts
 
 FIRST_SETS, MOST_SETS, SECONDS, LIMIT = 10, 64, 12.0, 60.0
 _OURS = ("--bench-", "--no-bench-")  # what our options begin with
@@ -35,7 +35,7 @@ class Revisions:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config, self.settings = config, settings
         self.run: Run | None = None
-        self.failed: Sequence[gates.Breach] = ()
+        self.failed: Sequence[breaches.Breach] = ()
         if not config.pluginmanager.hasplugin("benchmark"):
             raise UsageError("--bench-rev compares pytest-benchmark's calls, and it is not active")
         if config.getoption("numprocesses", None) or config.getoption("dist", "no") != "no":
@@ -109,7 +109,7 @@ class Revisions:
                 criteria=self.gates,
             )
         rows = verdicts.candidates(self.run)
-        self.failed = gates.of_rows(self.gates, rows, self.run.options)
+        self.failed = breaches.of_rows(self.gates, rows, self.run.options)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

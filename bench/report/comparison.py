@@ -13,7 +13,7 @@ from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import verdicts
-from gradmeter.bench.verdicts.gates import Breach
+from gradmeter.bench.verdicts.breaches import Breach
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 

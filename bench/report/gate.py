@@ -9,7 +9,8 @@ from gradmeter.bench.numbers import apart, more_arrays
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import gates
-from gradmeter.bench.verdicts.gates import Breach, Gate
+from gradmeter.bench.verdicts.breaches import Breach
+from gradmeter.bench.verdicts.gates import Gate
 from gradmeter.bench.verdicts.regressions import Outcome, holders
 from gradmeter.bench.verdicts.verdicts import Change
 

@@ -28,7 +28,7 @@ from gradmeter.bench.runs.sets import Generation, Lane
 from gradmeter.bench.runs.suite_servers import SuiteServers, selected
 from gradmeter.bench.runs.suites import ParkedCall, SuiteServer
 from gradmeter.bench.runs.timing import LIKELY
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import gate_checks, gates, verdicts
 
 change = msgspec.structs.replace
 GENERATIONS = 2  # of forks in a set
@@ -111,7 +111,7 @@ class CallComparison:
             for test in tests
         ]
         keys = [(test, ORDINARY, name) for test in tests for name in others]
-        gates.check_terms(self.criteria, keys)
+        gate_checks.check_terms(self.criteria, keys)
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
         for side in self.broken:

@@ -10,8 +10,9 @@ from gradmeter.bench.results import grounds
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.timelines import explain
-from gradmeter.bench.verdicts import gates
-from gradmeter.bench.verdicts.gates import Breach, Gate, Key
+from gradmeter.bench.verdicts import breaches, gate_checks, gates
+from gradmeter.bench.verdicts.breaches import Breach
+from gradmeter.bench.verdicts.gates import Gate, Key
 from gradmeter.bench.verdicts.verdicts import Change, changes
 
 
@@ -73,18 +74,18 @@ def judge(
     vanished = [key for key in baseline if key not in measured_keys]
     common = [case for case in exact if case.key in baseline]
     differing = [(c, changes(c.figures, dict(baseline[c.key])) or []) for c in common]
-    breaches = [
-        *gates.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
-        *gates.on_presence(criteria, new, vanished),
+    failed = [
+        *breaches.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
+        *breaches.on_presence(criteria, new, vanished),
     ]
     refused: list[str] = []
     if counted is not None:
         pairs, refused = _comparable(run, counted, [g for g in criteria if g.what == gates.COUNTED])
-        breaches += gates.on_counts(criteria, pairs)
+        failed += breaches.on_counts(criteria, pairs)
     problem = ""
     if not run.cases or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
-    elif baseline and not common and not breaches:
+    elif baseline and not common and not failed:
         problem = "the run has no case of the baseline; is the baseline of another run?"
     return Outcome(
         problem=problem,
@@ -92,13 +93,13 @@ def judge(
         file=file,
         known=before is not None,
         compared=len(common),
-        breaches=sorted(breaches, key=lambda breach: -breach.by),
+        breaches=sorted(failed, key=lambda breach: -breach.by),
         smaller=_changes_in_direction(differing, -1),
         larger=_changes_in_direction(differing, +1),
         new=new,
         vanished=vanished,
         unmeasured=unmeasured,
-        notes=gates.inapplicable(criteria, [case.key for case in run.cases]),
+        notes=gate_checks.inapplicable(criteria, [case.key for case in run.cases]),
     )
 
 

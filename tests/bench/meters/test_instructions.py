@@ -23,7 +23,14 @@ from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs import instruction_trials
 from gradmeter.bench.runs.launcher import Process
-from gradmeter.bench.verdicts import gates, instructions, operation_costs, verdicts
+from gradmeter.bench.verdicts import (
+    breaches,
+    gate_checks,
+    gates,
+    instructions,
+    operation_costs,
+    verdicts,
+)
 from gradmeter.bench.verdicts.regressions import judge
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -175,16 +182,16 @@ def test_a_gate_is_broken_by_more_than_its_amount_and_never_within_rounds():
     criteria = [gates.parse("instructions>1%")]
     for after, broken in ((1005, False), (1010, False), (1011, True), (900, False)):
         rows = [row(counted(1000, 1000), counted(after, after))]
-        assert bool(gates.on_instructions(criteria, rows)) == broken
+        assert bool(breaches.on_instructions(criteria, rows)) == broken
     noisy = [row(counted(1000, 1100), counted(1050, 1050))]
-    assert not gates.on_instructions(criteria, noisy)
+    assert not breaches.on_instructions(criteria, noisy)
 
 
 def test_a_gate_that_could_never_fail_is_refused():
     criterion = gates.parse("instructions>1%")
     options = {"collector": "on", "seed": 0, "sets": 1, "budget": 0, "min_rounds": 1, "limit": 1}
     with pytest.raises(UsageError, match="--instructions"):
-        gates.check_counted([criterion], Options(**options))
+        gate_checks.check_counted([criterion], Options(**options))
     with pytest.raises(UsageError, match="gated as ratios"):
         gates.parse("instructions>5MB")
 
@@ -244,8 +251,8 @@ def test_two_run_files_of_other_binaries_are_not_compared():
         [found] = verdicts.candidates(both)
         assert (instructions.compare(found.case, found.baseline) is not None) == same
         criteria = [gates.parse("instructions>1%")]
-        assert bool(gates.on_instructions(criteria, [found])) == same
-        assert bool(gates.not_counted(criteria, [found])) != same
+        assert bool(breaches.on_instructions(criteria, [found])) == same
+        assert bool(breaches.not_counted(criteria, [found])) != same
         if not same:
             assert "NumPy 2.4.6, now 9" in sentences.instructions_sentence(found)
 

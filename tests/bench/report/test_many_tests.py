@@ -10,7 +10,7 @@ from rich.console import Console
 from gradmeter.bench.cases import compared
 from gradmeter.bench.report import comparison, gate, markdown, prose, terminal
 from gradmeter.bench.results.run import Case
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import breaches, gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
 
 from ..run_files import ordinary, run
@@ -31,7 +31,7 @@ def work(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
         patch.setattr(Case, "key", property(counted))
         both = compared.of_files(found, found, ("a", "b"))
         criteria = [gates.parse(text) for text in gates.DEFAULT]
-        gates.of_rows(criteria, verdicts.candidates(both), both.options)
+        breaches.of_rows(criteria, verdicts.candidates(both), both.options)
         comparison.render(both, [])
         markdown.render(both)
         for each in (found, both):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.verdicts import gates, verdicts
+from gradmeter.bench.verdicts import breaches, gate_checks, gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
 
 from ..run_files import MB, STRONG, case, run, strong
@@ -101,8 +101,8 @@ def test_brackets_name_workloads_sizes_and_variants(terms, matches):
 
 def test_a_gate_that_names_nothing_is_refused():
     with pytest.raises(UsageError, match="could never fail"):
-        gates.check_terms([gates.parse("peak[squares-4]>0")], [case().key])
-    gates.check_terms([gates.parse("peak>0"), gates.parse("peak[engine]>0")], [case().key])
+        gate_checks.check_terms([gates.parse("peak[squares-4]>0")], [case().key])
+    gate_checks.check_terms([gates.parse("peak>0"), gates.parse("peak[engine]>0")], [case().key])
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_a_gate_that_names_nothing_is_refused():
 def test_a_gate_on_time_is_broken_by_the_whole_interval(gate, ratio, fails):
     found = run(*timed(spread(ratio, 0.01)))
     rows = verdicts.candidates(found)
-    broken = gates.on_time([gates.parse(gate)], rows, found.options)
+    broken = breaches.on_time([gates.parse(gate)], rows, found.options)
     assert bool(broken) is fails
     few = run(*timed([ratio] * 5))
-    assert not gates.on_time([gates.parse(gate)], verdicts.candidates(few), few.options)
+    assert not breaches.on_time([gates.parse(gate)], verdicts.candidates(few), few.options)
 
 
 def outcome(found, before, *texts, file=None):

@@ -1,0 +1,148 @@
+"""Judge gates: each breach is one criterion that failed for one case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gradmeter.bench.numbers import in_arrays, more_arrays
+from gradmeter.bench.results.readings import Instructions
+from gradmeter.bench.results.run import Case, Options
+from gradmeter.bench.verdicts import instructions
+from gradmeter.bench.verdicts.gates import COUNTED, FIGURES, Gate, Key, title
+from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.verdicts.verdicts import Row
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One gate that failed for one case.
+
+    Attributes:
+        where: the case's title.
+        what: the figures before and after, in a sentence.
+        by: bytes more than before or than the budget; 0 for a gate that is not on bytes.
+        key: the case's key.
+    """
+
+    gate: str
+    where: str
+    what: str
+    by: int = 0
+    key: Key | None = None
+
+
+def on_bytes(
+    gates: Sequence[Gate], pairs: Iterable[tuple[Case, Mapping[str, int] | None]]
+) -> list[Breach]:
+    """Return the breaches of the gates on bytes.
+
+    Args:
+        pairs: each case with its figures before, None where there are none.
+    """
+    breaches = []
+    for case, before in pairs:
+        after = case.figures
+        if after is None:
+            continue
+        for gate in gates:
+            if gate.what not in FIGURES or not gate.applies(case.key):
+                continue
+            new, old = after[gate.what], None if before is None else before[gate.what]
+            if gate.exceeded(new, old, case.array_bytes):
+                what, by = _breach_text(gate, new, old, case.array_bytes)
+                breaches.append(Breach(gate.text, case.title, what, by, case.key))
+    return breaches
+
+
+def _breach_text(gate: Gate, new: int, old: int | None, array_bytes: int) -> tuple[str, int]:
+    """Return the sentence of a breach, and by how many bytes the gate is broken."""
+    figure = f"{gate.what} {new:,} B{in_arrays(new, array_bytes)}"
+    if gate.operator == "<=":
+        limit = gate.amount * array_bytes if gate.unit == "arrays" else gate.amount
+        over = new - int(limit)
+        return f"{figure}, budget {int(limit):,} B, {over:,} B over it", over
+    assert old is not None
+    more = new - old
+    inside = [more_arrays(more, array_bytes)[2:-1], f"{more / old:+.1%}" if old else ""]
+    relative = f" ({', '.join(filter(None, inside))})" if any(inside) else ""
+    return (
+        f"{gate.what} {old:,} B{in_arrays(old, array_bytes)} -> {new:,} B"
+        f"{in_arrays(new, array_bytes)}: {more:+,} B{relative}"
+    ), more
+
+
+def on_time(gates: Sequence[Gate], rows: Iterable[Row], options: Options) -> list[Breach]:
+    """Return the breaches of the gates on time; a ratio without an interval breaks none."""
+    breaches = []
+    for row in rows:
+        if row.time is None or not row.time.sure:
+            continue
+        for gate in gates:
+            if not gate.on_time or not gate.matches(row.case.key):
+                continue
+            broken = (
+                row.time.low > 1 + gate.amount / 100
+                if gate.what == "time"
+                else row.time.word == gate.what
+            )
+            if broken:
+                sentence = time_sentence(row, options).partition(": ")[2]
+                breaches.append(Breach(gate.text, row.case.title, sentence, key=row.case.key))
+    return breaches
+
+
+def on_instructions(gates: Sequence[Gate], rows: Iterable[Row]) -> list[Breach]:
+    """Return the breaches of the gates on instructions; a difference within rounds breaks none."""
+    pairs = [(row.case, row.baseline.instructions) for row in rows]
+    return on_counts(gates, [(case, before) for case, before in pairs if before is not None])
+
+
+def on_counts(gates: Sequence[Gate], pairs: Iterable[tuple[Case, Instructions]]) -> list[Breach]:
+    """Return the breaches of the gates on instructions, of cases and their counts before."""
+    breaches = []
+    for case, before in pairs:
+        if case.instructions is None:
+            continue
+        counted = instructions.between(case.instructions, before)
+        for gate in gates:
+            if gate.what != COUNTED or not gate.matches(case.key) or counted.word != "more":
+                continue
+            if (counted.after - counted.before) * 100 > counted.before * gate.amount:
+                text = f"instructions {counted.before:,} -> {counted.after:,}"
+                text = f"{text}: {counted.ratio - 1:+.2%}"
+                breaches.append(Breach(gate.text, case.title, text, key=case.key))
+    return breaches
+
+
+def not_counted(gates: Sequence[Gate], rows: Iterable[Row]) -> list[str]:
+    """Return a sentence for each candidate without instructions that a gate on them is for."""
+    sentences = []
+    for row in rows:
+        if instructions.compare(row.case, row.baseline) is not None:
+            continue
+        why = row.case.uncounted or row.baseline.uncounted or "they were not counted"
+        if any(gate.what == COUNTED and gate.matches(row.case.key) for gate in gates):
+            sentences.append(f"instructions of {row.case.title}: {why}")
+    return sentences
+
+
+def of_rows(gates: Sequence[Gate], rows: Sequence[Row], options: Options) -> list[Breach]:
+    """Return the breaches of all gates inside one run: each candidate against its baseline."""
+    pairs = [(row.case, row.baseline.figures) for row in rows]
+    return [
+        *on_time(gates, rows, options),
+        *on_instructions(gates, rows),
+        *on_bytes(gates, pairs),
+    ]
+
+
+def on_presence(gates: Sequence[Gate], new: Sequence[Key], vanished: Sequence[Key]) -> list[Breach]:
+    """Return the breaches of the gates on new and vanished cases."""
+    breaches = []
+    for gate in gates:
+        for key in {"new": new, "vanished": vanished}.get(gate.what, ()):
+            if gate.matches(key):
+                reason = "not in the baseline" if gate.what == "new" else "in the baseline only"
+                breaches.append(Breach(gate.text, title(key), reason, key=key))
+    return breaches

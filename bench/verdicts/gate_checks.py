@@ -1,0 +1,131 @@
+"""Refuse gates that could never fail, and name those that do not apply to some cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gradmeter.bench import statistics
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.run import Options
+from gradmeter.bench.verdicts.gates import COUNTED, FIGURES, PRESENCE, Gate, Key, title
+
+
+def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
+    """Refuse a gate that could never fail, since it matches no case or applies to none.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    present = list(keys)
+    for gate in gates:
+        idle = inapplicable([gate], present)
+        if idle and not any(gate.applies(key) for key in present):
+            raise UsageError(f"--fail-on {gate.text!r} could never fail: {idle[0]}")
+        if gate.terms and not any(gate.matches(key) for key in present):
+            shown = "; ".join(title(key) for key in present[:3])
+            raise UsageError(
+                f"--fail-on {gate.text!r} matches no case, so it could never fail; "
+                f"the cases are {shown or 'none'}{' and others' if len(present) > 3 else ''}"
+            )
+
+
+def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
+    """Refuse gates on exact bytes that match no case with exact bytes.
+
+    Args:
+        exact: the cases that have exact bytes.
+
+    Raises:
+        UsageError: a gate matches none of these cases.
+    """
+    exact_keys = list(exact)
+    for gate in gates:
+        if gate.what in FIGURES and not any(gate.matches(key) for key in exact_keys):
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: exact bytes take engines whose arrays "
+                "are NumPy's, the baseline's too; see gradmeter list engines"
+            )
+
+
+def inapplicable(gates: Sequence[Gate], keys: Iterable[Key]) -> list[str]:
+    """Return a sentence for each gate that matches tests' calls but cannot fail for them."""
+    present = list(keys)
+    return [
+        f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of "
+        "one size; write bytes, such as peak<=24MB"
+        for gate in gates
+        if any(gate.matches(key) and not gate.applies(key) for key in present)
+    ]
+
+
+def check_counted(gates: Sequence[Gate], options: Options) -> None:
+    """Refuse gates on instructions where none are counted.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.what == COUNTED and not options.instructions:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: instructions are counted with "
+                "--instructions"
+            )
+
+
+def refuse_counted(gates: Sequence[Gate]) -> None:
+    """Refuse gates on instructions for a suite's calls, which have none.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.what == COUNTED:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: the instructions of a suite's calls "
+                "cannot be counted"
+            )
+
+
+def check_sets(gates: Sequence[Gate], options: Options) -> None:
+    """Refuse gates on time where a run has too few sets for a verdict.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    most = max(options.looks) if options.seconds else options.sets
+    needed = statistics.fewest(options.alpha)
+    for gate in gates:
+        if gate.on_time and most < needed:
+            raise UsageError(
+                f"--fail-on {gate.text!r} could never fail: a verdict on time takes {needed} sets "
+                f"at least, and there will be {most}; give --sets {needed}"
+            )
+
+
+def refuse_time(gates: Sequence[Gate]) -> None:
+    """Refuse gates on time where figures come from different runs.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.on_time:
+            raise UsageError(
+                f"--fail-on {gate.text!r}: times hold inside one run only, so no file can gate "
+                "them; measure both sides in one run: gradmeter compare --rev BASE "
+                f"--fail-on {gate.text!r}"
+            )
+
+
+def refuse_presence(gates: Sequence[Gate]) -> None:
+    """Refuse gates on new and vanished cases where both sides are measured in one run.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    for gate in gates:
+        if gate.what in PRESENCE:
+            raise UsageError(
+                f"--fail-on {gate.text!r}: in one run every variant has the same cases; this "
+                "gate is for gradmeter check"
+            )
