@@ -105,11 +105,17 @@ class Counter:
 
     After the block ends nothing is added any more; what was counted is still taken away
     when it dies.
+
+    Attributes:
+        number: how many blocks were allocated; one that is resized counts anew.
+        allocated: the bytes of all of them.
     """
 
     _live: int = 0
     _peak: int = 0
     _blocks: int = 0
+    number: int = 0
+    allocated: int = 0
 
     @property
     def live(self) -> int:
@@ -136,6 +142,10 @@ class Counter:
         self._live += size
         self._blocks += blocks
         self._peak = max(self._peak, self._live)
+
+    def _allocate(self, size: int) -> None:
+        self.number += 1
+        self.allocated += size
 
 
 _counting: list[Counter] = []
@@ -183,6 +193,7 @@ def _born(address: int | None, size: int) -> int | None:
             _remember(address, size, counters)
             for counter in counters:
                 counter._add(size, 1)
+                counter._allocate(size)
     return address
 
 
@@ -209,6 +220,7 @@ def _realloc(_: int | None, old: int, size: int) -> int | None:
             _remember(address, size, counters)
             for counter in counters:
                 counter._add(size - old_size, 0)
+                counter._allocate(size)
     return address
 
 

@@ -12,35 +12,39 @@ itself (FFT, linear algebra). Views are free.
 
 from __future__ import annotations
 
-import ctypes
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from gradmeter.bench.cases.program import END, Program
+from gradmeter.bench.meters import array_reports, python_allocators
+from gradmeter.bench.meters.machine_code import Tally, UnsupportedError
+from gradmeter.bench.meters.python_allocators import UnavailableError
 
 PASSES = 3  # reports call a figure deterministic if these agree
-_DOMAINS = (0, 1, 2)  # PYMEM_DOMAIN_RAW, _MEM, _OBJ
-
-
-class _Allocator(ctypes.Structure):
-    """PyMemAllocatorEx: a context and four functions."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("ctx", "malloc", "calloc", "realloc", "free")
-    )
-
-
-class UnavailableError(RuntimeError):
-    """Array data cannot be counted here; the message says why."""
 
 
 class Count:
-    """Bytes of array data allocated since the block of `counting` was entered."""
+    """Array data allocated since the block of `counting` was entered.
 
-    def __init__(self) -> None:
+    Attributes:
+        tally: of every block, freed or not; None where they cannot be counted.
+    """
+
+    def __init__(self, tally: Tally | None = None) -> None:
         self._before = tracemalloc.get_traced_memory()[0]
+        self.tally = tally
+
+    @property
+    def number(self) -> int | None:
+        """The number of blocks that were allocated; None where they cannot be counted."""
+        return None if self.tally is None else self.tally.calls
+
+    @property
+    def allocated(self) -> int | None:
+        """The bytes of all blocks that were allocated; None where they cannot be counted."""
+        return None if self.tally is None else self.tally.bytes
 
     @property
     def live(self) -> int:
@@ -69,25 +73,19 @@ def counting(frames: int = 1) -> Iterator[Count]:
     """
     if tracemalloc.is_tracing():
         raise UnavailableError("tracemalloc is tracing already; the meter needs it for itself")
-    try:
-        get, set_ = ctypes.pythonapi.PyMem_GetAllocator, ctypes.pythonapi.PyMem_SetAllocator
-    except AttributeError:
-        raise UnavailableError("this Python has no PyMem_SetAllocator") from None
-    get.argtypes = set_.argtypes = (ctypes.c_int, ctypes.POINTER(_Allocator))
-    get.restype = set_.restype = None
-    allocators = [_Allocator() for _ in _DOMAINS]
-    for domain, allocator in zip(_DOMAINS, allocators, strict=True):
-        get(domain, allocator)
-    tracemalloc.start(frames)
-    try:
+    allocators = python_allocators.read()
+    with ExitStack() as stack:
+        tally: Tally | None = None
+        with suppress(UnsupportedError):
+            tally = stack.enter_context(array_reports.counted())
+        tracemalloc.start(frames)
+        stack.callback(tracemalloc.stop)
         # tracemalloc's hooks add nothing to a block, so a block that was allocated with them
         # may be freed without them, and the reverse.
-        for domain, allocator in zip(_DOMAINS, allocators, strict=True):
-            set_(domain, allocator)
+        for domain, allocator in enumerate(allocators):
+            python_allocators.replace(domain, allocator)
         tracemalloc.clear_traces()
-        yield Count()
-    finally:
-        tracemalloc.stop()
+        yield Count(tally)
 
 
 @dataclass(frozen=True)
@@ -98,12 +96,16 @@ class Allocations:
         forward, backward: the most alive during that phase (0 without such a phase).
         peak: the most alive during the whole run.
         held: alive at the end, while inputs and result are held.
+        number: how many blocks were allocated; None where they cannot be counted.
+        allocated: the bytes of all of them, also of those that were freed.
     """
 
     forward: int
     backward: int
     peak: int
     held: int
+    number: int | None = None
+    allocated: int | None = None
 
 
 def measure(make: Callable[[], Program]) -> Allocations:
@@ -118,8 +120,13 @@ def measure(make: Callable[[], Program]) -> Allocations:
             following = next(phases)
             peaks[name] = max(peaks.get(name, 0), count.peak)
             name = following
-        held = count.live
+        held, number, allocated = count.live, count.number, count.allocated
         phases.close()
     return Allocations(
-        peaks.get("forward", 0), peaks.get("backward", 0), max(peaks.values(), default=0), held
+        forward=peaks.get("forward", 0),
+        backward=peaks.get("backward", 0),
+        peak=max(peaks.values(), default=0),
+        held=held,
+        number=number,
+        allocated=allocated,
     )

@@ -56,6 +56,8 @@ class Pass:
         objects: the number of Python objects that the collection freed.
         types: the number of those objects by type name.
         leaked: alive even after the collection, in a cache or in an older object.
+        number: how many blocks the call allocated; None where they cannot be counted.
+        allocated: the bytes of all of them, also of those that were freed.
     """
 
     peak: int
@@ -65,6 +67,8 @@ class Pass:
     objects: int
     types: dict[str, int]
     leaked: int
+    number: int | None = None
+    allocated: int | None = None
 
 
 def measure(call: Call, times: int = PASSES) -> list[Pass]:
@@ -90,6 +94,7 @@ def _once(call: Call) -> Pass:
     with collector_off(), counting() as count:
         result = call.target(*args, **kwargs)
         peak, held = count.peak, count.live
+        number, allocated = count.number, count.allocated
         if not tracemalloc.is_tracing():
             raise DisturbedError("the call stopped tracemalloc, so its bytes are unknown")
         if call.teardown is not None:
@@ -108,4 +113,15 @@ def _once(call: Call) -> Pass:
         objects=types.total(),
         types=dict(sorted(types.items())),
         leaked=leaked,
+        number=number,
+        allocated=allocated,
     )
+
+
+def call_and_drop(call: Call) -> None:
+    """Call, and drop the returned value and the arguments."""
+    args, kwargs = call.arguments()
+    result = call.target(*args, **kwargs)
+    if call.teardown is not None:
+        call.teardown(*args, **kwargs)
+    del result, args, kwargs

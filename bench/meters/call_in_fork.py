@@ -8,16 +8,18 @@ hold in a cycle, is measured once more with full collections.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from gradmeter.bench.meters import forked, residency, selftest
-from gradmeter.bench.meters.allocations import PASSES, UnavailableError, counting
-from gradmeter.bench.meters.call import Call, Pass, measure
+from gradmeter.bench.meters import call_layers, forked, residency, selftest
+from gradmeter.bench.meters.allocations import PASSES, counting
+from gradmeter.bench.meters.call import Call, Pass, call_and_drop, measure
 from gradmeter.bench.meters.cycles import collector_off, debugging_off
-from gradmeter.bench.results.readings import Resident, SelfTest
+from gradmeter.bench.meters.python_allocators import UnavailableError
+from gradmeter.bench.results.growth import CALLS
+from gradmeter.bench.results.readings import Layer, Resident, SelfTest
 
 # A forked process is killed after the one, and the other times the seconds of a call.
 LEAST_SECONDS = 10.0
@@ -34,19 +36,22 @@ class Measured:
             included; empty for a call that leaves nothing behind.
         resident: of a pass of its own; None where the resident peak cannot be reset.
         self_tests: of the forked process.
+        layers: what was read in other layers of memory, by name.
     """
 
     passes: list[Pass]
     kept: list[int]
     resident: Resident | None
     self_tests: list[SelfTest]
+    layers: dict[str, Layer] = field(default_factory=dict)
 
 
-def measure_unseen(call: Call, seconds: float) -> Measured:
+def measure_unseen(call: Call, seconds: float, layers: Sequence[str] = ()) -> Measured:
     """Measure a call in forked processes; see `forked.run`.
 
     Args:
         seconds: after which a forked process is killed.
+        layers: of memory besides array data, see `call_layers`.
 
     Raises:
         UnavailableError: array data cannot be counted here, or not in a forked process.
@@ -57,8 +62,9 @@ def measure_unseen(call: Call, seconds: float) -> Measured:
     measured = _run(partial(_frozen, call), seconds)
     if any(each.leaked for each in measured.passes):
         whole = _run(partial(_whole, call), seconds)
-        return Measured(whole.passes, whole.kept, measured.resident, whole.self_tests)
-    return measured
+        measured = replace(whole, resident=measured.resident)
+    read = {layer: call_layers.measure(call, layer, seconds) for layer in layers}
+    return replace(measured, layers=read)
 
 
 def measure_apart(call: Call, seconds: float) -> Measured:
@@ -148,19 +154,11 @@ def _kept(call: Call) -> list[int]:
     """
     kept = []
     with debugging_off(), collector_off(), counting() as count:
-        for _ in range(PASSES):
-            _call_and_drop(call)
+        for _ in range(CALLS):
+            call_and_drop(call)
             gc.collect()
             kept.append(count.live)
     return kept
-
-
-def _call_and_drop(call: Call) -> None:
-    args, kwargs = call.arguments()
-    result = call.target(*args, **kwargs)
-    if call.teardown is not None:
-        call.teardown(*args, **kwargs)
-    del result, args, kwargs
 
 
 def _resident(call: Call) -> dict[str, int] | None:

@@ -1,15 +1,28 @@
-"""What a count of instructions depends on besides the code: binaries, and the CPU's features.
+"""What a figure depends on besides the code: binaries, versions, and the CPU's features.
 
-Read in the worker, where valgrind shows a CPU of its own making.
+Read in the process that is measured: valgrind shows a CPU of its own making.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+
+def of_objects() -> dict[str, str]:
+    """Return what the sizes and numbers of Python's objects depend on."""
+    return {"interpreter": f"{sys.implementation.name} {platform.python_version()}"}
+
+
+def of_heap() -> dict[str, str]:
+    """Return what the bytes that a process takes depend on."""
+    import numpy as np
+
+    return {**of_objects(), "NumPy": np.__version__, "C library": _c_library()}
 
 
 def describe() -> dict[str, str]:

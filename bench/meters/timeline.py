@@ -18,9 +18,10 @@ from typing import Any
 
 from gradmeter.bench.cases.program import END, Program
 from gradmeter.bench.meters import loops
-from gradmeter.bench.meters.allocations import Count, UnavailableError, counting
+from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.births import find_births
 from gradmeter.bench.meters.cycles import collector_off
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watch import Watch, traceback_of
 from gradmeter.engine.observer import observe
 

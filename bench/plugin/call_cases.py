@@ -9,7 +9,7 @@ import msgspec
 
 from gradmeter.bench.meters.call import Pass
 from gradmeter.bench.meters.call_in_fork import Measured
-from gradmeter.bench.results import environment
+from gradmeter.bench.results import environment, layers
 from gradmeter.bench.results.readings import Allocations, Cycles, Failure, SelfTest
 from gradmeter.bench.results.run import CANNOT, ORDINARY, Case, Options, Run
 
@@ -19,7 +19,10 @@ STAGE = "memory pass"
 def measured(name: str, reading: Measured) -> Case:
     """Make the case of a test's call from everything that was read of it."""
     return msgspec.structs.replace(
-        case(name, reading.passes), kept=reading.kept, resident=reading.resident
+        case(name, reading.passes),
+        kept=reading.kept,
+        resident=reading.resident,
+        layers=reading.layers,
     )
 
 
@@ -34,7 +37,17 @@ def case(name: str, passes: Sequence[Pass]) -> Case:
     return _case(
         name,
         # A call has no phases.
-        allocations=[Allocations(forward=0, backward=0, peak=p.peak, held=p.held) for p in passes],
+        allocations=[
+            Allocations(
+                forward=0,
+                backward=0,
+                peak=p.peak,
+                held=p.held,
+                number=p.number,
+                allocated=p.allocated,
+            )
+            for p in passes
+        ],
         cycles=Cycles(
             dropped=last.dropped,
             bytes=last.cycle,
@@ -92,6 +105,10 @@ def figures(case: Case) -> dict[str, int | bool]:
         "cycle_bytes": cycles.bytes,
         "cycle_objects": cycles.objects,
         "leaked_bytes": cycles.leaked,
+        **{
+            name if name in layers.NUMBERS else f"{name}_bytes": value
+            for name, value in layers.figures(case).items()
+        },
     }
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import forked
-from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.call import Call, Pass
 from gradmeter.bench.meters.call_in_fork import longest, measure_unseen
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered

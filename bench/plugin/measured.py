@@ -20,7 +20,7 @@ from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import terminal
-from gradmeter.bench.results import run_file
+from gradmeter.bench.results import layers, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
 
@@ -161,6 +161,7 @@ def extra(case: Case) -> dict[str, Any]:
         figures["deterministic"] = case.deterministic
         for name in ("forward", "backward", "peak", "held"):
             figures[f"{name}_bytes"] = getattr(case.memory, name)
+        figures.update(_counts(case))
     if case.cycles is not None:
         figures["dropped_bytes"] = case.cycles.dropped
         figures["cycle_bytes"] = case.cycles.bytes
@@ -173,6 +174,12 @@ def extra(case: Case) -> dict[str, Any]:
     if case.residency is not None:
         figures["resident_bytes"] = case.residency.bytes
     return figures
+
+
+def _counts(case: Case) -> dict[str, int]:
+    counts = {"allocations": layers.reading(case, "allocations").value}
+    counts["allocated_bytes"] = layers.reading(case, "allocated").value
+    return {name: value for name, value in counts.items() if value is not None}
 
 
 def show(

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from gradmeter.bench.meters import forked
-from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.call import Call, measure
 from gradmeter.bench.meters.call_in_fork import (
     Measured,
@@ -22,6 +21,7 @@ from gradmeter.bench.meters.call_in_fork import (
     measure_apart,
     measure_unseen,
 )
+from gradmeter.bench.meters.python_allocators import UnavailableError
 
 Request = dict[str, Any]
 

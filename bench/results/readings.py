@@ -45,12 +45,51 @@ class Predicted(Value, frozen=True, kw_only=True):
 
 
 class Allocations(Value, frozen=True, kw_only=True):
-    """The exact bytes of array data in one pass; see gradmeter.bench.meters.allocations."""
+    """The exact bytes of array data in one pass; see gradmeter.bench.meters.allocations.
+
+    ``number`` is how many blocks were allocated and ``allocated`` the bytes of all of them; None
+    where they were not counted.
+    """
 
     forward: Count
     backward: Count
     peak: Count
     held: Count
+    number: Count | None = None
+    allocated: Count | None = None
+
+    @property
+    def alive(self) -> tuple[int, int, int, int]:
+        """The bytes that were alive, in which passes have to agree."""
+        return self.forward, self.backward, self.peak, self.held
+
+
+class LayerPass(Value, frozen=True, kw_only=True):
+    """One pass of a call, of the bytes of one layer beyond what was alive before it.
+
+    ``peak`` is the most alive at once, ``held`` what is alive with the returned value. ``number``
+    is how many blocks were allocated and ``allocated`` the bytes of all of them; None where they
+    were not counted.
+    """
+
+    peak: Count
+    held: Count
+    number: Count | None = None
+    allocated: Count | None = None
+
+
+class Layer(Value, frozen=True, kw_only=True):
+    """What was read of a call in one layer of memory other than array data.
+
+    ``passes`` should agree. ``growth`` are the bytes that each further call leaves after the first
+    few, dropped and followed by a collection. ``ground`` names what all these depend on besides
+    the code. ``missing`` is why there are no passes; empty where there are.
+    """
+
+    passes: list[LayerPass] = []
+    growth: Count = 0
+    ground: dict[str, str] = {}
+    missing: str = ""
 
 
 class Cycles(Value, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from gradmeter.bench.results.readings import (
     Failure,
     Heap,
     Instructions,
+    Layer,
     Predicted,
     Residency,
     Resident,
@@ -54,7 +55,8 @@ class Case(Value, frozen=True, kw_only=True):
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
     NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
     each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
-    one. ``uncounted`` is why instructions were not counted, where they were asked for.
+    one, ``layers`` what was read of it in other layers of memory, by `layers.LAYERS`.
+    ``uncounted`` is why instructions were not counted, where they were asked for.
     """
 
     workload: str
@@ -79,6 +81,7 @@ class Case(Value, frozen=True, kw_only=True):
     again: list[TimeSet] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     resident: Resident | None = None
+    layers: dict[str, Layer] = field(default_factory=dict)
     failure: Failure | None = None
     finished: bool = False
 
@@ -129,7 +132,7 @@ class Case(Value, frozen=True, kw_only=True):
     @property
     def deterministic(self) -> bool:
         """Whether there are several passes and all agree to the byte."""
-        return len(self.allocations) > 1 and all(a == self.allocations[0] for a in self.allocations)
+        return len(self.allocations) > 1 and len({a.alive for a in self.allocations}) == 1
 
     @property
     def unseen(self) -> Resident | None:

@@ -163,7 +163,7 @@ class Bench:
 
     def timeline(self, request: Request) -> dict[str, Any]:
         """Trace operations and arrays; None with more operations than ``request["most"]``."""
-        from gradmeter.bench.meters.allocations import UnavailableError
+        from gradmeter.bench.meters.python_allocators import UnavailableError
 
         if self.adapter.compiles:  # compiled code reports no operations
             return {"timeline": None}

@@ -17,7 +17,8 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.main_program import MainProgram, Running, ScriptError
 from gradmeter.bench.meters import loops
 from gradmeter.bench.meters import timeline as meter
-from gradmeter.bench.meters.allocations import Count, UnavailableError
+from gradmeter.bench.meters.allocations import Count
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watch import Watch
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.engine import observer

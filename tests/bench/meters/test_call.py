@@ -88,7 +88,7 @@ def test_any_program_is_counted_as_a_simulation_of_it_counts(program):
 def test_what_was_there_before_is_not_counted_not_even_when_it_goes():
     held = [array(MB), array(MB)]
     found = only(Call(lambda: held.pop() if len(held) > 9 else len(held)))
-    assert found == Pass(0, 0, 0, 0, 0, {}, 0)
+    assert found == Pass(0, 0, 0, 0, 0, {}, 0, number=0, allocated=0)
     boxes = [[array(MB)] for _ in range(PASSES)]
     found = only(Call(lambda: boxes.pop().clear()))
     assert (found.peak, found.held, found.dropped) == (0, 0, 0)

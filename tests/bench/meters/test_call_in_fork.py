@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from gradmeter.bench.meters import forked, selftest
-from gradmeter.bench.meters.allocations import PASSES, UnavailableError
+from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.call import Call, measure
 from gradmeter.bench.meters.call_in_fork import measure_unseen
+from gradmeter.bench.results.growth import CALLS
 
 from .test_call import Ring, array, steps
 
@@ -46,7 +47,7 @@ def test_figures_are_those_of_this_process_to_the_byte(program):
     assert before == []
     assert measured.passes == measure(call)
     leaves = measured.passes[0].leaked
-    assert measured.kept == ([leaves * n for n in range(1, PASSES + 1)] if leaves else [])
+    assert measured.kept == ([leaves * n for n in range(1, CALLS + 1)] if leaves else [])
 
 
 def test_an_object_from_before_that_the_call_closes_to_a_ring_is_a_cycle():

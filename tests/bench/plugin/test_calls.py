@@ -218,6 +218,9 @@ def test_outcomes_errors_and_statistics_are_as_without_us(pytester):
         "cycle_bytes": 0,
         "cycle_objects": 0,
         "leaked_bytes": 0,
+        "growth_bytes": 0,
+        "allocations": 0,
+        "allocated_bytes": 0,
     }
     # What raised has no figures, what went well before has them.
     names = set(figures(pytester))
