@@ -19,7 +19,7 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import load_baseline, load_instructions
+from gradmeter.bench.results.baseline import load_baseline, load_instructions, load_layers
 from gradmeter.bench.verdicts import gate_checks, gates
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -37,8 +37,8 @@ def check(
 
     Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
     before. A baseline file that does not exist yet passes. Exit codes: 1 a
-    gate failed, 3 a case has no exact figures, or its instructions were
-    counted with other binaries than the baseline's.
+    gate failed, 3 a case has no exact figures, or its instructions, Python
+    objects or heap were measured with other binaries than the baseline's.
 
     Example:
       gradmeter check --against reports/baseline.json --fail-on 'peak>1%'
@@ -58,7 +58,10 @@ def check(
     if run.cases:
         gate_checks.check_exact(criteria, [*exact, *(before or {})])
     counted = load_instructions(against) if against is not None else {}
-    outcome = judge(run, before, criteria, against, counted if before is not None else None)
+    by_layer = load_layers(against) if against is not None else {}
+    outcome = judge(
+        run, before, criteria, against, counted if before is not None else None, by_layer
+    )
     lines = gate.lines(outcome, criteria, run, path)
     if markdown:
         say_lines(gate.as_markdown("Memory gate", lines))

@@ -268,7 +268,7 @@ def _conclude(
     """Judge the gates, show the comparison, and exit as it ended."""
     rows = verdicts.candidates(run)
     failed = breaches.of_rows(criteria, rows, run.options)
-    refused = breaches.not_counted(criteria, rows)
+    refused = breaches.not_judged(criteria, rows)
     notes = [*notes, *[f"not judged: {reason}" for reason in refused]]
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))

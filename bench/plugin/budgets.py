@@ -9,35 +9,55 @@ import pytest
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters.call import Pass
+from gradmeter.bench.results import layers
+from gradmeter.bench.results.run import Case
 from gradmeter.bench.verdicts import gates
 
 MARK = "bench_memory"
-FIGURES = {"max_peak": "peak", "max_held": "held", "max_cycle": "cycle"}
+OF_PASSES = ("peak", "held", "cycle")  # of array data, which every measured call has
+FIGURES = {f"max_{figure}": figure for figure in (*OF_PASSES, *layers.FIGURES)}
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The most bytes that a test's call may take.
+    """The most that a test's call may take.
 
     Attributes:
-        limits: bytes, by the name of the budget.
+        limits: bytes, or a number of allocations, by the name of the budget.
         written: the values as the mark gives them.
     """
 
     limits: Mapping[str, int]
     written: Mapping[str, object]
 
-    def broken(self, passes: Sequence[Pass]) -> list[str]:
+    def broken(self, passes: Sequence[Pass], case: Case) -> list[str]:
         """Return a sentence for each figure that is over its budget in any pass."""
         sentences = []
         for name, limit in self.limits.items():
-            most = max(getattr(each, FIGURES[name]) for each in passes)
-            if most > limit:
-                sentences.append(
-                    f"{FIGURES[name]} {most:,} B is over the budget {name}="
-                    f"{self.written[name]!r} ({limit:,} B) by {most - limit:,} B"
-                )
+            for figure, most in _most(FIGURES[name], passes, case).items():
+                if most is not None and most > limit:
+                    unit = "" if figure in layers.NUMBERS else " B"
+                    sentences.append(
+                        f"{figure} {most:,}{unit} is over the budget {name}="
+                        f"{self.written[name]!r} ({limit:,}{unit}) by {most - limit:,}{unit}"
+                    )
         return sentences
+
+    def missing(self, case: Case) -> list[str]:
+        """Return a sentence for each budget without a figure to judge."""
+        read = {name: layers.reading(case, figure) for name, figure in self._of_layers().items()}
+        return [f"{name}: {r.why}" for name, r in read.items() if r.value is None and not r.passes]
+
+    def _of_layers(self) -> dict[str, str]:
+        return {name: FIGURES[name] for name in self.limits if FIGURES[name] not in OF_PASSES}
+
+
+def _most(figure: str, passes: Sequence[Pass], case: Case) -> dict[str, int | None]:
+    """The largest of a figure over the passes, by its name; growth is that of every layer."""
+    if figure in OF_PASSES:
+        return {figure: max(getattr(each, figure) for each in passes)}
+    read = {name: layers.reading(case, name) for name in layers.expanded(figure, case)}
+    return {name: max(r.passes, default=r.value) for name, r in read.items()}
 
 
 def wanted(marks: Iterable[pytest.Mark]) -> bool:
@@ -78,6 +98,8 @@ def _bytes(name: str, value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
+    if FIGURES[name] in layers.NUMBERS:
+        raise UsageError(f"{MARK}({name}={value!r}) does not parse: expected an integer")
     expected = "bytes as an integer, or a text such as '24MB'"
     if isinstance(value, str):
         try:

@@ -8,7 +8,8 @@ which with pytest-xdist is another one, it gathers them.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
+from gradmeter.bench.results.layers import ARRAYS, HEAP
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
@@ -55,11 +57,20 @@ BUDGET_ERROR = pytest.StashKey[str]()
 
 
 class Suite:
-    """The hooks that measure calls and judge their budgets; ``gathered`` takes the results."""
+    """The hooks that measure calls and judge their budgets.
 
-    def __init__(self, config: pytest.Config, gathered: Gathered) -> None:
+    Args:
+        gathered: takes the results.
+        layers: of memory, array data among them.
+    """
+
+    def __init__(self, config: pytest.Config, gathered: Gathered, layers: Sequence[str]) -> None:
         self.config = config
         self.gathered = gathered
+        self.layers = [layer for layer in layers if layer != ARRAYS]
+        if HEAP in layers:  # once, and not in each forked process
+            with suppress(ImportError):
+                import memray  # noqa: F401
         self.tests: list[SelfTest] = []
 
     # Where a test runs.
@@ -116,7 +127,7 @@ class Suite:
         """
         figures = item.stash[CALL_FIGURES]
         try:
-            reading = measure_unseen(call, longest(seconds))
+            reading = measure_unseen(call, longest(seconds), self.layers)
         except UnavailableError as error:
             figures.unavailable = str(error)
             return
@@ -219,8 +230,8 @@ def _judge(item: pytest.Item) -> list[str]:
             "the budget cannot be judged: in the memory pass the call raised "
             f"{failure.kind}: {failure.message}"
         ]
-    broken = budget.broken(figures.passes)
-    figures.budget = "broken" if broken else "kept"
+    broken, missing = budget.broken(figures.passes, figures.case), budget.missing(figures.case)
+    figures.budget = "broken" if broken else "not judged" if missing else "kept"
     return broken
 
 

@@ -10,7 +10,8 @@ from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import gate as screen
-from gradmeter.bench.results.baseline import load_baseline, load_instructions
+from gradmeter.bench.results import layers
+from gradmeter.bench.results.baseline import load_baseline, load_instructions, load_layers
 from gradmeter.bench.results.run import CONFIDENCE, Run
 from gradmeter.bench.verdicts import breaches, gates, verdicts
 from gradmeter.bench.verdicts.gates import Gate
@@ -45,11 +46,14 @@ class SessionGates:
             return [f"gates: {error}"], every
         counted = {} if self.against is None else load_instructions(self.against)
         # A baseline without instructions leaves the gates on them to the comparisons of the run.
-        outcome = judge(run, before, self.gates, self.against, counted or None)
+        by_layer = {} if self.against is None else load_layers(self.against)
+        outcome = judge(run, before, self.gates, self.against, counted or None, by_layer)
         rows = verdicts.candidates(run)
         inside = breaches.on_time(self.gates, rows, run.options)
         inside += breaches.on_instructions(self.gates, rows)
-        refused = outcome.refused if counted else breaches.not_counted(self.gates, rows)
+        refused = list(outcome.refused)
+        if not counted:
+            refused += breaches.not_counted(self.gates, rows)
         outcome = replace(outcome, breaches=[*outcome.breaches, *inside], refused=refused)
         # A selection of tests can leave a gate without a case, so this is no error.
         keys = [*(case.key for case in run.cases), *(before or {})]
@@ -87,6 +91,12 @@ def read(settings: Settings) -> SessionGates:
         if gate.what == gates.COUNTED and not settings.instructions:
             raise UsageError(
                 f"--bench-fail-on {gate.text!r}: instructions are counted with --bench-instructions"
+            )
+        layer = layers.layer_of(gate.what)
+        if gate.on_layer and layer != layers.ARRAYS and layer not in settings.memory:
+            raise UsageError(
+                f"--bench-fail-on {gate.text!r}: {layers.TITLES[layer]} are measured with "
+                f"--bench-memory={layer}"
             )
         if gate.grows and gate.what != gates.COUNTED and against is None:
             raise UsageError(

@@ -90,9 +90,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the session's state; refuse gates that do not parse before anything is measured."""
     config.addinivalue_line(
         "markers",
-        "bench_memory(max_peak, max_held, max_cycle): the most bytes that the test's call may "
-        'take, as 24_000_000 or "24MB"; judged with --bench-memory. bench_memory(False): the call '
-        "is not measured.",
+        "bench_memory(max_peak, max_held, max_cycle, max_growth, max_allocations): the most bytes "
+        'that the test\'s call may take, as 24_000_000 or "24MB", or leave each time; or its most '
+        "allocations. Also max_python_peak, max_heap_peak and the like. Judged with "
+        "--bench-memory. bench_memory(False): the call is not measured.",
     )
     try:
         state = config.stash[KEY] = Session(config)
@@ -114,7 +115,9 @@ def pytest_configure(config: pytest.Config) -> None:
                 state.screen.append(_problem("--bench-memory measures no calls here", error))
                 return
             state.gathered = Gathered(state.settings.out, state.cases_run)
-            config.pluginmanager.register(Suite(config, state.gathered), "gradmeter-suite")
+            config.pluginmanager.register(
+                Suite(config, state.gathered, state.settings.memory), "gradmeter-suite"
+            )
         else:
             state.screen.append(
                 "gradmeter: --bench-memory measures what pytest-benchmark calls, and that plugin "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +18,8 @@ SETS = 4
 COLLECTORS = ("on", "off")
 Allocator = Literal["kept", "returned", "system"]
 ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)  # the default first
+LAYERS = ("arrays", "python", "heap")  # of memory; as gradmeter.bench.results.layers has them
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 SERVED = pytest.StashKey[bool]()  # set in a session that offers its calls to another process
 
 
@@ -24,7 +28,8 @@ class Settings:
     """The settings of a pytest session.
 
     Attributes:
-        memory: whether the calls of tests are measured, see gradmeter.bench.plugin.calls.
+        memory: in which layers of memory the calls of tests are measured, array data among them;
+            none where they are not measured. See gradmeter.bench.plugin.calls.
         out: the folder for run.json and the reports.
         collector: "on" or "off", while timing.
         allocator: the policy of the C library's allocator, while timing.
@@ -42,7 +47,7 @@ class Settings:
         whole: time also calls whose code is the same, in all sets.
     """
 
-    memory: bool
+    memory: Sequence[str]
     out: Path
     collector: str
     allocator: Allocator
@@ -64,14 +69,28 @@ def add(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradmeter", "what code costs, in bytes and in seconds")
     group.addoption(
         "--bench-memory",
-        action="store_true",
+        action="store_const",
+        const=LAYERS[0],
         default=None,
         help="Measure what each call of an ordinary benchmark(...) test allocates, in a pass of "
-        "its own that is not timed: exact bytes of NumPy's array data.",
+        "its own that is not timed: exact bytes of NumPy's array data. With =python Python's "
+        "objects too, with =heap the whole heap (extra native), with =python,heap all of these.",
     )
+    # Options of their own, so that the value is never taken from what follows: a test's path.
+    for length in range(1, len(LAYERS) + 1):
+        for names in permutations(LAYERS, length):
+            value = ",".join(names)
+            group.addoption(
+                f"--bench-memory={value}",
+                action="store_const",
+                const=value,
+                dest="bench_memory",
+                help=SUPPRESS,
+            )
     group.addoption(
         "--no-bench-memory",
-        action="store_false",
+        action="store_const",
+        const="",
         dest="bench_memory",
         help="Measure no calls of ordinary tests, whatever the ini file says.",
     )
@@ -169,7 +188,7 @@ def add(parser: pytest.Parser) -> None:
         help="A file with an adapter for an engine of your own, which cases(...) can then name.",
     )
     for name, kind in (
-        ("memory", "bool"),
+        ("memory", bool | str if pytest.version_tuple >= (9, 2) else "args"),
         ("out", "string"),
         ("collector", "string"),
         ("allocator", "string"),
@@ -191,7 +210,7 @@ def read(config: pytest.Config) -> Settings:
     """
     if SERVED in config.stash:
         return Settings(
-            memory=False, out=config.rootpath / OUT, collector=COLLECTORS[0],
+            memory=(), out=config.rootpath / OUT, collector=COLLECTORS[0],
             allocator=ALLOCATORS[0], sets=1, against=None, fail_on=(),
             engines=_engine_files(config),
         )  # fmt: skip
@@ -207,13 +226,10 @@ def read(config: pytest.Config) -> Settings:
     exact = config.getoption("bench_exact")
     if exact is None:
         exact = _ini(config, "exact") or False
-    memory = config.getoption("bench_memory")
-    if memory is None:
-        memory = _ini(config, "memory") or False
     against, _ = _value_and_source(config, "against", "")
     on_command_line = config.getoption("bench_against") is not None
     return Settings(
-        memory=memory,
+        memory=_layers(config),
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
         allocator=policy,
@@ -240,6 +256,30 @@ def _engine_files(config: pytest.Config) -> list[Path]:
     given = config.getoption("bench_engine")
     folder = config.invocation_params.dir if given else config.rootpath
     return [folder / file for file in given or _ini(config, "engine") or ()]
+
+
+def _layers(config: pytest.Config) -> Sequence[str]:
+    """Return the layers in which calls are measured, in their order; none for none.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    given = config.getoption("bench_memory")
+    if given is None:
+        given = _ini(config, "memory") or ""
+    if isinstance(given, bool):
+        return LAYERS[:1] if given else ()
+    text = given if isinstance(given, str) else ",".join(given)
+    names = [name for name in text.replace(",", " ").split() if name]
+    if len(names) < 2 and text.lower() in (*_TRUE, *_FALSE):
+        return LAYERS[:1] if text.lower() in _TRUE else ()
+    for name in names:
+        if name not in LAYERS:
+            raise UsageError(
+                f"bench_memory = {text}: {name!r} is no layer of memory; there are "
+                f"{', '.join(LAYERS)}, or true for the first"
+            )
+    return [layer for layer in LAYERS if layer in names or layer == LAYERS[0]]
 
 
 def _option(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich import markup
 from rich.cells import chop_cells, set_cell_size
@@ -11,6 +11,7 @@ from rich.console import Console
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
 from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import verdicts
 
@@ -21,8 +22,18 @@ LEGEND = (
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
     "collector frees when that is dropped, in so many objects. Python's own objects and memory "
     "that native code takes for itself are not counted: 0 B says that NumPy took no memory for "
-    'arrays, and "not seen" how far resident memory rose beyond the arrays, at least.'
+    'arrays, and "not seen" how far resident memory rose beyond the arrays, at least. allocs: how '
+    "many blocks were allocated, freed or not."
 )
+LAYER_LEGEND = {
+    layers.PYTHON: "Python objects: bytes of objects and of what they own, without array data, "
+    "exact in this version of Python. held: after a collection. growth: what each further call "
+    "leaves. allocated: of all blocks, freed or not.",
+    layers.HEAP: "Whole heap: every byte that memray sees taken, from Python, the C library or the "
+    "system, array data and Python's objects included, and a few hundred of memray's own at the "
+    "peak.",
+}
+LAYER_FIGURES = ("peak", "held", "growth", "allocations", "allocated")
 
 
 def by_file(run: Run) -> Iterator[tuple[str, list[tuple[str, Case]]]]:
@@ -41,7 +52,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
     Args:
         budgets: the outcome of each test's budget, by node id.
     """
-    figures = ("peak", "held", "cycle", "objects", *(["budget"] if budgets else []))
+    figures = ("peak", "held", "cycle", "objects", "allocs", *(["budget"] if budgets else []))
     for file, tests in by_file(run):
         if file:
             console.out(plain(file), style="bold", highlight=False)
@@ -52,11 +63,55 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
         head, *lines = aligned([("test", *figures), *rows], min(console.width, WIDTH))
         console.out(head, style="bold", highlight=False)
         console.out("\n".join(lines), highlight=False)
+        _show_layers(tests, console)
         for name, case in tests:
             for remark in sentences.remarks(case):
                 line = markup.escape(f"{plain(name)}: {plain(remark)}")
                 console.print(f"  [yellow]{line}[/]", highlight=False)
         console.print()
+
+
+def measured_layers(cases: Iterable[Case]) -> list[str]:
+    """The layers other than array data in which any of these calls was measured."""
+    present = {layer for case in cases for layer in case.layers}
+    return [layer for layer in (layers.PYTHON, layers.HEAP) if layer in present]
+
+
+def _show_layers(tests: Sequence[tuple[str, Case]], console: Console) -> None:
+    for layer in measured_layers(case for _, case in tests):
+        rows = [(plain(name), *_layer_cells(case, layer)) for name, case in tests]
+        title = f"  {layers.TITLES[layer]}"
+        heads = ("peak", "held", "growth", "allocs", "allocated")
+        head, *lines = aligned([(title, *heads), *rows], min(console.width, WIDTH))
+        console.out(head, style="bold", highlight=False)
+        console.out("\n".join(lines), highlight=False)
+
+
+def _layer_cells(case: Case, layer: str) -> list[str]:
+    cells = []
+    for name in LAYER_FIGURES:
+        figure = f"{layer}_{name}"
+        value = layers.reading(case, figure).value
+        number = figure in layers.NUMBERS
+        cells.append("-" if value is None else f"{value:,}" if number else bytes_text(value))
+    return cells
+
+
+def layer_tables(run: Run) -> str:
+    """The other layers of memory of the calls, a Markdown table each."""
+    calls = verdicts.calls(run)
+    parts = []
+    for layer in measured_layers(calls):
+        lines = [
+            f"| {layers.TITLES[layer]} of | {' | '.join(LAYER_FIGURES)} |",
+            "| --- |" + " ---: |" * len(LAYER_FIGURES),
+        ]
+        lines += [
+            "| " + " | ".join([markdown(case.title), *_layer_cells(case, layer)]) + " |"
+            for case in calls
+        ]
+        parts += ["\n".join(lines), LAYER_LEGEND[layer]]
+    return "\n\n".join(parts)
 
 
 def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -78,8 +133,8 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 def table(run: Run) -> str:
     """The calls as a Markdown table, with their remarks."""
     lines = [
-        "| test | peak | held | cycle | objects |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| test | peak | held | cycle | objects | allocations |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     remarks = []
     for case in verdicts.calls(run):
@@ -87,16 +142,19 @@ def table(run: Run) -> str:
         remarks += [
             f"- {markdown(f'{case.title}: {remark}')}" for remark in sentences.remarks(case)
         ]
-    return "\n".join(lines) + ("\n\n" + "\n".join(remarks) if remarks else "")
+    parts = ["\n".join(lines), layer_tables(run), "\n".join(remarks)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _cells(case: Case) -> list[str]:
     memory, cycles, unseen = case.memory, case.cycles, case.unseen
+    number = layers.reading(case, "allocations").value
     return [
         _bytes_text(memory.peak, bool(unseen and unseen.peak)) if memory else "-",
         _bytes_text(memory.held, bool(unseen and unseen.held)) if memory else "-",
         bytes_text(cycles.bytes) if cycles else "-",
         f"{cycles.objects:,}" if cycles else "-",
+        "-" if number is None else f"{number:,}",
     ]
 
 

@@ -17,6 +17,7 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
 from gradmeter.bench.verdicts.instructions import Difference
@@ -247,6 +248,7 @@ def remarks(case: Case) -> list[str]:
     elif not case.deterministic:
         peaks = ", ".join(f"{each.peak:,} B" for each in case.allocations)
         lines.append(f"its passes disagree, so its bytes are not exact: peaks of {peaks}")
+    lines += _layer_remarks(case)
     if case.cycles is not None and case.cycles.leaked:
         lines.append(_left_text(case.cycles.leaked, case.kept))
     unseen = case.unseen
@@ -256,6 +258,20 @@ def remarks(case: Case) -> list[str]:
             f"and {bytes_text(unseen.peak)} not seen{held}: resident memory that is no array data "
             "of NumPy's"
         )
+    return lines
+
+
+def _layer_remarks(case: Case) -> list[str]:
+    """What differs between the passes of a layer, and why a layer has no figures."""
+    lines = [
+        f"{layers.TITLES[layer]}: its passes disagree, so these are not exact: {'; '.join(what)}"
+        for layer, what in layers.disagreements(case).items()
+    ]
+    lines += [
+        f"no figures of {layers.TITLES[layer]}: {read.missing}"
+        for layer, read in case.layers.items()
+        if read.missing
+    ]
     return lines
 
 

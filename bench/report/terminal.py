@@ -88,6 +88,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         console.print(_legend(run), highlight=False)
     if verdicts.calls(run):
         console.print(ordinary.LEGEND, highlight=False)
+        for layer in ordinary.measured_layers(verdicts.calls(run)):
+            console.print(ordinary.LAYER_LEGEND[layer], highlight=False)
 
 
 def _table(title: str, rows: list[Row], console: Console) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
+from msgspec import field
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
-from gradmeter.bench.results import files, run_file
+from gradmeter.bench.results import files, layers, run_file
 from gradmeter.bench.results.readings import Count, Instructions, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
-from gradmeter.bench.results.run import Run
+from gradmeter.bench.results.run import Case, Run
 
 FORMAT: Final = "gradmeter baseline"
 VERSION: Final = 1
@@ -25,8 +26,18 @@ VERSION: Final = 1
 Key = tuple[str, int, str]
 
 
+class LayerFigures(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """Exact figures of one layer of memory, by the names of results/layers.py.
+
+    ``ground`` names what they depend on besides the code; nothing for array data.
+    """
+
+    figures: dict[str, Count]
+    ground: dict[str, str] = field(default_factory=dict)
+
+
 class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """Exact bytes of one case, and its instructions where these were counted."""
+    """Exact bytes of one case; its instructions, counts and other layers where it has them."""
 
     workload: str
     size: Count
@@ -38,6 +49,7 @@ class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
     dropped: Number
     cycle: Number
     instructions: Instructions | None = None
+    layers: dict[str, LayerFigures] = field(default_factory=dict)
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -56,6 +68,7 @@ def figures(run: Run) -> list[Figures]:
             size=case.size,
             variant=case.variant,
             instructions=_without_functions(case.instructions),
+            layers=_layers(case),
             **case.figures,
         )
         for case in sorted(run.cases, key=lambda case: case.key)
@@ -66,6 +79,31 @@ def figures(run: Run) -> list[Figures]:
 def _without_functions(counts: Instructions | None) -> Instructions | None:
     """What a verdict takes, without what explains it."""
     return msgspec.structs.replace(counts, functions={}, calls={}) if counts is not None else None
+
+
+def _layers(case: Case) -> dict[str, LayerFigures]:
+    """The exact figures of a case by layer; of the heap of a workload none, which has no ground."""
+    by_layer: dict[str, dict[str, int]] = {}
+    for figure, value in layers.figures(case).items():
+        by_layer.setdefault(layers.layer_of(figure), {})[figure] = value
+    return {
+        layer: LayerFigures(
+            figures=values, ground=case.layers[layer].ground if layer in case.layers else {}
+        )
+        for layer, values in by_layer.items()
+        if layer == layers.ARRAYS or layer in case.layers
+    }
+
+
+def load_layers(path: Path) -> dict[Key, dict[str, LayerFigures]]:
+    """Read the figures of each case by layer, by key; none if there is no file.
+
+    Raises:
+        UsageError: as `load_cases`.
+    """
+    return {
+        (case.workload, case.size, case.variant): case.layers for case in load_cases(path) or []
+    }
 
 
 def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.numbers import in_arrays, more_arrays
+from gradmeter.bench.results import layers
+from gradmeter.bench.results.layers import Reading
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Options
 from gradmeter.bench.verdicts import instructions
@@ -55,9 +57,62 @@ def on_bytes(
     return breaches
 
 
-def _breach_text(gate: Gate, new: int, old: int | None, array_bytes: int) -> tuple[str, int]:
+def on_layers(
+    gates: Sequence[Gate], pairs: Iterable[tuple[Case, Mapping[str, Reading] | None]]
+) -> tuple[list[Breach], list[str]]:
+    """Judge the gates on counts, on growth, and on other layers than array data.
+
+    Args:
+        pairs: each case with its figures before, None where there is nothing to compare with.
+
+    Returns:
+        The breaches, and a sentence for each reason that a gate is not judged.
+    """
+    breaches: list[Breach] = []
+    reasons: dict[tuple[str, str], list[str]] = {}
+    asked = [gate for gate in gates if gate.on_layer]
+    for case, before in pairs if asked else ():
+        for gate in asked:
+            if not gate.applies(case.key) or case.failure is not None:
+                continue
+            for figure in layers.expanded(gate.what, case):
+                after = layers.reading(case, figure)
+                old = None if before is None or gate.operator == "<=" else before[figure]
+                if gate.operator == ">" and old is None and after.value is not None:
+                    continue
+                why = after.why or (old.why if old is not None else "")
+                if after.value is None or why:
+                    reasons.setdefault((figure, why), []).append(case.title)
+                elif gate.exceeded(
+                    after.value, old.value if old is not None else None, case.array_bytes
+                ):
+                    breaches.append(_layer_breach(gate, figure, case, after.value, old))
+    return breaches, [
+        f"{figure} of {titles[0]}{f' and {len(titles) - 1} more' if titles[1:] else ''}: {why}"
+        for (figure, why), titles in reasons.items()
+    ]
+
+
+def _layer_breach(gate: Gate, figure: str, case: Case, new: int, before: Reading | None) -> Breach:
+    if figure not in layers.NUMBERS:
+        old = before.value if before is not None else None
+        what, by = _breach_text(gate, new, old, case.array_bytes, figure)
+        return Breach(gate.text, case.title, what, by, case.key)
+    if before is None or before.value is None:
+        text = f"{figure} {new:,}, budget {int(gate.amount):,}"
+    else:
+        more = new - before.value
+        relative = f" ({more / before.value:+.1%})" if before.value else ""
+        text = f"{figure} {before.value:,} -> {new:,}: {more:+,}{relative}"
+    return Breach(gate.text, case.title, text, key=case.key)
+
+
+def _breach_text(
+    gate: Gate, new: int, old: int | None, array_bytes: int, name: str = ""
+) -> tuple[str, int]:
     """Return the sentence of a breach, and by how many bytes the gate is broken."""
-    figure = f"{gate.what} {new:,} B{in_arrays(new, array_bytes)}"
+    name = name or gate.what
+    figure = f"{name} {new:,} B{in_arrays(new, array_bytes)}"
     if gate.operator == "<=":
         limit = gate.amount * array_bytes if gate.unit == "arrays" else gate.amount
         over = new - int(limit)
@@ -67,7 +122,7 @@ def _breach_text(gate: Gate, new: int, old: int | None, array_bytes: int) -> tup
     inside = [more_arrays(more, array_bytes)[2:-1], f"{more / old:+.1%}" if old else ""]
     relative = f" ({', '.join(filter(None, inside))})" if any(inside) else ""
     return (
-        f"{gate.what} {old:,} B{in_arrays(old, array_bytes)} -> {new:,} B"
+        f"{name} {old:,} B{in_arrays(old, array_bytes)} -> {new:,} B"
         f"{in_arrays(new, array_bytes)}: {more:+,} B{relative}"
     ), more
 
@@ -134,7 +189,17 @@ def of_rows(gates: Sequence[Gate], rows: Sequence[Row], options: Options) -> lis
         *on_time(gates, rows, options),
         *on_instructions(gates, rows),
         *on_bytes(gates, pairs),
+        *on_layers(gates, _layer_pairs(rows))[0],
     ]
+
+
+def not_judged(gates: Sequence[Gate], rows: Sequence[Row]) -> list[str]:
+    """Return a sentence for each reason that a gate inside one run cannot be judged."""
+    return [*not_counted(gates, rows), *on_layers(gates, _layer_pairs(rows))[1]]
+
+
+def _layer_pairs(rows: Iterable[Row]) -> list[tuple[Case, Mapping[str, Reading]]]:
+    return [(row.case, layers.readings(row.baseline)) for row in rows]
 
 
 def on_presence(gates: Sequence[Gate], new: Sequence[Key], vanished: Sequence[Key]) -> list[Breach]:

@@ -48,10 +48,12 @@ def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
 
 
 def inapplicable(gates: Sequence[Gate], keys: Iterable[Key]) -> list[str]:
-    """Return a sentence for each gate that matches tests' calls but cannot fail for them."""
+    """Return a sentence for each gate that matches cases for which it cannot fail."""
     present = list(keys)
     return [
-        f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of "
+        f"{gate.text} applies to the calls of tests only"
+        if gate.on_layer and gate.unit != "arrays"
+        else f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of "
         "one size; write bytes, such as peak<=24MB"
         for gate in gates
         if any(gate.matches(key) and not gate.applies(key) for key in present)

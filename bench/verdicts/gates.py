@@ -5,11 +5,15 @@
     slower   faster   time>5%                        verdicts on time, inside one run
     instructions>0.5%                                counted with --instructions: in one run, or
                                                      against a baseline of the same binaries
+    allocations>0   growth<=0   python_peak<=1MB     counts, growth, and other layers of memory
     new   vanished                                   cases on one side only
 
-A figure is peak, held, cycle, forward, backward or dropped. In brackets stand words that
-each have to match the workload, the size or the variant; * matches anything. A test is named
-by its id, or by what follows its file: ``peak[test_solve[*]]>0``.
+A figure is peak, held, cycle, forward, backward or dropped, of array data; allocations (how many)
+or allocated (bytes of all of them, freed or not). Of a test's call it is also growth, the bytes
+that each further call leaves in any layer that was measured; and python_ or heap_ before peak,
+held, growth, allocations and allocated. In brackets stand words that each have to match the
+workload, the size or the variant; * matches anything. A test is named by its id, or by what
+follows its file: ``peak[test_solve[*]]>0``.
 """
 
 from __future__ import annotations
@@ -22,13 +26,16 @@ from typing import Literal
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import ORDINARY
 
+# Exact bytes of array data, which every case has; see results/layers.py for the others.
 FIGURES = ("peak", "held", "cycle", "forward", "backward", "dropped")
 COUNTED = "instructions"
 VERDICTS = ("slower", "faster")
 PRESENCE = ("new", "vanished")
 DEFAULT = ("peak>0", "held>0", "cycle>0")
+_OF_WORKLOADS = ("allocations", "allocated", "heap_peak", "heap_held")
 _BYTES = {
     "": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3,
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
@@ -63,9 +70,14 @@ class Gate:
         return self.what == "time" or self.what in VERDICTS
 
     @property
+    def on_layer(self) -> bool:
+        """Whether the gate is on a count, on growth, or on another layer than array data."""
+        return self.what in layers.FIGURES
+
+    @property
     def grows(self) -> bool:
         """Whether the gate compares with a baseline."""
-        exact = self.what in FIGURES or self.what == COUNTED
+        exact = self.what in FIGURES or self.on_layer or self.what == COUNTED
         return self.what in PRESENCE or (exact and self.operator == ">")
 
     def matches(self, key: Key) -> bool:
@@ -78,9 +90,15 @@ class Gate:
         return all(any(fnmatchcase(name, term) for name in names) for term in terms)
 
     def applies(self, key: Key) -> bool:
-        """Whether it can fail for this case: a test's call has no phases, and no array size."""
-        not_for_calls = self.unit == "arrays" or self.what in ("forward", "backward")
-        return self.matches(key) and not (key[1] == ORDINARY and not_for_calls)
+        """Whether it can fail for this case.
+
+        A test's call has no phases, and no array size; a workload has its counts and its heap.
+        """
+        if key[1] == ORDINARY:
+            fits = self.unit != "arrays" and self.what not in ("forward", "backward")
+        else:
+            fits = not self.on_layer or self.what in _OF_WORKLOADS
+        return fits and self.matches(key)
 
     def exceeded(self, after: int, before: int | None, array_bytes: int) -> bool:
         """Whether a figure breaks the gate; a growth cannot be broken without a figure before."""
@@ -98,10 +116,10 @@ def parse(text: str) -> Gate:
     Raises:
         UsageError: it does not parse; the message says where, and what was expected.
     """
-    match = re.match(r"\s*([A-Za-z]*)\s*(?:\[((?:[^\[\]]|\[[^\[\]]*\])*)\])?\s*", text)
+    match = re.match(r"\s*([A-Za-z_]*)\s*(?:\[((?:[^\[\]]|\[[^\[\]]*\])*)\])?\s*", text)
     assert match
     what, terms, at = match[1].lower(), tuple((match[2] or "").split()), match.end()
-    subjects = (*FIGURES, "time", COUNTED, *VERDICTS, *PRESENCE)
+    subjects = (*FIGURES, *layers.FIGURES, "time", COUNTED, *VERDICTS, *PRESENCE)
     if what not in subjects:
         raise _parse_error(text, match.start(1), f"one of {', '.join(subjects)}")
     if match[2] is not None and not terms:
@@ -126,6 +144,8 @@ def parse(text: str) -> Gate:
             within = within if what == "time" else "instructions are gated as ratios"
             raise _parse_error(text, at, f"{what}>5%: {within}")
         return Gate(text, what, terms, ">", amount, "%")
+    if what in layers.NUMBERS and unit not in ("", "%"):
+        raise _parse_error(text, at, f"the end: {what} is a number, without a unit")
     if unit == "%":
         if sign[1] == "<=":
             raise _parse_error(text, at, "bytes or arrays: a budget is not relative to anything")

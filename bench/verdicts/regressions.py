@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradmeter.bench.results import grounds
+from gradmeter.bench.results import grounds, layers
+from gradmeter.bench.results.baseline import LayerFigures
+from gradmeter.bench.results.layers import Reading
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.timelines import explain
@@ -30,7 +32,7 @@ class Outcome:
         new, vanished: cases on one side only.
         unmeasured: why the figures of a case are missing or not exact, by case.
         notes: sentences about gates that do not apply.
-        refused: why gates on instructions cannot be judged, in sentences.
+        refused: why gates on instructions or on layers of memory cannot be judged, in sentences.
         problem: why the whole run cannot be judged; empty where it can.
     """
 
@@ -59,11 +61,13 @@ def judge(
     criteria: Sequence[Gate],
     file: Path | None,
     counted: Mapping[Key, Instructions] | None = None,
+    by_layer: Mapping[Key, Mapping[str, LayerFigures]] | None = None,
 ) -> Outcome:
     """Compare a run with a baseline's figures and with budgets; a pure function.
 
     Args:
         counted: the baseline's instructions; None where gates on them are not on a baseline.
+        by_layer: the baseline's figures by layer of memory.
     """
     unmeasured = [(case.key, why) for case in run.cases if (why := _reason_not_exact(case))]
     inexact = {key for key, _ in unmeasured}
@@ -82,6 +86,11 @@ def judge(
     if counted is not None:
         pairs, refused = _comparable(run, counted, [g for g in criteria if g.what == gates.COUNTED])
         failed += breaches.on_counts(criteria, pairs)
+    layered, not_judged = breaches.on_layers(
+        criteria, [(case, _layers_before(case, by_layer or {})) for case in run.cases]
+    )
+    failed += layered
+    refused = [*refused, *not_judged]
     problem = ""
     if not run.cases or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
@@ -128,6 +137,31 @@ def _comparable(
         f"instructions of {titles[0]}{f' and {len(titles) - 1} more' if titles[1:] else ''}: {why}"
         for why, titles in reasons.items()
     ]
+
+
+def _layers_before(
+    case: Case, baseline: Mapping[Key, Mapping[str, LayerFigures]]
+) -> dict[str, Reading] | None:
+    """The figures of a case in the baseline, by name; None where it is new.
+
+    Those that were made with other versions are none, and say what differs.
+    """
+    before = baseline.get(case.key)
+    if before is None:
+        return None
+    return {figure: _before(case, figure, before) for figure in layers.FIGURES}
+
+
+def _before(case: Case, figure: str, baseline: Mapping[str, LayerFigures]) -> Reading:
+    layer = layers.layer_of(figure)
+    read = baseline.get(layer)
+    if read is None or figure not in read.figures:
+        return Reading(None, f"the baseline has none; make it anew of a run with {figure}")
+    if layer in case.layers:
+        differs = layers.difference(case.layers[layer].ground, read.ground)
+        if differs:
+            return Reading(None, f"the baseline's were made with other versions: {differs}")
+    return Reading(read.figures[figure])
 
 
 def holders(run: Run, breach: Breach) -> str:
