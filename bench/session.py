@@ -141,6 +141,7 @@ def compare_calls(
     tests: str = HEAD_TESTS,
     whole: bool = False,
     criteria: Sequence[Gate] = (),
+    layers: Sequence[str] = (),
 ) -> Run:
     """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
 
@@ -150,6 +151,7 @@ def compare_calls(
         tests: whose are run at every side: the "head"'s, which is the last one, or each its "own".
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
+        layers: of memory besides array data, in which calls are measured.
 
     Raises:
         UsageError: no test is selected, a suite cannot be collected, a gate could never
@@ -182,6 +184,7 @@ def compare_calls(
             shuffle=random.Random(options.seed),
             whole=whole,
             criteria=criteria,
+            layers=layers,
         )
         _remove_page(out)
         try:

@@ -40,6 +40,7 @@ def compare_suite(
     tests: str,
     whole: bool,
     criteria: Sequence[Gate],
+    layers: Sequence[str] = (),
 ) -> Run:
     """Compare a suite's calls at every side, the first the baseline.
 
@@ -50,6 +51,7 @@ def compare_suite(
             "own".
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
+        layers: of memory besides array data, in which calls are measured.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
@@ -65,4 +67,5 @@ def compare_suite(
             # Between dependencies or interpreters, equal sources do not run the same code.
             whole=whole or not wanted.revisions,
             criteria=criteria,
+            layers=layers,
         )

@@ -12,6 +12,7 @@ from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.environments import requirements_of
 from gradmeter.bench.cases.revisions import with_working_tree
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.layers import ARRAYS, LAYERS
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts.gates import Gate
@@ -29,8 +30,12 @@ def compare_suite(
     tests: str,
     whole: bool,
     criteria: Sequence[Gate],
+    layers: str = "",
 ) -> Run:
     """Compare a suite's calls; ``words`` are "pytest" and its arguments.
+
+    Args:
+        layers: of memory besides array data, separated by commas.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
@@ -47,7 +52,24 @@ def compare_suite(
             tests=tests,
             whole=whole,
             criteria=criteria,
+            layers=read_layers(layers),
         )
+
+
+def read_layers(text: str) -> list[str]:
+    """The layers of memory besides array data that a list names.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    names = text.replace(",", " ").split()
+    for name in names:
+        if name not in LAYERS:
+            raise UsageError(
+                f"--bench-memory {text!r}: {name!r} is no layer of memory; there are "
+                f"{', '.join(LAYERS)}"
+            )
+    return [layer for layer in LAYERS if layer in names and layer != ARRAYS]
 
 
 def refuse_options(given: Sequence[str], *, suite: bool) -> None:

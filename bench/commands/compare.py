@@ -140,6 +140,15 @@ def compare(
             "'pip install .'; kept for the next time, see gradmeter cache.",
         ),
     ] = "",
+    layers: Annotated[
+        str,
+        typer.Option(
+            "--bench-memory",
+            metavar="LAYERS",
+            help="Compare the pytest suite's calls in these layers of memory, too: python, heap or "
+            "python,heap.",
+        ),
+    ] = "",
     with_: Annotated[
         list[str] | None,
         typer.Option(
@@ -187,6 +196,7 @@ def compare(
     suite = bool(what and what[0] == PYTEST)
     ours = {"--workload": workload, "--size": size, "--engine": engine, "--functions": functions}
     theirs = {"--with": with_, "--python": python, "--bench-all": whole}
+    theirs["--bench-memory"] = bool(layers)
     theirs["--bench-tests"] = tests != HEAD
     refuse_options([name for name, v in (ours if suite else theirs).items() if v], suite=suite)
     # With revisions, an adapter's packages need not be installed.
@@ -222,7 +232,14 @@ def compare(
                 raise UsageError("the instructions of a suite's calls cannot be counted")
             wanted = wanted_sides(rev or (), with_ or (), python or (), path or (), install)
             run = compare_suite(
-                what, wanted, options, out, tests=tests, whole=whole, criteria=criteria
+                what,
+                wanted,
+                options,
+                out,
+                tests=tests,
+                whole=whole,
+                criteria=criteria,
+                layers=layers,
             )
             return _conclude(
                 run, criteria, notes, out, written=True, markdown=markdown, json_=json_

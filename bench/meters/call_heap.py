@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gradmeter.bench.meters.allocations import PASSES
 from gradmeter.bench.meters.call import Call, call_and_drop
-from gradmeter.bench.meters.cycles import collector_off, debugging_off
+from gradmeter.bench.meters.cycles import callbacks_off, collector_off, debugging_off
 
 _BYTE = b"x"
 _FIRST = 5  # calls: Python changes its byte code while it runs the first few times
@@ -45,7 +45,7 @@ def measure(call: Call, times: int = PASSES) -> list[Heap]:
         ImportError: memray is not installed.
     """
     size = sys.getsizeof(_block())
-    with debugging_off(), collector_off():
+    with debugging_off(), callbacks_off(), collector_off():
         # memray allocates memory of its own on first use.
         block = [_once(Call(_block)) for _ in range(2)][-1]
         for _ in range(_FIRST):
@@ -70,7 +70,7 @@ def kept(call: Call, times: int) -> int:
     Raises:
         ImportError: memray is not installed.
     """
-    with debugging_off(), collector_off():
+    with debugging_off(), callbacks_off(), collector_off():
         call_and_drop(call)
         return _tracked(lambda: _repeat(call, times)).held
 

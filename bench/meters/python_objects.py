@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from gradmeter.bench.meters import array_reports, machine_code, python_allocators
 from gradmeter.bench.meters.allocations import PASSES
 from gradmeter.bench.meters.call import Call, call_and_drop
-from gradmeter.bench.meters.cycles import collector_off, debugging_off
+from gradmeter.bench.meters.cycles import callbacks_off, collector_off, debugging_off
 from gradmeter.bench.meters.machine_code import Counted, Tally, UnsupportedError
 from gradmeter.bench.meters.python_allocators import MEM, OBJ, Allocator, UnavailableError
 from gradmeter.bench.results.growth import CALLS, FIRST, per_call
@@ -57,7 +57,7 @@ def measure(call: Call, times: int = PASSES) -> list[Objects]:
     Raises:
         UnavailableError: Python's objects cannot be counted here; nothing was called.
     """
-    with debugging_off(), collector_off(), _counting() as tally:
+    with debugging_off(), callbacks_off(), collector_off(), _counting() as tally:
         nothing, block = ([_once(Call(f), tally) for _ in range(2)][-1] for f in (_nothing, _block))
         passes = [_once(call, tally) for _ in range(1 + times)]
         while len(passes) < MOST and len(set(passes[-times:])) > 1:
@@ -82,7 +82,7 @@ def growth(call: Call) -> int:
         UnavailableError: Python's objects cannot be counted here; nothing was called.
     """
     levels = array("q", [0] * CALLS)
-    with debugging_off(), collector_off(), _counting():
+    with debugging_off(), callbacks_off(), collector_off(), _counting():
         call_and_drop(call)
         gc.collect()
         for number in range(CALLS):

@@ -8,8 +8,9 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from gradmeter.bench.meters.call_in_fork import (
     measure_unseen,
 )
 from gradmeter.bench.meters.python_allocators import UnavailableError
+from gradmeter.bench.results.readings import Layer
 
 Request = dict[str, Any]
 
@@ -118,7 +120,7 @@ class Park:
         from gradmeter.bench.plugin import call_cases
 
         try:
-            reading = _bytes(call, longest(self.seconds))
+            reading = _bytes(call, longest(self.seconds), request.get("layers", ()))
         except (
             UnavailableError,
             forked.RaisedError,
@@ -132,11 +134,12 @@ class Park:
         }
 
 
-def _bytes(call: Call, limit: float) -> Measured:
+def _bytes(call: Call, limit: float, layers: Sequence[str]) -> Measured:
     if call.most is not None:
-        return measure_apart(call, limit)
+        once = Layer(missing="the call may be made once only")
+        return replace(measure_apart(call, limit), layers=dict.fromkeys(layers, once))
     try:
-        return measure_unseen(call, limit)
+        return measure_unseen(call, limit, layers)
     except forked.VisibleActionError:  # it has been timed here, so it may as well be measured
         return Measured(measure(call), kept=[], resident=None, self_tests=[])
 

@@ -107,6 +107,7 @@ class Revisions:
                 tests=self.settings.tests,
                 whole=self.settings.whole,
                 criteria=self.gates,
+                layers=self.settings.memory[1:],
             )
         rows = verdicts.candidates(self.run)
         self.failed = breaches.of_rows(self.gates, rows, self.run.options)

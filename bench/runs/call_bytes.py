@@ -36,12 +36,18 @@ class Exact:
     self_tests: Sequence[SelfTest] = ()
 
 
-def exact(case: Case, side: Side, start: AbstractContextManager[ParkedCall]) -> Exact:
+def exact(
+    case: Case,
+    side: Side,
+    start: AbstractContextManager[ParkedCall],
+    layers: Sequence[str] = (),
+) -> Exact:
     """Measure a call's bytes at one side, and let its test end.
 
     Args:
         case: without readings.
         start: a worker on the call, for a block.
+        layers: of memory besides array data.
 
     Raises:
         UsageError: the side's packages are imported from elsewhere.
@@ -56,7 +62,7 @@ def exact(case: Case, side: Side, start: AbstractContextManager[ParkedCall]) -> 
                 worker.ask("time", loops=1, collector="on")
             except WorkerError as error:
                 raise _as_pytest_has_it(worker, error) from None
-            found = worker.ask("memory", test=case.workload)
+            found = worker.ask("memory", test=case.workload, layers=list(layers))
             stage = "test"
             ending = worker.finish(timed=True)
             if ending["outcome"] != "passed":

@@ -45,6 +45,7 @@ class CallComparison:
         criteria: gates, of which each has to match a selected test.
         suites: starts the processes that have collected the suite.
         whole: time also calls that run the same code at every side, in all sets.
+        layers: of memory besides array data.
     """
 
     record: Record
@@ -55,6 +56,7 @@ class CallComparison:
     clock: Callable[[], float]
     shuffle: random.Random
     whole: bool = False
+    layers: Sequence[str] = ()
     broken: Sequence[Side] = ()
     criteria: Sequence[gates.Gate] = ()
     _same: set[str] = field(default_factory=set)
@@ -137,7 +139,7 @@ class CallComparison:
         for side in self.sides:
             self.record.step(f"{test} at {side.label}: exact memory")
             start = self.suites.worker(side, test, servers[side.label])
-            found.append(each := exact(self._case(test, side), side, start))
+            found.append(each := exact(self._case(test, side), side, start, self.layers))
             self._imported = self._imported or each.imported
             if each.note:
                 self.record.note(f"{test} at {side.label}: no bytes: {each.note}")
