@@ -11,7 +11,8 @@ from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results import grounds
+from gradmeter.bench.results import grounds, layers
+from gradmeter.bench.results.readings import Layer
 from gradmeter.bench.results.run import Case, Comparison, Run
 
 BEFORE, AFTER = "before", "after"
@@ -45,6 +46,17 @@ def of_revisions(
             for base, *candidates in labelled
         ]
     return groups, comparisons
+
+
+def _with_comparable_layers(case: Case, before: Case) -> Case:
+    """A case without the layers of memory whose figures depend on other versions than before."""
+    read = dict(case.layers)
+    for layer, after in case.layers.items():
+        old = before.layers.get(layer)
+        why = layers.difference(after.ground, old.ground) if old is not None else ""
+        if why:
+            read[layer] = Layer(missing=f"the two files have those of other versions: {why}")
+    return change(case, layers=read)
 
 
 def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
@@ -81,6 +93,7 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
             if why:
                 why = f"the two files have those of other binaries: {why}"
                 pair = (pair[0], change(pair[1], instructions=None, uncounted=why))
+        pair = (pair[0], _with_comparable_layers(pair[1], old))
         cases += pair
         comparisons.append(
             Comparison(

@@ -193,7 +193,8 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
 def changed(row: Row) -> bool:
     """Whether a candidate is shown unfolded: slower, faster, other bytes, or failed."""
     time = row.time is not None and row.time.word in ("slower", "faster")
-    return time or bool(row.changes) or bool(row.case.failure or row.baseline.failure)
+    memory = bool(row.changes or row.layer_changes)
+    return time or memory or bool(row.case.failure or row.baseline.failure)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -16,7 +16,7 @@ from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import verdicts
 
 WIDTH = 80  # columns at most
-FIGURE = 8  # columns of a figure at least
+FIGURE = 6  # columns of a figure at least
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "

@@ -53,6 +53,7 @@ def sentence(row: Row) -> str:
     if not parts and ours.cycles and base.cycles and ours.cycles.leaked != base.cycles.leaked:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
         parts.append(_change_text(leaked, ours.array_bytes))
+    parts += [_layer_change_text(change) for change in row.layer_changes]
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
 
 
@@ -138,6 +139,14 @@ _LONG = {
     "backward": "peak of the backward",
     "dropped": "held when every name is dropped",
 }
+
+
+def _layer_change_text(change: Change) -> str:
+    name = change.figure.replace("_", " ")
+    if change.figure in layers.NUMBERS:
+        return f"{name} {change.after:,} instead of {change.before:,}"
+    old, new = apart(change.before, change.after)
+    return f"{name} {new} instead of {old}"
 
 
 def _change_text(change: Change, array_bytes: int) -> str:

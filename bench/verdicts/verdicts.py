@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gradmeter.bench import statistics
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.readings import TimeSet
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
 from gradmeter.bench.statistics import Word
@@ -92,6 +93,13 @@ class Row:
     def changes(self) -> list[Change] | None:
         """The figures that differ from the baseline's; None where none are of the same kind."""
         return changes(*beside(self.case, self.baseline))
+
+    @property
+    def layer_changes(self) -> list[Change]:
+        """The counts, the growth, and the figures of other layers that differ, of a test's call."""
+        if not self.case.ordinary:
+            return []
+        return changes(layers.figures(self.case), layers.figures(self.baseline)) or []
 
     @property
     def effect(self) -> float:

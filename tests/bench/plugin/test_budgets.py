@@ -11,6 +11,7 @@ from gradmeter.bench.meters.call import Pass
 from gradmeter.bench.plugin import budgets
 from gradmeter.bench.verdicts import gates
 
+from ..run_files import ordinary
 from ..suite_files import LIGHT, QUICK, suite
 
 
@@ -28,16 +29,18 @@ def test_a_budget_is_what_a_gate_of_the_same_text_is(number, unit):
     found = budgets.read([mark(max_peak=f"{number}{unit}")])
     limit = int(gates.parse(f"peak<={number}{unit}").amount)
     assert found.limits == {"max_peak": limit}
-    assert found.broken([passed(peak=limit)]) == []
-    (said,) = found.broken([passed(peak=limit), passed(peak=limit + 3), passed(peak=limit + 2)])
+    assert found.broken([passed(peak=limit)], ordinary()) == []
+    (said,) = found.broken(
+        [passed(peak=limit), passed(peak=limit + 3), passed(peak=limit + 2)], ordinary()
+    )
     assert f"peak {limit + 3:,} B is over the budget max_peak=" in said
     assert said.endswith(f"({limit:,} B) by 3 B")
 
 
 def test_every_figure_has_a_budget_of_its_own():
     found = budgets.read([mark(max_peak=1, max_held=2, max_cycle=3)])
-    assert found.broken([passed(peak=1, held=2, cycle=3)]) == []
-    said = found.broken([passed(peak=2, held=3, cycle=4)])
+    assert found.broken([passed(peak=1, held=2, cycle=3)], ordinary()) == []
+    said = found.broken([passed(peak=2, held=3, cycle=4)], ordinary())
     assert [sentence.partition(" ")[0] for sentence in said] == ["peak", "held", "cycle"]
 
 

@@ -20,7 +20,7 @@ TELL = """
         state = config.stash[KEY]
         s = state.settings
         lines = [
-            f"memory: {s.memory}",
+            f"memory: {' '.join(s.memory)}",
             f"out: {s.out.relative_to(config.rootpath)}",
             f"collector: {s.collector}",
             f"sets: {s.sets}",
@@ -32,7 +32,9 @@ TELL = """
 """
 # The option, a value, what the session then says; and another value and what it says.
 OPTIONS = [
-    ("memory", "true", "memory: True", "false", "memory: False"),
+    ("memory", "true", "memory: arrays", "false", "memory: "),
+    ("memory", "python", "memory: arrays python", "heap,arrays", "memory: arrays heap"),
+    ("memory", "heap,python", "memory: arrays python heap", "arrays", "memory: arrays"),
     ("out", "here", "out: here", "there/below", "out: there/below"),
     ("collector", "off", "collector: off", "on", "collector: on"),
     ("sets", "9", "sets: 9", "2", "sets: 2"),
@@ -41,7 +43,7 @@ OPTIONS = [
     ("fail_on", "peak<=1MB", "fail_on: peak<=1MB", "cycle<=0", "fail_on: cycle<=0"),
 ]
 DEFAULTS = {
-    "memory": "memory: False",
+    "memory": "memory: ",
     "out": "out: reports/latest",
     "collector": "collector: on",
     "sets": "sets: 4",
@@ -50,7 +52,9 @@ DEFAULTS = {
     "fail_on": "fail_on: ",
 }
 NAMES = pytest.mark.parametrize(
-    ("name", "value", "says", "other", "says_other"), OPTIONS, ids=[o[0] for o in OPTIONS]
+    ("name", "value", "says", "other", "says_other"),
+    OPTIONS,
+    ids=[f"{o[0]}-{o[1]}" for o in OPTIONS],
 )
 
 
@@ -71,7 +75,8 @@ def told(pytester):
 def on_command_line(name: str, value: str) -> str:
     option = f"--bench-{name.replace('_', '-')}"
     if name in ("memory", "exact"):
-        return option if value == "true" else f"--no-bench-{name}"
+        plain = {"true": option, "false": f"--no-bench-{name}"}
+        return plain.get(value, f"{option}={value}")
     return f"{option}={value}"
 
 
@@ -90,6 +95,22 @@ def test_the_command_line_wins(told, name, value, says, other, says_other):
     found = told(on_command_line(name, other), ini=f"bench_{name} = {value}")
     assert says_other in found
     assert says not in found
+
+
+def test_a_path_after_the_option_is_no_layer(told, pytester):
+    pytester.mkdir("python")
+    assert "memory: arrays" in told("--bench-memory", "python")
+
+
+def test_an_unknown_layer_is_refused(pytester):
+    pytester.makeini("[pytest]\nbench_memory = arrays, rss")
+    done = pytester.runpytest_inprocess(*LIGHT, "--collect-only")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "'rss' is no layer of memory; there are arrays, python, heap" in done.stderr.str()
+    pytester.makeini("[pytest]")
+    done = pytester.runpytest_inprocess(*LIGHT, "--bench-memory=rss", "--collect-only")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--bench-memory" in done.stderr.str()
 
 
 def test_several_gates_stand_on_a_line_each(told):
@@ -146,7 +167,7 @@ def test_a_toml_file_says_it_too(pytester):
         '[tool.pytest.ini_options]\nbench_memory = true\nbench_fail_on = ["peak<=1MB", "held<=1MB"]'
     )
     found = pytester.runpytest_inprocess(*LIGHT, "--collect-only").outlines
-    assert "memory: True" in found
+    assert "memory: arrays" in found
     assert "fail_on: peak<=1MB held<=1MB" in found
 
 
@@ -177,9 +198,10 @@ def test_strict_markers_and_strict_config_know_ours(pytester):
     pytester.makeini("[pytest]\nbench_memory = false")
     done = pytester.runpytest_inprocess(*LIGHT, "--strict-markers", "--strict-config")
     done.assert_outcomes(passed=1)
-    assert "bench_memory(max_peak, max_held, max_cycle)" in pytester.runpytest_inprocess(
-        *LIGHT, "--markers"
-    ).stdout.str().replace("\n", " ")
+    assert (
+        "bench_memory(max_peak, max_held, max_cycle, max_growth, max_allocations)"
+        in pytester.runpytest_inprocess(*LIGHT, "--markers").stdout.str().replace("\n", " ")
+    )
 
 
 UNSET = """
