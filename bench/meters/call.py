@@ -8,10 +8,12 @@ attaches to such arguments are dropped with them.
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from gradmeter.bench.meters import residency
 from gradmeter.bench.meters.allocations import PASSES, counting
 from gradmeter.bench.meters.cycles import collector_off, debugging_off, sweep
 
@@ -71,13 +73,40 @@ class Pass:
     allocated: int | None = None
 
 
-def measure(call: Call, times: int = PASSES) -> list[Pass]:
+class Resident:
+    """How far the resident memory of this process rises in a block; see `residency`.
+
+    Attributes:
+        peak: bytes above what was resident before, at the most at once; None where the peak stays.
+        held: bytes above it, once the block ends.
+    """
+
+    def __init__(self) -> None:
+        self.peak: int | None = None
+        self.held = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Read resident memory before and after the block."""
+        residency.trim()  # so that memory which the call takes anew is seen
+        if not residency.can_reset():
+            yield
+            return
+        before = residency.resident()
+        yield
+        self.peak = max(residency.resident_peak() - before, 0)
+        residency.trim()
+        self.held = max(residency.resident() - before, 0)
+
+
+def measure(call: Call, times: int = PASSES, resident: Resident | None = None) -> list[Pass]:
     """Call a few times with the collector off, and return the bytes of each call.
 
     The collector and tracemalloc are restored afterwards, whatever the call raises.
 
     Args:
         times: how often.
+        resident: reads resident memory in the last of them, where given.
 
     Raises:
         UnavailableError: array data cannot be counted here; nothing was called.
@@ -86,13 +115,14 @@ def measure(call: Call, times: int = PASSES) -> list[Pass]:
     with counting():
         pass  # raises now, before the first call
     with debugging_off():
-        return [_once(call) for _ in range(times)]
+        return [_once(call, resident if number == times - 1 else None) for number in range(times)]
 
 
-def _once(call: Call) -> Pass:
+def _once(call: Call, resident: Resident | None) -> Pass:
     args, kwargs = call.arguments()
     with collector_off(), counting() as count:
-        result = call.target(*args, **kwargs)
+        with resident.watching() if resident is not None else nullcontext():
+            result = call.target(*args, **kwargs)
         peak, held = count.peak, count.live
         number, allocated = count.number, count.allocated
         if not tracemalloc.is_tracing():

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from gradmeter.bench.meters import call_layers, forked, residency, selftest
+from gradmeter.bench.meters import call as call_meter
+from gradmeter.bench.meters import call_layers, forked, selftest
 from gradmeter.bench.meters.allocations import PASSES, counting
 from gradmeter.bench.meters.call import Call, Pass, call_and_drop, measure
 from gradmeter.bench.meters.cycles import collector_off, debugging_off
@@ -23,6 +24,7 @@ from gradmeter.bench.results.readings import Layer, Resident, SelfTest
 
 # A forked process is killed after the one, and the other times the seconds of a call.
 LEAST_SECONDS = 10.0
+_FEW_BLOCKS = 2_000  # of array data
 LONGER = 50  # eight calls at most, up to five times slower while they are traced
 
 
@@ -129,8 +131,25 @@ def _trusted(function: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _frozen(call: Call) -> dict[str, Any]:
-    passes = [asdict(each) for each in measure(call)]
-    return {"passes": passes, "kept": [], "resident": _resident(call)}
+    """Measure array data, and resident memory in the last pass, or in one of its own.
+
+    Most of what measuring takes is the calls, of which this saves one. But tracing keeps about
+    100 bytes of its own for each block of array data, which would be resident too.
+    """
+    watched = call_meter.Resident()
+    passes = measure(call, resident=watched)
+    number = passes[-1].number
+    if number is None or number > _FEW_BLOCKS:
+        watched = call_meter.Resident()
+        args, kwargs = call.arguments()
+        with collector_off():
+            with watched.watching():
+                result = call.target(*args, **kwargs)
+            if call.teardown is not None:
+                call.teardown(*args, **kwargs)
+            del result, args, kwargs
+    resident = None if watched.peak is None else {"peak": watched.peak, "held": watched.held}
+    return {"passes": [asdict(each) for each in passes], "kept": [], "resident": resident}
 
 
 def _whole(call: Call) -> dict[str, Any]:
@@ -159,21 +178,3 @@ def _kept(call: Call) -> list[int]:
             gc.collect()
             kept.append(count.live)
     return kept
-
-
-def _resident(call: Call) -> dict[str, int] | None:
-    """Read how far resident memory rises in one more call; None where the peak stays."""
-    args, kwargs = call.arguments()
-    with collector_off():
-        residency.trim()  # so that memory which the call takes anew is seen
-        if not residency.can_reset():
-            return None
-        before = residency.resident()
-        result = call.target(*args, **kwargs)
-        peak = residency.resident_peak() - before
-        residency.trim()
-        held = residency.resident() - before
-        if call.teardown is not None:
-            call.teardown(*args, **kwargs)
-        del result, args, kwargs
-    return {"peak": max(peak, 0), "held": max(held, 0)}

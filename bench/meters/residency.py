@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from gradmeter.bench.cases.program import END, Program
@@ -97,7 +98,13 @@ def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Reside
 def trim() -> None:
     """Return the freed memory that the C library keeps to the system, where it can."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        _library().malloc_trim(0)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """The C library, opened once: each time would leave objects in cycles."""
+    return ctypes.CDLL(None)
 
 
 def _process_peak() -> int:
