@@ -16,6 +16,7 @@ from gradmeter.bench.numbers import (
 )
 from gradmeter.bench.report import sentences
 from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact, number
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.readings import TimeSet
 from gradmeter.bench.results.run import Case, Comparison, Run
 from gradmeter.bench.verdicts import scaling, verdicts
@@ -315,6 +316,7 @@ def everything(run: Run) -> Table:
                 sentences.median_text(case),
                 "-" if case.first_run is None else seconds_text(case.first_run, 2),
                 *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
+                *(layers.reading(case, name).value for name in ("allocations", "allocated")),
                 case.predicted.peak if case.predicted else None,
                 *((case.heap_figures or {}).get(f"heap {part}") for part in ("peak", "held")),
                 case.residency.bytes if case.residency else None,
@@ -326,6 +328,8 @@ def everything(run: Run) -> Table:
         Column("median", "median"),
         Column("first", "first run"),
         *(Column(p, p, exact) for p in ("peak", "held", "cycle", "forward", "backward")),
+        Column("allocations", "allocations", exact),
+        Column("allocated", "allocated", exact),
         Column("predicted", "predicted peak", exact),
         Column("heap peak", "heap peak", exact),
         Column("heap held", "heap held", exact),

@@ -91,8 +91,10 @@ def _table(rows: list[Row], options: Options) -> str:
         f"{arrays}collector {_text(first.collector)}, allocator {first.allocator}",
         "",
         f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
-        "| objects | predicted peak | " + "heap peak | heap held | " * heap + "resident |",
-        "| --- " + "| ---: " * (11 + 2 * heap) + "|",
+        "| objects | allocations | predicted peak | "
+        + "heap peak | heap held | " * heap
+        + "resident |",
+        "| --- " + "| ---: " * (12 + 2 * heap) + "|",
     ]
     remarks = []
     for row in rows:
@@ -131,6 +133,7 @@ def _cells(row: Row, heap: bool, clock: str) -> list[str]:
         _amount(memory.held if memory else None, case),
         _amount(cycles.bytes if cycles else None, case),
         f"{cycles.objects:,}" if cycles else "-",
+        sentences.allocations_text(case),
         arrays_text(peak, case.array_bytes) if peak is not None else "-",
         *([_heap(case, "peak"), _heap(case, "held")] if heap else []),
         bytes_text(case.residency.bytes) if case.residency else "-",

@@ -201,6 +201,12 @@ def median_text(case: Case, clock: str = "wall") -> str:
     return seconds_text(middle, significant(half / middle) if middle else 1)
 
 
+def allocations_text(case: Case) -> str:
+    """How many blocks of array data a case allocates, and their bytes; "-" where none is known."""
+    number, allocated = (layers.reading(case, name).value for name in ("allocations", "allocated"))
+    return "-" if number is None or allocated is None else f"{number:,}, {bytes_text(allocated)}"
+
+
 def noise_text(run: Run) -> str:
     """The noise floor of a run, in a sentence."""
     noise = verdicts.noise(run)
