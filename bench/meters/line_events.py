@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from gradmeter.bench.meters.allocations import UnavailableError
+from gradmeter.bench.meters.python_allocators import UnavailableError
 
 _NAME = "gradmeter"
 Watches = Callable[[CodeType, dict[str, Any]], bool]

@@ -22,9 +22,9 @@ import msgspec
 from gradmeter.bench import main_program
 from gradmeter.bench.main_program import MainProgram, Running, ScriptError
 from gradmeter.bench.meters import holders
-from gradmeter.bench.meters.allocations import UnavailableError
 from gradmeter.bench.meters.line_peak import Log, explaining
 from gradmeter.bench.meters.lines import Recorder, recording
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Explanation, Peak
 from gradmeter.bench.runs.ties import die_with_parent
