@@ -86,7 +86,7 @@ def reading(case: Case, figure: str) -> Reading:
         return _of_passes(case.heap, name)
     if not case.ordinary:
         return Reading(None, "it is read of tests' calls only")
-    read = case.layers.get(layer)
+    read = next((read for name, read in case.layers.items() if name == layer), None)
     if read is None:
         return Reading(None, f"{TITLES[layer]} were not measured: give --bench-memory={layer}")
     if read.missing:

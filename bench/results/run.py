@@ -81,7 +81,7 @@ class Case(Value, frozen=True, kw_only=True):
     again: list[TimeSet] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     resident: Resident | None = None
-    layers: dict[str, Layer] = field(default_factory=dict)
+    layers: dict[Literal["python", "heap"], Layer] = field(default_factory=dict)
     failure: Failure | None = None
     finished: bool = False
 

@@ -164,7 +164,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
     if origin is dict:
-        return st.dictionaries(texts, any_of(arguments[1]), max_size=2)
+        return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=2)
     if kind is TimeSet:
         return time_sets()
     if kind is Timeline:

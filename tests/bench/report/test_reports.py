@@ -178,7 +178,7 @@ def test_missing_meters_are_a_dash():
         case(predicted=None, allocations=[], cycles=None, residency=None, times=[]),
     )
     [row] = [line for line in markdown.render(found).split("\n") if line.startswith("| engine")]
-    assert row == "| engine |" + " - |" * 11
+    assert row == "| engine |" + " - |" * 12
     assert "MB" not in "".join(line for line in shown(found).split("\n") if "engine" in line)
 
 
