@@ -86,7 +86,7 @@ def test_a_cache_that_each_call_replaces_does_not_grow():
         last["x"] = np.zeros(N)
 
     found = gradmeter.measure(call)
-    assert (found.left, found.growth, found.calls) == (BYTES, 0, 5)
+    assert (found.left, found.growth, found.calls) == (BYTES, 0, 7)
 
 
 def test_it_shows_as_text_and_as_one_html_of_a_notebook():

@@ -85,7 +85,7 @@ def longer_and_shorter():
     [
         (strong, "Variable ._edge[0] -> Square ._outputs[0] -> Variable"),
         (by_attribute, "Node .me -> Node"),
-        (by_dictionary, "Node .table.first[1] -> Node"),
+        (by_dictionary, "Node .table['first'][1] -> Node"),
         (by_odd_key, "Node .table[5] -> Node"),
         (by_slot, "Slotted .partner -> Slotted .partner -> Slotted"),
         (by_closure, "Node .hook -> function .__closure__[0].cell_contents -> Node"),
