@@ -57,7 +57,9 @@ def shown_path(path: str) -> str:
 
 
 def where(place: Place) -> str:
-    """A place in one line: "model.py:12 Layer.forward"."""
+    """A place in one line: "model.py:12 Layer.forward"; what it is where it has no file."""
+    if not place.file:
+        return place.function
     function = f" {place.function}" if place.function not in ("", "<module>") else ""
     return f"{shown_path(place.file)}:{place.line}{function}"
 
