@@ -18,6 +18,7 @@ from gradmeter.bench.commands.shared import (
     UNMEASURED,
     Engines,
     add_engines,
+    read_size,
     say_lines,
 )
 from gradmeter.bench.errors import UsageError, WorkerError
@@ -49,7 +50,12 @@ def lines(
     engine: Engines = None,
     size: Annotated[
         int | None,
-        typer.Option(help="Of a workload: elements in each array.", show_default="1000000"),
+        typer.Option(
+            parser=read_size,
+            metavar="N",
+            help="Of a workload: elements in each array.",
+            show_default="1e6",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
