@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradmeter.bench import engines
 from gradmeter.bench.cases.adapter_imports import adapter_file, imports
 from gradmeter.bench.engines import Engine
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.workloads import Workload
 
 _OURS = "gradmeter.engine"
@@ -46,6 +48,19 @@ def modules_of(engine: Engine) -> tuple[str, ...]:
     adapter = adapter_file(engine)
     found = imports(adapter) if adapter else []
     return tuple(dict.fromkeys(name for name in found if name not in _NOT_WATCHED))
+
+
+def modules_of_all() -> tuple[str, ...]:
+    """The modules of every engine whose arrays are NumPy's, but of gradmeter's own."""
+    found: dict[str, None] = {}
+    for name in engines.names():
+        try:
+            engine = engines.get(name)
+        except UsageError:  # `gradmeter list engines` says why
+            continue
+        if engine.memory == "arrays" and name != "engine":
+            found |= dict.fromkeys(modules_of(engine))
+    return tuple(found)
 
 
 def _file_of(workload: Workload) -> Path | None:

@@ -33,7 +33,8 @@ class TimelineRecorder(Recorder):
         super().__init__(count)
         self._phase, self._keep = phase, most
         self._moments: list[Moment] = []
-        self._places: dict[Place, int] = {}
+        self._places: dict[tuple[str, int], Place] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
         self._parts: list[tuple[int, int]] = []
         self._merged = 1
         self._top: Moment | None = None  # of those that are being merged into one
@@ -52,8 +53,7 @@ class TimelineRecorder(Recorder):
             return
         line = None
         if window is not None:
-            place = self.place(self.path(window.code), window.place, window.code.co_qualname)
-            line = self._number(place)
+            line = self._number(Place(self.path(window.code), window.place, ""))
         self._add(Moment(line, self._phase(), peak, live, self._parts))
         self._parts, self._level = self._alive(), live
 
@@ -78,7 +78,15 @@ class TimelineRecorder(Recorder):
         return sorted((self._number(o.place), o.bytes) for o in self.origins(traces()))
 
     def _number(self, place: Place) -> int:
-        return self._places.setdefault(place, len(self._places))
+        """The number of a line, whose functions may be more later on."""
+        key = place.file, place.line
+        self._places[key] = place
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def _known(self, path: str, line: int) -> Place:
+        """A line with all functions that were seen there; as it was found if it is not watched."""
+        watched = path in self.paths.values()
+        return self.place(path, line) if watched else self._places[path, line]
 
     def settle(self) -> None:
         """End the interval that runs: what comes is of another phase."""
@@ -88,7 +96,7 @@ class TimelineRecorder(Recorder):
         """The timeline of a stopped count."""
         self._end_moment()
         return LineTimeline(
-            places=list(self._places),
+            places=[self._known(*key) for key in self._numbers],
             moments=self._moments,
             peak=self._highest,
             held=self._live,

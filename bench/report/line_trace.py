@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from gradmeter.bench.lines import timeline as telling
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.report.lines import signed, where
+from gradmeter.bench.report.lines import signed, table_of, where
 from gradmeter.bench.report.terminal import escape
 from gradmeter.bench.results.lines import LineTimeline, Moment, Place
 
@@ -66,15 +65,10 @@ def _show_peak(timeline: LineTimeline, number: int, console: Console) -> None:
         if i < LEAST_ROWS or part.place is None or part.bytes > WORTH * moment.peak
     ]
     shown = shown[: ROWS - 1] + shown[-1:] if len(shown) > ROWS else shown
-    table = _table()
-    table.add_column("alive there", justify="right", no_wrap=True)
-    table.add_column("made by", overflow="fold", min_width=24, max_width=40)
-    table.add_column("", overflow="ellipsis", no_wrap=True)
-    for part in shown:
-        made = where(part.place) if part.place else telling.INSIDE
-        text = part.place.text if part.place else ""
-        table.add_row(bytes_text(part.bytes), escape(made), escape(text))
-    console.print(table)
+    sizes = [bytes_text(part.bytes) for part in shown]
+    made = [where(part.place) if part.place else telling.INSIDE for part in shown]
+    source = [part.place.text if part.place else "" for part in shown]
+    console.print(table_of(console.width, {"alive there": sizes}, source, place=made))
     rest = len(parts) - len(shown)
     if rest:
         size = sum(p.bytes for p in parts) - sum(p.bytes for p in shown)
@@ -97,19 +91,15 @@ def _show_figure(indent: str, timeline: LineTimeline, console: Console) -> None:
 
 def show_moments(timeline: LineTimeline, console: Console) -> None:
     """Print every moment with its bytes."""
-    table = _table()
-    table.add_column("", justify="right")
+    moments = timeline.moments
+    numbers = {"": [str(i) for i in range(1, len(moments) + 1)]}
     for name in ("before", "peak", "after"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("phase", no_wrap=True)
-    table.add_column("line", overflow="ellipsis", no_wrap=True)
-    for i, moment in enumerate(timeline.moments, 1):
-        place = _place(timeline, moment)
-        table.add_row(
-            str(i), *(f"{n:,}" for n in (moment.before, moment.peak, moment.after)),
-            moment.phase, escape(where(place)) if place else "outside of the lines watched",
-        )  # fmt: skip
-    console.print(table)
+        numbers[name] = [f"{getattr(moment, name):,}" for moment in moments]
+    if any(moment.phase for moment in moments):
+        numbers["phase"] = [moment.phase for moment in moments]
+    places = [_place(timeline, moment) for moment in moments]
+    lines = [where(place) if place else "outside of the lines watched" for place in places]
+    console.print(table_of(console.width, numbers, lines, title="line"))
     if timeline.merged > 1:
         console.print(f"each is the highest of {timeline.merged} moments in a row", highlight=False)
 
@@ -126,24 +116,18 @@ def show_difference(
     if not found:
         console.print("the same lines hold the same bytes at both peaks", highlight=False)
         return
-    table = _table()
-    for name in ("A", "B", "difference"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("alive at the peak, made by", overflow="fold", min_width=24, max_width=34)
-    table.add_column("", overflow="ellipsis", no_wrap=True)
-    for each in found[:ROWS]:
-        table.add_row(
-            bytes_text(each.first), bytes_text(each.second), signed(each.second - each.first),
-            escape(where(each.place)), escape(each.place.text),
-        )  # fmt: skip
-    console.print(table)
+    numbers = {
+        "A": [bytes_text(each.first) for each in found[:ROWS]],
+        "B": [bytes_text(each.second) for each in found[:ROWS]],
+        "difference": [signed(each.second - each.first) for each in found[:ROWS]],
+    }
+    made = [where(each.place) for each in found[:ROWS]]
+    console.print(
+        table_of(console.width, numbers, [each.place.text for each in found[:ROWS]], place=made)
+    )
     if len(found) > ROWS:
         console.print(f"and {len(found) - ROWS} more lines", highlight=False)
 
 
 def _place(timeline: LineTimeline, moment: Moment) -> Place | None:
     return timeline.places[moment.line] if moment.line is not None else None
-
-
-def _table() -> Table:
-    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

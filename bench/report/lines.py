@@ -100,7 +100,7 @@ def _show_peak(name: str, reading: Lines, console: Console) -> None:
             )
 
 
-def _table(
+def table_of(
     width: int,
     numbers: dict[str, list[str]],
     source: list[str],
@@ -128,7 +128,7 @@ def _table(
 
 def _alive(parts: list[telling.Part], width: int) -> Table:
     origins = [part.origin for part in parts]
-    return _table(
+    return table_of(
         width,
         {
             "alive there": [bytes_text(part.bytes) for part in parts],
@@ -159,7 +159,7 @@ def _show_lines(reading: Lines, console: Console, *, every: bool) -> None:
     for file in files:
         console.print()
         lines = file.lines
-        table = _table(
+        table = table_of(
             console.width,
             {
                 "line": [str(line.place.line) for line in lines],

@@ -2,8 +2,8 @@
 
 Its argument is a JSON object: the script or module, its arguments, the files to watch, the file
 to which the answer is written, and the file of the log. The first run writes the log; a second one,
-which is given the peak, compares itself with it, explains the peak and ends there. Standard input
-and output are the program's.
+which is given the peak, compares itself with it, explains the peak and ends there. A run that is
+given a number of moments records the timeline. Standard input and output are the program's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gradmeter.bench import main_program
 from gradmeter.bench.main_program import MainProgram, Running, ScriptError
 from gradmeter.bench.meters import holders
 from gradmeter.bench.meters.line_peak import Log, explaining
+from gradmeter.bench.meters.line_timeline import tracing_lines
 from gradmeter.bench.meters.lines import Recorder, recording
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watched_files import WatchedFiles
@@ -44,7 +45,9 @@ def main() -> None:
     try:
         program = make(request["target"], request["arguments"], safe_path=request["safe_path"])
         watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
-        if "peak" in request:
+        if "moments" in request:
+            _trace(program, watches, request, write)
+        elif "peak" in request:
             _explain(program, watches, request, write)
         else:
             _measure(program, watches, request, write)
@@ -99,6 +102,25 @@ def _finish(
     reading = msgspec.structs.replace(recorder.reading(), holders=tuple(holders.find(running.main)))
     failure = error and [str(error), error.stderr, error.interrupted, error.code]
     write({"lines": msgspec.to_builtins(reading), "failure": failure})
+
+
+def _trace(
+    program: MainProgram, watches: WatchedFiles, request: dict[str, Any], write: Answer
+) -> None:
+    gc.collect()
+    process = os.getpid()
+    with Running(program) as running, tracing_lines(watches, most=request["moments"]) as recorder:
+        failure = running.run()
+        if os.getpid() != process:  # a fork, which ends as Python would end it
+            if failure is not None:
+                raise failure
+            return
+        recorder.stop()
+        error = None if failure is None else main_program.describe(failure)
+        failure = None
+        running.restore_builtins()
+    found = error and [str(error), error.stderr, error.interrupted, error.code]
+    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": found})
 
 
 def _explain(
