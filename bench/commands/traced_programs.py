@@ -202,7 +202,7 @@ def _tell_failure(error: ScriptError | None) -> int:
 def _show_no_operations(title: str, console: Console) -> None:
     console.print(
         f"no operation of the engine was called: {plain(title)} does not use gradmeter's engine, "
-        "and the bytes are those of the NumPy arrays that it allocated. Another engine is "
-        "measured over workloads, with an adapter: gradmeter run --engine FILE.py",
+        "and the bytes are those of the NumPy arrays that it allocated; without --against it is "
+        "traced by lines",
         markup=False, highlight=False,
     )  # fmt: skip

@@ -24,14 +24,14 @@ class TimelineRecorder(Recorder):
 
     Args:
         phase: tells the phase of the program that runs.
-        most: how many moments are kept; of two neighbours, the one with the higher peak.
+        most: how many moments are kept, at most; of two neighbours, the one with the higher peak.
     """
 
     def __init__(
         self, count: Count, phase: Callable[[], str] = lambda: "", most: int = MOST
     ) -> None:
         super().__init__(count)
-        self._phase, self._keep = phase, most
+        self._phase, self._keep = phase, max(most, 2)
         self._moments: list[Moment] = []
         self._places: dict[tuple[str, int], Place] = {}
         self._numbers: dict[tuple[str, int], int] = {}
@@ -64,7 +64,7 @@ class TimelineRecorder(Recorder):
         if self._waiting < self._merged:
             return
         self._end_moment()
-        if len(self._moments) == 2 * self._keep:
+        if len(self._moments) == 2 * (self._keep // 2):
             pairs = zip(self._moments[::2], self._moments[1::2], strict=True)
             self._moments = [max(pair, key=lambda m: m.peak) for pair in pairs]
             self._merged *= 2
