@@ -115,6 +115,11 @@ class Case(Value, frozen=True, kw_only=True):
         return self.size == ORDINARY
 
     @property
+    def traced(self) -> bool:
+        """Whether there is a timeline, by operations or by lines."""
+        return self.timeline is not None or self.line_timeline is not None
+
+    @property
     def memory(self) -> Allocations | None:
         """The exact bytes of the last pass; None where there are none."""
         return self.allocations[-1] if self.allocations else None
