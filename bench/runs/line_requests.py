@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gradmeter.bench.cases.program import Program
 from gradmeter.bench.engines import Adapter
-from gradmeter.bench.meters.allocations import UnavailableError
+from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.workloads import Workload
 
 
