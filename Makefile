@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -51,6 +51,18 @@ bench: $(VENV)/ready
 # Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
 engines: $(VENV)/peers
 	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-columns=median,iqr,rounds --benchmark-name=short
+
+# The peaks of engines whose arrays are NumPy's, explained line by line.
+lines: $(VENV)/peers
+	@{ echo '# Where the bytes are, line by line'; echo; \
+	  echo 'Exact bytes of three engines and ours, the same in every run; made by `make lines`.'; \
+	  for variant in engine dezero autograd mygrad; do \
+	    for workload in squares-3 goldstein_price; do \
+	      command="gradmeter lines $$workload --variant $$variant"; \
+	      echo; echo "## $$workload, $$variant"; echo; echo '```console'; echo "$$ $$command"; \
+	      COLUMNS=100 $(BIN)/$$command | sed 's/ *$$//'; echo '```'; \
+	    done; \
+	  done; } > reports/lines.md.new && mv reports/lines.md.new reports/lines.md
 
 # Compiled programs of ours, PyTorch's and JAX's, up to 1e7 elements; about 40 minutes.
 compilers: $(VENV)/peers

@@ -7,24 +7,58 @@ import sys
 from typing import Annotated
 
 import msgspec
+import psutil
 import typer
 from rich.console import Console
 
+from gradmeter.bench.cases import plan
 from gradmeter.bench.commands.program_arguments import is_script
-from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say_lines
+from gradmeter.bench.commands.shared import (
+    INTERRUPTED,
+    UNMEASURED,
+    Engines,
+    add_engines,
+    read_size,
+    say_lines,
+)
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import lines as report
-from gradmeter.bench.runs import line_runs
+from gradmeter.bench.results.lines import Lines
+from gradmeter.bench.runs import case_lines, line_runs
 from gradmeter.bench.text import plain
+
+SIZE = 1_000_000
+LIMIT = 600.0  # seconds
 
 
 def lines(
     target: Annotated[
         str,
-        typer.Argument(metavar="SCRIPT", help="A script, ending in .py; or with -m, a module."),
+        typer.Argument(
+            metavar="WORKLOAD|SCRIPT",
+            help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
+        ),
     ],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Of a workload: an engine and its settings.", show_default="engine"),
+    ] = None,
+    engine: Engines = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_size,
+            metavar="N",
+            help="Of a workload: elements in each array.",
+            show_default="1e6",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
     ] = None,
     include: Annotated[
         list[str] | None,
@@ -51,20 +85,72 @@ def lines(
 ) -> None:
     """Measure every line of a program, to the byte: its peak, and what is alive there.
 
-    Watched are the lines of the program's own project: what lies beside it,
-    or under the nearest pyproject.toml or .git, but no installed package.
-    The program runs in a process of its own; then once more, without input
-    and output, up to its peak, to see which arrays are alive there. The
-    exit code is the program's own.
+    Of a script, the lines of its own project are watched: what lies beside
+    it, or under the nearest pyproject.toml or .git, but no installed package.
+    It runs in a process of its own; then once more, without input and
+    output, up to its peak, to see which arrays are alive there. The exit code
+    is the script's own. Of a workload, the lines of the engine, of its
+    adapter and of the workload are watched.
 
     Examples:
       gradmeter lines train.py --epochs 1
       gradmeter lines --include 'numpy*' train.py
       gradmeter lines -m package.train
+      gradmeter lines squares-3 --variant dezero
+      gradmeter lines squares-3 --engine adapter.py
     """
-    if not (module or is_script(target)):
-        raise UsageError(f"{target!r} is no script: its name ends with .py; a module follows -m")
-    raise typer.Exit(_lines(target, arguments or [], include or [], module, every, once, as_json))
+    if module or is_script(target):
+        kind = "module" if module else "script"
+        given = {"variant": variant, "engine": engine, "size": size, "seed": seed}
+        for name, value in given.items():
+            if value is not None:
+                raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
+        code = _lines(target, arguments or [], include or [], module, every, once, as_json)
+        raise typer.Exit(code)
+    if arguments:
+        raise UsageError(
+            f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
+            "(its name ends with .py)"
+        )
+    if once:
+        raise UsageError(f"--once is for scripts, and {target} is a workload")
+    chosen = variant or (add_engines(engine) or ["engine"])[0]
+    raise typer.Exit(
+        _workload_lines(
+            target, SIZE if size is None else size, chosen, seed or 0, include or [], every, as_json
+        )
+    )
+
+
+def _workload_lines(
+    workload: str,
+    size: int,
+    variant: str,
+    seed: int,
+    include: list[str],
+    every: bool,
+    as_json: bool,
+) -> int:
+    """Measure the lines of a workload under a variant and print them; return the exit code."""
+    groups, _ = plan.plan([workload], [size], [variant])
+    plan.check_fits(groups, psutil.virtual_memory().available)
+    title = title_text(*groups[0].key(groups[0].variants[0]))
+    try:
+        reading = case_lines.lines(groups[0], seed, include, LIMIT)
+    except WorkerError as problem:
+        sys.stderr.write(f"gradmeter: {plain(title)} could not be measured: {problem}\n")
+        return UNMEASURED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _show(title, reading, every, as_json)
+    return 0
+
+
+def _show(name: str, reading: Lines, every: bool, as_json: bool) -> None:
+    if as_json:
+        say_lines(msgspec.json.encode(reading).decode())
+    else:
+        report.show(name, reading, Console(emoji=False), every=every, option="--all")
 
 
 def _lines(
@@ -91,9 +177,6 @@ def _lines(
         sys.stderr.write(error.stderr)
         message = f"gradmeter: {plain(str(error))}; this is what was measured until then\n"
         sys.stderr.write(message)
-    if as_json:
-        say_lines(msgspec.json.encode(reading).decode())
-    else:
-        name = f"-m {target}" if module else report.shown_path(os.path.abspath(target))
-        report.show(name, reading, Console(emoji=False), every=every, option="--all")
+    name = f"-m {target}" if module else report.shown_path(os.path.abspath(target))
+    _show(name, reading, every, as_json)
     return error.code if error is not None else 0

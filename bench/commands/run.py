@@ -12,6 +12,7 @@ from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands.shared import (
     Allocator,
     Budget,
+    ByLine,
     Collector,
     Counted,
     Engines,
@@ -55,6 +56,7 @@ def run(
     engine: Engines = None,
     collector: Collector = "on",
     allocator: Allocator = DEFAULT,
+    lines: ByLine = False,
     instructions: Counted = False,
     functions: Functions = False,
     exact: Exact = False,
@@ -88,6 +90,7 @@ def run(
     options = read_options(
         collector=collector,
         allocator=allocator,
+        lines=lines,
         instructions=instructions,
         functions=functions,
         exact=exact,

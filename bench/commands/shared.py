@@ -81,6 +81,14 @@ Functions = Annotated[
         help="With --instructions, those of each C function, and the calls of Python functions.",
     ),
 ]
+ByLine = Annotated[
+    bool,
+    typer.Option(
+        "--lines",
+        help="Measure the bytes of every line, too, of engines whose arrays are NumPy's. Where an "
+        "engine does not report its operations, that is done in any case.",
+    ),
+]
 Exact = Annotated[
     bool,
     typer.Option(

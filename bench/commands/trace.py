@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import psutil
@@ -12,11 +12,13 @@ from rich.console import Console
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
 from gradmeter.bench.commands.program_arguments import is_script
-from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, read_size
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, Engines, add_engines, read_size
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.report import line_trace
 from gradmeter.bench.report import trace as report
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.results.run import Case
+from gradmeter.bench.runs import case_lines
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.spec import spec_of
@@ -45,6 +47,7 @@ def trace(
     variant: Annotated[
         str | None, typer.Option(help="An engine and its settings.", show_default="engine")
     ] = None,
+    engine: Engines = None,
     against: Annotated[
         str | None, typer.Option(help="A variant or a workload to compare with.")
     ] = None,
@@ -61,18 +64,21 @@ def trace(
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 
+    An engine that does not report its operations, and a script that uses one,
+    are traced line by line: what is alive when, by the line that made it.
     Options come before a script; what follows its name, or --, is the
     script's. --variant sets what the engine's settings are when the script
     starts; with --against, it runs twice, each time in a fresh process.
-    Exit code 3: the script failed or called no operation of the engine,
-    or the workload could not be traced.
+    Exit code 3: the script failed, or the workload could not be traced.
 
     Examples:
+      gradmeter trace squares-3 --variant dezero
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
       gradmeter trace --against engine:retain_grad=on train.py -- --seed 3
       gradmeter trace -m package.train --epochs 1
     """
+    variant = variant or next(iter(add_engines(engine)), None)
     code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
     raise typer.Exit(code)
 
@@ -123,10 +129,14 @@ def _workloads(
     if against is not None:
         cases.append(_case_against(against, target, size, variant))
     plan.check_fits([group for group, _ in cases], psutil.virtual_memory().available)
-    timelines = []
+    by_lines = not all(group.variants[0].engine.observed for group, _ in cases)
+    timelines: list[Any] = []
     for group, case in cases:
         try:
-            timelines.append(_record_timeline(group, seed))
+            if by_lines:
+                timelines.append(case_lines.timeline(group, seed, LIMIT))
+            else:
+                timelines.append(_record_timeline(group, seed))
         except WorkerError as error:
             Console(stderr=True, emoji=False).print(
                 f"gradmeter: {case.title} could not be traced: {error}",
@@ -136,7 +146,9 @@ def _workloads(
         except KeyboardInterrupt:
             return INTERRUPTED
     titles = [case.title for _, case in cases]
-    if against is None:
+    if by_lines:
+        line_trace.show_all(titles, timelines, operations, console)
+    elif against is None:
         if operations:
             report.show_operations(timelines[0], console)
         report.show(titles[0], timelines[0], console)
@@ -155,12 +167,9 @@ def _case(workload: str, size: int, variant: str) -> Traced:
     groups, _ = plan.plan([workload], [size], [variant])
     group = groups[0]
     traced_variant = group.variants[0]
-    if not traced_variant.engine.observed:
-        raise UsageError(
-            f"{traced_variant.engine.name} does not report its operations, so it cannot be traced; "
-            "gradmeter's own engine can, which is called engine"
-        )
-    if traced_variant.all_settings.get("execution", "eager") != "eager":
+    case_lines.refuse_own_memory(group)
+    observed = traced_variant.engine.observed
+    if observed and traced_variant.all_settings.get("execution", "eager") != "eager":
         raise UsageError(
             f"{traced_variant} runs as one program, whose operations cannot be told apart; "
             "engine.compile(...).plan(...) says what it holds when"

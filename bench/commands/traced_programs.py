@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 
 from gradmeter.bench import output
 from gradmeter.bench.cases import variants
+from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.cases.watched import modules_of, modules_of_all
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
+from gradmeter.bench.engines import Engine
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.report import line_trace
 from gradmeter.bench.report import trace as report
 from gradmeter.bench.results.readings import Timeline
-from gradmeter.bench.runs import scripts
+from gradmeter.bench.runs import line_runs, scripts
 from gradmeter.bench.text import plain
 from gradmeter.bench.timelines import tracing
 
@@ -36,6 +41,15 @@ def trace_programs(
     Raises:
         UsageError: it cannot be read or traced, or a variant is none of a script's.
     """
+    foreign = _foreign_engine(variant)
+    if foreign is not None:
+        if against is not None:
+            raise UsageError(
+                f"--against {against}: a script uses the engine that it imports, and of "
+                f"{foreign.name} no settings are known that it could start with"
+            )
+        modules = modules_of(foreign)
+        return _show_lines(target, module, arguments, modules, operations, console, quiet=False)
     settings = _script_settings("--variant", variant or "engine")
     name = f"-m {target}" if module else target
     if against is None:
@@ -44,7 +58,16 @@ def trace_programs(
             traced = tracing.program(
                 target, arguments, settings, module=module, safe_path=sys.flags.safe_path
             )
-        return _show_script(title, traced, operations, console)
+        if traced[0].operations or traced[1] is not None:
+            return _show_script(title, traced, operations, console)
+        console.print(
+            "no operation of the engine was called: the program runs once more, without input and "
+            "output, and is traced by lines",
+            highlight=False,
+        )  # fmt: skip
+        return _show_lines(
+            target, module, arguments, modules_of_all(), operations, console, quiet=True
+        )
     both = (settings, _script_settings("--against", against))
     titles = [f"{name} {text}" for text in (variant or "engine", against)]
     timelines, code = [], 0
@@ -88,10 +111,7 @@ def _script_settings(option: str, text: str) -> dict[str, Any]:
         UsageError: it is no variant of gradmeter's own engine, or has settings that are not
             the engine's.
     """
-    try:
-        variant = variants.parse(text)
-    except UsageError as error:
-        raise UsageError(f"{option} {text!r}: a script takes a variant; {error}") from None
+    variant = _parsed(option, text)
     if variant.engine.name != "engine":
         raise UsageError(
             f"{option} {text}: a script uses the engine that it imports; a variant sets the "
@@ -104,6 +124,59 @@ def _script_settings(option: str, text: str) -> dict[str, Any]:
 
 
 Script = tuple[Timeline, ScriptError | None]
+
+
+def _foreign_engine(variant: str | None) -> Engine | None:
+    """The engine of a variant without settings, if it is another one than gradmeter's own."""
+    if variant is None:
+        return None
+    engine = _parsed("--variant", variant).engine
+    if engine.name == "engine":
+        return None
+    if variant != engine.name:
+        raise UsageError(
+            f"--variant {variant}: a script uses the engine that it imports, as it sets it; "
+            f"--variant {engine.name} watches its lines"
+        )
+    if engine.memory == "own":
+        raise UsageError(
+            f"--variant {variant}: {engine.name} allocates the memory of its arrays itself, so no "
+            "line's bytes are known"
+        )
+    return engine
+
+
+def _show_lines(
+    target: str,
+    module: bool,
+    arguments: list[str],
+    patterns: Sequence[str],
+    moments: bool,
+    console: Console,
+    *,
+    quiet: bool,
+) -> int:
+    """Trace a program by lines in a process of its own, and print it; return the exit code."""
+    name = f"-m {target}" if module else target
+    try:
+        timeline, error = line_runs.timeline(
+            target, arguments, module=module, patterns=patterns, quiet=quiet
+        )
+    except WorkerError as problem:
+        sys.stderr.write(f"gradmeter: {plain(name)} could not be traced: {problem}\n")
+        return UNMEASURED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    code = _tell_failure(error)
+    line_trace.show_all([name], [timeline], moments, console)
+    return code
+
+
+def _parsed(option: str, text: str) -> Variant:
+    try:
+        return variants.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {text!r}: a script takes a variant; {error}") from None
 
 
 def _show_script(title: str, traced: Script, operations: bool, console: Console) -> int:
@@ -129,7 +202,7 @@ def _tell_failure(error: ScriptError | None) -> int:
 def _show_no_operations(title: str, console: Console) -> None:
     console.print(
         f"no operation of the engine was called: {plain(title)} does not use gradmeter's engine, "
-        "and the bytes are those of the NumPy arrays that it allocated. Another engine is "
-        "measured over workloads, with an adapter: gradmeter run --engine FILE.py",
+        "and the bytes are those of the NumPy arrays that it allocated; without --against it is "
+        "traced by lines",
         markup=False, highlight=False,
     )  # fmt: skip

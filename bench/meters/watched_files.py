@@ -37,15 +37,22 @@ class WatchedFiles:
             library; resolved paths.
         patterns: of files (with a ``/``, or ending in ``.py``) or of modules: "numpy" and
             "numpy*" are the package with all its modules.
+        files: watched wherever they lie, also in the harness.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), patterns: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path] = (),
+        patterns: Sequence[str] = (),
+        files: Sequence[Path] = (),
+    ) -> None:
         for pattern in patterns:
             if not pattern.strip("*. "):
                 raise UsageError(
                     f"--include {pattern!r} names no module and no file; numpy* or src/*.py do"
                 )
         self._folders = tuple(os.path.join(folder, "") for folder in folders)
+        self._named = {os.path.realpath(file) for file in files}
         self._files = [os.path.abspath(p) for p in patterns if "/" in p or p.endswith(".py")]
         self._modules = [p for p in patterns if "/" not in p and not p.endswith(".py")]
 
@@ -64,6 +71,8 @@ class WatchedFiles:
                 return name in ("", "__main__", "builtins")
             file = module_file
         path = os.path.realpath(file)
+        if path in self._named:
+            return True
         if path.startswith(_HARNESS):
             return False
         return self._is_file(path) or self._is_file(os.path.abspath(file))

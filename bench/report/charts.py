@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from gradmeter.bench.report.timeline_charts import lives, stack
+from gradmeter.bench.report.timeline_charts import line_stack, lives, stack
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 
 OF_PART: Final = {
@@ -208,6 +208,7 @@ KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
     "ratios": ratios,
     "rounds": rounds,
     "stack": stack,
+    "line stack": line_stack,
     "lives": partial(lives, step=14),
     "many lives": partial(lives, step=5),
     **{

@@ -22,3 +22,14 @@ INK: Final = {"ink": "#1a1a1a", "quiet": "#5c5c5c", "line": "#d9d9d9", "paper": 
 OF_CATEGORY: Final = dict(
     zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
 )
+# The lines with most bytes have colours of their own, by their rank.
+RANKS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
+OTHERS: Final = "others"
+ITSELF: Final = "itself"
+OF_RANK: Final = dict(
+    zip(
+        (*RANKS, OTHERS, ITSELF),
+        ("sky", "vermilion", "green", "blue", "purple", "orange", "grey", "ink"),
+        strict=True,
+    )
+)

@@ -74,7 +74,9 @@ def shown_path(path: str) -> str:
 
 
 def where(place: Place) -> str:
-    """A place in one line: "model.py:12 Layer.forward"."""
+    """A place in one line: "model.py:12 Layer.forward"; what it is where it has no file."""
+    if not place.file:
+        return place.function
     function = f" {place.function}" if place.function not in ("", "<module>") else ""
     return f"{shown_path(place.file)}:{place.line}{function}"
 
@@ -101,7 +103,8 @@ def show_peak(title: str, reading: Lines, console: Console) -> None:
                 highlight=False, no_wrap=True, overflow="ellipsis",
             )  # fmt: skip
         if len(above) > CALLERS:
-            console.print(f"  and {len(above) - CALLERS} callers more", highlight=False)
+            more = len(above) - CALLERS
+            console.print(f"  and {more} caller{'s' * (more != 1)} more", highlight=False)
     explanation = reading.explanation
     if explanation is not None and explanation.problem:
         console.print(
@@ -119,7 +122,7 @@ def show_peak(title: str, reading: Lines, console: Console) -> None:
             )
 
 
-def _table(
+def table_of(
     width: int,
     numbers: dict[str, list[str]],
     source: list[str],
@@ -147,7 +150,7 @@ def _table(
 
 def _alive(parts: list[telling.Part], width: int) -> Table:
     origins = [part.origin for part in parts]
-    return _table(
+    return table_of(
         width,
         {
             "alive there": [bytes_text(part.bytes) for part in parts],
@@ -183,7 +186,7 @@ def show_functions(reading: Lines, sources: Sequence[Source], console: Console) 
         rows = [by_place.get((source.file, number)) for number in numbers]
         ran = [line if line is not None and line.hits else None for line in rows]
         texts = source.lines or [_no_source("<")] * len(numbers)
-        table = _table(
+        table = table_of(
             console.width,
             {
                 "line": [str(number) for number in numbers],
@@ -208,7 +211,7 @@ def _show_tables(reading: Lines, console: Console, *, every: bool, option: str) 
     for file in files:
         console.print()
         lines = file.lines
-        table = _table(
+        table = table_of(
             console.width,
             {
                 "line": [str(line.place.line) for line in lines],

@@ -10,7 +10,14 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from gradmeter.bench.numbers import percent
-from gradmeter.bench.report import compiled_charts, figures, prose, sentences, timelines
+from gradmeter.bench.report import (
+    compiled_charts,
+    figures,
+    line_figures,
+    prose,
+    sentences,
+    timelines,
+)
 from gradmeter.bench.report.colours import COLOURS, OF_CATEGORY
 from gradmeter.bench.report.tables import Column, Figure, Value
 from gradmeter.bench.report.text import plain
@@ -28,6 +35,8 @@ def render(run: Run) -> str:
     pairs = [pair for panel in shown["panels"] for pair in panel.pairs]
     kinds = {figure.kind for figure in (*drawn, *shown["rounds"]) if figure}
     kinds |= {figure.kind for pair in pairs for figure in (pair.stack, pair.lives)}
+    views = [view for panel in shown["lines"] for view in panel.views]
+    kinds |= {view.stack.kind for view in views if view.stack}
     return _template().render(
         **shown,
         run=run,
@@ -68,8 +77,11 @@ def _content(run: Run) -> dict[str, Any]:
         + len(verdicts.lone(run))
         + bool(verdicts.calls(run)),
         "panels": panels,
+        "lines": line_figures.panels(run),
         "others": undrawn,
-        "untraced": sum(1 for c in run.cases if c.memory and not c.timeline and not c.ordinary),
+        "untraced": sum(
+            1 for c in run.cases if c.memory and not (c.timeline or c.line_timeline or c.ordinary)
+        ),
         "growth": figures.growth(run),
         "views": figures.views(run),
         "everything": figures.everything(run),
@@ -86,6 +98,7 @@ def _content(run: Run) -> dict[str, Any]:
         "time": ("Time", content["times"] or content["rounds"]),
         "memory": ("Memory", memory),
         "timelines": ("What is alive when", panels),
+        "lines": ("Where the bytes are", content["lines"]),
         "growth": ("Growth", content["growth"]),
         "views": ("Three views", content["views"]),
         "cases": ("Every case", True),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from gradmeter.bench.report.colours import OF_CATEGORY
+from gradmeter.bench.report.colours import OF_CATEGORY, OF_RANK
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 from gradmeter.bench.timelines import explain
 from gradmeter.bench.timelines.drawing import CATEGORIES
@@ -122,3 +122,48 @@ def lives(*, step: int) -> alt.LayerChart:
         .encode(x="held_from:Q", x2="held_to:Q", y=y, tooltip=tooltip)
     )
     return layers(lifetimes, held, height=alt.Step(step), last=1)
+
+
+def line_stack(unit: str = "arrays") -> alt.LayerChart:
+    """The bytes alive in each moment, by the line that made them.
+
+    Columns: line, phase, and one for each rank of a line. Signals: as of `stack`.
+    """
+    rows = table().transform_window(end="row_number()")
+    order = f"indexof({list(OF_RANK)!r}, datum.rank)"
+    areas = (
+        rows.transform_fold(list(OF_RANK), as_=["rank", "bytes"])
+        .transform_calculate(order=order, amount="datum.bytes / unit", begin="datum.end - 1")
+        .transform_filter("datum.bytes > 0")
+        .transform_stack(
+            stack="amount", groupby=["end"], sort=[alt.SortField("order")], as_=["from", "to"]
+        )
+        .mark_rect()
+        .encode(
+            x=_operations_axis(title="moments"),
+            x2="end:Q",
+            y=alt.Y(
+                "from:Q",
+                title=unit,
+                scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("most / unit"), nice=False),
+                axis=alt.Axis(titleX=-40, minExtent=50, maxExtent=50),
+            ),
+            y2="to:Q",
+            color=alt.Color("rank:N", scale=scale(OF_RANK), legend=None),
+            tooltip=[
+                alt.Tooltip("line:N"),
+                alt.Tooltip("phase:N"),
+                alt.Tooltip("bytes:Q", format=","),
+            ],
+        )
+    )
+    turn = (
+        rows.transform_filter("datum.phase === 'backward'")
+        .transform_aggregate(end="min(end)")
+        .transform_calculate(begin="datum.end - 1", word="'backward'")
+    )
+    rule = turn.mark_rule(color=colour("ink"), strokeDash=[3, 3]).encode(x="begin:Q")
+    word = turn.mark_text(**words(dx=4, baseline="bottom", dy=-2)).encode(
+        x="begin:Q", y=alt.value(0), text="word:N"
+    )
+    return layers(areas, rule, word, height=190, unit=1, most=1, last=1)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from gradmeter.bench.results.readings import Count, Number, Value
+
+changed = msgspec.structs.replace
 
 
 class Place(Value, frozen=True):
     """A line of a file, in a function; ``function`` is "<module>" outside of functions.
 
-    ``text`` is its source, without indentation; empty where there is none.
+    ``text`` is its source, without indentation; empty where there is none. Without a file,
+    ``function`` says what it is: "the workload's inputs".
     """
 
     file: str
@@ -107,6 +114,52 @@ class Holder(Value, frozen=True, kw_only=True):
     chain: str
 
 
+class Moment(Value, frozen=True, array_like=True):
+    """The bytes while one line ran, up to the next event of watched code.
+
+    ``line`` and the first number of each of ``parts`` are indexes of `LineTimeline.places`;
+    ``line`` is None outside of watched lines. ``peak`` is the most bytes alive in it; ``parts``
+    are the bytes alive at the end of the moment before it, by the line that made them, and
+    ``after`` those at its own end.
+    ``phase`` is that of the program, such as "backward"; empty where it has none.
+    """
+
+    line: Count | None
+    phase: str
+    peak: Count
+    after: Count
+    parts: list[tuple[Count, Count]]
+
+    @property
+    def before(self) -> int:
+        """The bytes alive when it began."""
+        return sum(size for _, size in self.parts)
+
+
+class LineTimeline(Value, frozen=True, kw_only=True):
+    """What is alive when, by the lines that made it; see meters/line_timeline.py.
+
+    ``merged`` is how many moments in a row one of ``moments`` stands for: the one with the
+    highest peak of them. What changes less than a thousandth of the peak until then is no moment:
+    so ``peak``, which is exact, may be as much above the highest of them. ``held`` are the bytes
+    alive at the end.
+    """
+
+    places: list[Place]
+    moments: list[Moment]
+    peak: Count
+    held: Count
+    merged: Count = 1
+    problem: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse lines that are none of its places."""
+        lines = {m.line for m in self.moments if m.line is not None}
+        lines |= {line for m in self.moments for line, _ in m.parts}
+        if lines and max(lines) >= len(self.places):
+            raise ValueError("a line of a moment is one of the places of its timeline")
+
+
 class Lines(Value, frozen=True, kw_only=True):
     """The reading of the line meter.
 
@@ -129,3 +182,9 @@ class Lines(Value, frozen=True, kw_only=True):
     explanation: Explanation | None = None
     holders: tuple[Holder, ...] = ()
     functions: tuple[str, ...] = ()
+
+
+def plain(reading: Lines | LineTimeline) -> dict[str, Any]:
+    """A reading as the lists and dictionaries of JSON."""
+    found: dict[str, Any] = msgspec.to_builtins(reading)
+    return found

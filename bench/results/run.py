@@ -15,6 +15,7 @@ from msgspec import field
 from gradmeter.bench import statistics
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results.environment import Environment
+from gradmeter.bench.results.lines import Lines, LineTimeline
 from gradmeter.bench.results.readings import (
     LONGEST_MEASURED,
     MOST,
@@ -55,8 +56,10 @@ class Case(Value, frozen=True, kw_only=True):
     process where nothing is compiled yet. ``array_data`` says whether the engine's arrays are
     NumPy's, whose bytes can be read exactly. Of a test's call, ``kept`` are the bytes alive after
     each of a few calls in a row, where a call leaves any, and ``resident`` the resident memory of
-    one, ``layers`` what was read of it in other layers of memory, by `layers.LAYERS`.
-    ``uncounted`` is why instructions were not counted, where they were asked for.
+    one, ``layers`` what was read of it in other layers of memory, by `layers.LAYERS`. ``lines``
+    are those that matter most, see lines/kept.py, and ``line_timeline`` is the timeline of an
+    engine that does not report its operations. ``uncounted`` is why instructions were not
+    counted, where they were asked for.
     """
 
     workload: str
@@ -72,6 +75,8 @@ class Case(Value, frozen=True, kw_only=True):
     allocations: list[Allocations] = field(default_factory=list)
     cycles: Cycles | None = None
     timeline: Timeline | None = None
+    lines: Lines | None = None
+    line_timeline: LineTimeline | None = None
     collected_peak: Count | None = None
     heap: list[Heap] = field(default_factory=list)
     residency: Residency | None = None
@@ -108,6 +113,11 @@ class Case(Value, frozen=True, kw_only=True):
     def ordinary(self) -> bool:
         """Whether this is a test's call, which has no size, no phases and no array size."""
         return self.size == ORDINARY
+
+    @property
+    def traced(self) -> bool:
+        """Whether there is a timeline, by operations or by lines."""
+        return self.timeline is not None or self.line_timeline is not None
 
     @property
     def memory(self) -> Allocations | None:
@@ -201,7 +211,8 @@ class Options(Value, frozen=True, kw_only=True):
     as fractions. ``allocator`` is the policy under which cases are timed; see
     runs/allocators.py. Runs from before there was one were timed under "system".
     ``instructions`` says whether these are counted, ``functions`` whether by function, too.
-    ``exact`` says that resident memory, which differs from run to run, is left out.
+    ``exact`` says that resident memory, which differs from run to run, is left out, and ``lines``
+    that lines are measured also where every engine reports its operations.
     """
 
     collector: str
@@ -218,6 +229,7 @@ class Options(Value, frozen=True, kw_only=True):
     instructions: bool = False
     functions: bool = False
     exact: bool = False
+    lines: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

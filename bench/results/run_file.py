@@ -18,7 +18,8 @@ from gradmeter.bench.results.run import FORMAT, VERSION, Run
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the run file."""
-    return msgspec.json.schema(Run)
+    found: dict[str, Any] = json.loads(json.dumps(msgspec.json.schema(Run)))
+    return found
 
 
 def load(path: Path) -> Run:

@@ -10,9 +10,10 @@ import msgspec
 
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.meters.line_timeline import MOST
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
 from gradmeter.bench.results.folders import temporary_folder
-from gradmeter.bench.results.lines import Explanation, Lines
+from gradmeter.bench.results.lines import Explanation, Lines, LineTimeline
 from gradmeter.bench.runs.scripts import ask_fresh_process, failure_in
 
 
@@ -41,18 +42,8 @@ def measure(
         WorkerError: its process ended without an answer.
         KeyboardInterrupt: the user interrupted it, and nothing is known.
     """
-    folder = os.getcwd() if module else os.path.dirname(os.path.realpath(target))
-    request = {
-        "target": target,
-        "module": module,
-        "arguments": list(arguments),
-        "folders": [str(project_of(Path(folder)))],
-        "patterns": list(patterns),
-    }
-    WatchedFiles([], patterns)  # refuses a pattern before anything runs
-    # Two processes order sets alike only with one seed.
-    seed = os.environ.get("PYTHONHASHSEED", "random")
-    environment = {"PYTHONHASHSEED": "0" if seed == "random" else seed}
+    request = _request(target, arguments, module, patterns)
+    environment = _environment()
     with temporary_folder() as scratch:
         request["log"] = str(scratch / "log")
         answer, interrupted = ask_fresh_process(
@@ -67,6 +58,57 @@ def measure(
             explanation = _explanation(request, scratch, environment)
             lines = msgspec.structs.replace(lines, explanation=explanation)
     return lines, failure
+
+
+def timeline(
+    target: str,
+    arguments: Sequence[str],
+    *,
+    module: bool,
+    patterns: Sequence[str] = (),
+    quiet: bool = False,
+) -> tuple[LineTimeline, ScriptError | None]:
+    """Run a script, or a module, in a fresh process and record its timeline by lines.
+
+    Args:
+        patterns: of files or modules to watch besides the program's own project.
+        quiet: give the program no input, and drop what it writes.
+
+    Returns:
+        The timeline, until the failure for a program that failed; and the failure, if any.
+
+    Raises:
+        UsageError, WorkerError: as `measure`.
+        KeyboardInterrupt: the user interrupted it.
+    """
+    request = {**_request(target, arguments, module, patterns), "moments": MOST}
+    with temporary_folder() as scratch:
+        answer, interrupted = ask_fresh_process(
+            "measured_lines", request, scratch, quiet=quiet, environment=_environment()
+        )
+    if interrupted:
+        raise KeyboardInterrupt
+    return msgspec.convert(answer["timeline"], LineTimeline), failure_in(answer)
+
+
+def _request(
+    target: str, arguments: Sequence[str], module: bool, patterns: Sequence[str]
+) -> dict[str, object]:
+    folder = os.getcwd() if module else os.path.dirname(os.path.realpath(target))
+    WatchedFiles([], patterns)  # refuses a pattern before anything runs
+    return {
+        "target": target,
+        "module": module,
+        "arguments": list(arguments),
+        "folders": [str(project_of(Path(folder)))],
+        "patterns": list(patterns),
+    }
+
+
+def _environment() -> dict[str, str]:
+    """Two processes order sets alike only with one seed."""
+    seed = os.environ.get("PYTHONHASHSEED", "random")
+    return {"PYTHONHASHSEED": "0" if seed == "random" else seed}
 
 
 def _explanation(

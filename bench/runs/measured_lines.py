@@ -2,8 +2,8 @@
 
 Its argument is a JSON object: the script or module, its arguments, the files to watch, the file
 to which the answer is written, and the file of the log. The first run writes the log; a second one,
-which is given the peak, compares itself with it, explains the peak and ends there. Standard input
-and output are the program's.
+which is given the peak, compares itself with it, explains the peak and ends there. A run that is
+given a number of moments records the timeline. Standard input and output are the program's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gradmeter.bench.main_program import MainProgram, Running, ScriptError
 from gradmeter.bench.meters import holders, profiled
 from gradmeter.bench.meters.line_events import Watches
 from gradmeter.bench.meters.line_peak import Log, explaining
+from gradmeter.bench.meters.line_timeline import tracing_lines
 from gradmeter.bench.meters.lines import Recorder, recording
 from gradmeter.bench.meters.profiled import Choice
 from gradmeter.bench.meters.python_allocators import UnavailableError
@@ -47,7 +48,9 @@ def main() -> None:
         program = make(request["target"], request["arguments"], safe_path=request["safe_path"])
         watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
         choice = profiled.choosing()
-        if "peak" in request:
+        if "moments" in request:
+            _trace(program, choice.watching(watches), request, write)
+        elif "peak" in request:
             _explain(program, choice.watching(watches), request, write)
         else:
             _measure(program, choice, watches, request, write)
@@ -108,6 +111,23 @@ def _finish(
     reading = msgspec.structs.replace(choice.only(recorder.reading()), holders=held_by)
     failure = error and [str(error), error.stderr, error.interrupted, error.code]
     write({"lines": msgspec.to_builtins(reading), "failure": failure})
+
+
+def _trace(program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer) -> None:
+    gc.collect()
+    process = os.getpid()
+    with Running(program) as running, tracing_lines(watches, most=request["moments"]) as recorder:
+        failure = running.run()
+        if os.getpid() != process:  # a fork, which ends as Python would end it
+            if failure is not None:
+                raise failure
+            return
+        recorder.stop()
+        error = None if failure is None else main_program.describe(failure)
+        failure = None
+        running.restore_builtins()
+    found = error and [str(error), error.stderr, error.interrupted, error.code]
+    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": found})
 
 
 def _explain(

@@ -13,9 +13,12 @@ import msgspec
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.lines.kept import MOMENTS, kept
 from gradmeter.bench.meters.allocations import PASSES
+from gradmeter.bench.results.lines import Lines, LineTimeline
 from gradmeter.bench.results.readings import Allocations, Cycles, Failure, Heap, Residency, Timeline
 from gradmeter.bench.results.run import Case
+from gradmeter.bench.runs.case_lines import Asked, ask
 from gradmeter.bench.runs.check import compare
 from gradmeter.bench.runs.saved_results import read
 from gradmeter.bench.runs.sets import readings
@@ -100,12 +103,32 @@ class MemoryPasses:
                     stage = "timeline"
                     timeline = worker.ask("timeline", most=MOST_OPERATIONS)["timeline"]
                     case = change(case, timeline=msgspec.convert(timeline, Timeline | None))
+                if self._by_lines(group):
+                    stage = "lines"
+                    case = self._lines(worker, group, variant, case)
                 if workload.iterations > 1:
                     stage = "memory with the collector on"
                     case = change(case, collected_peak=int(worker.ask("collected")["peak"]))
         except WorkerError as error:
             case = change(case, failure=Failure(stage, error.kind, str(error)))
         return case, reference
+
+    def _by_lines(self, group: Group) -> bool:
+        """Whether lines are measured: where not every engine reports its operations."""
+        engines = [v.engine for v in group.variants if v.engine.memory == "arrays"]
+        return self.workers.options.lines or not all(engine.observed for engine in engines)
+
+    def _lines(self, worker: Asked, group: Group, variant: Variant, case: Case) -> Case:
+        index = group.variants.index(variant)
+        reading, reason = ask(worker, group, index, Lines)
+        if reading is None:
+            self.note(f"{case.title}: lines are left out, since {reason}")
+            return case
+        case = change(case, lines=kept(reading))
+        if variant.engine.observed:
+            return case
+        timeline, _ = ask(worker, group, index, LineTimeline, most=MOMENTS)
+        return change(case, line_timeline=timeline)
 
     def heap(self, group: Group, variant: Variant, case: Case) -> Case:
         """Measure the whole heap in a process of its own."""

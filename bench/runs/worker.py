@@ -19,7 +19,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,9 @@ from gradmeter.bench.runs.revision_packages import Checkout, OriginError
 from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
 
 if TYPE_CHECKING:
+    from gradmeter.bench.cases.program import Program
     from gradmeter.bench.engines import Adapter, Engine
+    from gradmeter.bench.workloads import Workload
 
 Request = dict[str, Any]
 
@@ -78,10 +79,12 @@ class Bench:
             layout.settle(case["place"])
         data = sources(workload, case["size"], case["seed"])
         small = sources(workload, workload.small(case["size"]), case["seed"])
-        self.make = partial(program, workload, adapter, data)
+        self.make: Callable[..., Program] = partial(program, workload, adapter, data)
         self.make_small = partial(program, workload, adapter, small)
         self.make_named = partial(program, workload, adapter, data, named=True)
-        self.adapter, self.workload, self.engine = adapter, workload, case["engine"]
+        self.adapter: Adapter = adapter
+        self.workload: Workload = workload
+        self.engine: str = case["engine"]
         (gc.enable if case["collector"] == "on" else gc.disable)()
 
     def run(self) -> None:
@@ -232,31 +235,22 @@ class Bench:
         return measure(self.make, request["loops"], self.slower)
 
     def stepped(self, request: Request) -> dict[str, Any]:
-        """Run a program ``request["programs"]`` times, waiting for a byte before each phase.
+        """Run a program that waits before each phase; see stepping.py."""
+        from gradmeter.bench.runs import stepping
 
-        ``request["program"]`` is "case" or "operations", see cases/operations.py.
+        return stepping.stepped(self, request)
 
-        Before a phase its name is written as an answer, from bytes that were made before: so
-        little runs between two phases that it can be subtracted. "nothing" is a phase that does
-        nothing. The collector is off, and what was alive before is frozen.
-        """
-        from gradmeter.bench.cases import operations
-        from gradmeter.bench.runs import holes
+    def lines(self, request: Request) -> dict[str, Any]:
+        """Measure the lines of the program, and explain its peak; see line_requests.py."""
+        from gradmeter.bench.runs import line_requests
 
-        whole = {"case": self.make, "operations": partial(operations.program, self.adapter)}
-        make = whole[request["program"]]
-        names = dict.fromkeys(["nothing", *make()])  # and loads and compiles what it needs
-        gc.disable()
-        gc.collect()
-        gc.freeze()
-        holes.fill()
-        answers = {name: (json.dumps({"ok": {"next": name}}) + "\n").encode() for name in names}
-        for _ in range(request["programs"]):
-            for name in chain(("nothing",), make()):
-                os.write(self.answers, answers[name])
-                os.read(0, 1)
-            gc.collect()
-        return {"next": "finished"}
+        return line_requests.lines(self, request)
+
+    def line_timeline(self, request: Request) -> dict[str, Any]:
+        """Record what is alive when, by lines; see line_requests.py."""
+        from gradmeter.bench.runs import line_requests
+
+        return line_requests.line_timeline(self, request)
 
     def ground(self, _: Request) -> dict[str, str]:
         """Describe what a count of instructions depends on besides the code."""

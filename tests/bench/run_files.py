@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.results.environment import Environment
+from gradmeter.bench.results.lines import LineTimeline, Moment, Place
 from gradmeter.bench.results.readings import (
     Allocations,
     ArrayLife,
@@ -163,12 +164,18 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*map(any_of, arguments))
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
+    if origin is tuple and Ellipsis in arguments:
+        return st.lists(any_of(arguments[0]), max_size=2).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(any_of, arguments))
     if origin is dict:
         return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=2)
     if kind is TimeSet:
         return time_sets()
     if kind is Timeline:
         return timelines()
+    if kind is LineTimeline:
+        return line_timelines()
     if kind is Instructions:
         return instructions()
     if kind is Run:
@@ -249,6 +256,29 @@ def timelines(draw: Any) -> Timeline:
         dropped=draw(counts),
         leaked=draw(counts),
         loop=draw(st.lists(texts, max_size=5)),
+    )
+
+
+@st.composite
+def line_timelines(draw: Any) -> LineTimeline:
+    """Any timeline by lines: moments of lines that it has."""
+    places = draw(st.lists(any_of(Place), min_size=1, max_size=3))
+    line = st.integers(0, len(places) - 1)
+    moments = st.builds(
+        Moment,
+        st.none() | line,
+        st.sampled_from(["", "forward", "backward"]) | texts,
+        counts,
+        counts,
+        st.lists(st.tuples(line, counts), max_size=3),
+    )
+    return LineTimeline(
+        places=places,
+        moments=draw(st.lists(moments, max_size=4)),
+        peak=draw(counts),
+        held=draw(counts),
+        merged=draw(positive),
+        problem=draw(texts),
     )
 
 

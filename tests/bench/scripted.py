@@ -146,6 +146,7 @@ class Fake:
             "cycles": CYCLES,
             "timeline": {"timeline": TIMELINE},
             "collected": {"peak": 7},
+            "lines": {"reading": None, "reason": "nobody ran it"},
             "residency": RESIDENT,
         }[meter]
 

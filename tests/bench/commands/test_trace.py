@@ -29,6 +29,7 @@ from gradmeter.engine import ObserverError, Variable
 
 from ..command import GRADMETER, PATIENCE, gradmeter
 from ..misbehaviour import within
+from ..throwaway import adapter
 
 STRONG = "engine:output_references=strong"
 LOOP = "Variable ._edge[0] -> Square ._outputs[0] -> Variable"
@@ -109,7 +110,10 @@ def test_two_are_compared(against, says):
         (["squares-3", "--against", "nope"], "neither a workload"),
         (["--size", "3", "x.py"], "--size is for workloads"),
         (["--against", "diamond", "x.py"], "a script takes a variant"),
-        (["--variant", "autograd", "x.py"], "a script uses the engine that it imports"),
+        (["--variant", "autograd", "x.py"], "x.py cannot be read"),
+        (["--variant", "autograd:enable_backprop=off", "x.py"], "a script uses the engine that it"),
+        (["--variant", "autograd", "--against", "engine", "x.py"], "of autograd no settings are"),
+        (["--variant", "torch", "x.py"], "torch allocates the memory of its arrays itself"),
         *(
             ([option, f"engine:{setting}", "x.py"], f"{setting.partition('=')[0]} is for workloads")
             for option in ("--variant", "--against")
@@ -255,13 +259,33 @@ def test_a_script_that_fails_in_its_own_process_is_told_as_in_ours(script, end, 
     assert "bench" not in found.stderr
 
 
-@pytest.mark.parametrize("against", [(), ("--against", STRONG)])
-def test_a_script_that_never_uses_the_engine_is_told_so_and_is_no_success(script, against):
-    said = traced(*against, script("mine = np.empty(5000)\n"), code=3)
+def test_a_script_that_never_uses_the_engine_is_no_success_under_two_variants(script):
+    said = traced("--against", STRONG, script("mine = np.empty(5000)\n"), code=3)
     assert "no operation of the engine was called" in said
-    assert "an adapter: gradmeter run --engine" in said
+    assert "without --against it is traced by lines" in said
     assert "peak 40.0 kB (40,000 B) in no operation" in said
-    assert "before the first operation" not in said
+
+
+def test_a_script_that_never_uses_the_engine_is_traced_by_lines(script):
+    said = traced(script("print('ran')\nmine = np.empty(5000)\nmore = mine + 1\n"))
+    assert said.count("ran") == 1
+    assert "the program runs once more" in said
+    assert re.search(r"peak 80.0 kB \(80,0\d\d B\) in \S+train.py:7 ", said)
+    assert "more = mine + 1" in said
+    assert "40.0 kB that line itself" in said
+
+
+def test_a_script_of_another_engine_runs_once_and_its_package_is_watched(script, tmp_path):
+    """An engine of a file is what is installed here for certain."""
+    path = script(
+        "import adapter\nx = adapter.Tensor(np.ones(1000))\n"
+        "y = adapter.square(adapter.square(x))\nprint('ran', y.data.sum())\n"
+    )
+    words = ("--engine", adapter(tmp_path), "--operations", path)
+    said = traced(*words)
+    assert said.count("ran 1000.0") == 1
+    assert "traced by lines" in said
+    assert "return Tensor(x.data * x.data, lambda g: x.add_grad" in said
 
 
 def test_cycles_and_threads_of_a_script_are_told(script):
@@ -409,13 +433,26 @@ def test_importing_gradmeter_imports_no_engine():
     ("variant", "said"),
     [
         ("engine:execution=compiled", "runs as one program"),
-        ("autograd", "autograd does not report its operations"),
+        ("torch", "torch allocates the memory of its arrays itself"),
     ],
 )
-def test_a_variant_that_does_not_report_its_operations_is_refused(variant, said):
+def test_a_variant_of_which_nothing_is_known_is_refused(variant, said):
     done = gradmeter("trace", "squares-3", "--size", "10", "--variant", variant)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_an_engine_of_a_file_is_traced_by_lines(tmp_path):
+    words = ("squares-3", "--size", "1000", "--engine", adapter(tmp_path))
+    said = traced(*words, "--operations", cwd=tmp_path)
+    assert "squares-3 x 1,000 mine: traced by lines" in said
+    assert re.search(r"peak \d+.0 kB \([\d,]+ B\) in the backward, in adapter.py:\d+ ", said)
+    assert re.search(r"adapter.py:\d+ square", said)
+    assert "the workload's inputs" in said
+    assert said == traced(*words, "--operations", cwd=tmp_path)
+    against = traced(*words, "--against", "engine", cwd=tmp_path)
+    assert "B squares-3 x 1,000 engine peak 40.0 kB (40,000 B) in the backward" in against
+    assert "gx = gy * x" in against
 
 
 def test_a_variant_with_checkpoints_and_threads_is_traced():
