@@ -313,7 +313,7 @@ def test_a_module_is_measured_with_its_project(tmp_path):
 
 
 MISTAKES = {
-    "a workload": (["nothing"], "'nothing' is no script: its name ends with .py; a module"),
+    "an unknown workload": (["nothing"], "there is no workload 'nothing'; the workloads are"),
     "no file": (["missing.py"], "the script missing.py cannot be read: No such file"),
     "a pattern": (["--include", "*", "missing.py"], "--include '*' names no module and no file"),
     "an option after": (["missing.py", "--all"], "--all follows the program missing.py"),
