@@ -26,6 +26,7 @@ from gradmeter.bench.runs.workers import Workers
 
 SAMPLING_INTERVAL = 0.005
 MOST_OPERATIONS = 200  # a longer timeline would make up most of the run file
+MOST_EVENTS = 20_000  # of lines; a timeline takes time with the square of a program's length
 
 change = msgspec.structs.replace
 Computed = dict[str, Any]
@@ -125,7 +126,7 @@ class MemoryPasses:
             self.note(f"{case.title}: lines are left out, since {reason}")
             return case
         case = change(case, lines=kept(reading))
-        if variant.engine.observed:
+        if variant.engine.observed or reading.events > MOST_EVENTS:
             return case
         timeline, _ = ask(worker, group, index, LineTimeline, most=MOMENTS)
         return change(case, line_timeline=timeline)
