@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
-from gradmeter.bench.results.lines import Explanation, Lines, Origin, Place
+from gradmeter.bench.results.lines import Lines, Place, with_places
 
 change = msgspec.structs.replace
 
@@ -41,22 +41,7 @@ def without_callers(reading: Lines) -> Lines:
 
 def with_cells_named(reading: Lines) -> Lines:
     """Call a notebook's cells by their numbers, "In[3]", in place of IPython's names of files."""
-    explanation = reading.explanation
-    return change(
-        reading,
-        ending=tuple(_origins_named(reading.ending)),
-        lines=[change(line, place=_named(line.place)) for line in reading.lines],
-        peak=change(reading.peak, stack=[_named(place) for place in reading.peak.stack]),
-        explanation=explanation and _explanation_named(explanation),
-    )
-
-
-def _explanation_named(explanation: Explanation) -> Explanation:
-    return change(explanation, alive=_origins_named(explanation.alive))
-
-
-def _origins_named(origins: Iterable[Origin]) -> list[Origin]:
-    return [change(origin, place=_named(origin.place)) for origin in origins]
+    return with_places(reading, _named)
 
 
 def _named(place: Place) -> Place:

@@ -20,9 +20,9 @@ from gradmeter.bench.results.lines import (
     Holder,
     Lines,
     LineTimeline,
-    Origin,
     Place,
     changed,
+    with_places,
 )
 
 INPUTS = "the workload's inputs"
@@ -46,15 +46,13 @@ def measure(make: Callable[[], Program], watches: Watches) -> Lines:
         with explaining(watches, peak, Log.of(recorder), explanations.append):
             _run(make)
     reading, explanation = recorder.reading(), explanations[0]
-    return FileNames().lines(
-        changed(
-            reading,
-            problem=problem,
-            ending=tuple(map(_of, reading.ending)),
-            explanation=changed(explanation, alive=list(map(_of, explanation.alive))),
-            holders=tuple(map(_of_the_program, held)),
-        )
+    reading = changed(
+        reading,
+        problem=problem,
+        explanation=explanation,
+        holders=tuple(map(_of_the_program, held)),
     )
+    return FileNames().lines(with_places(reading, _named))
 
 
 def timeline(make: Callable[[], Program], watches: Watches, most: int) -> LineTimeline:
@@ -90,10 +88,6 @@ def _run(make: Callable[[], Program]) -> None:
 def _named(place: Place) -> Place:
     """A place; of the harness's own line that copies inputs, what it makes."""
     return Place("", 0, INPUTS) if place.file == program.__file__ else place
-
-
-def _of(origin: Origin) -> Origin:
-    return changed(origin, place=_named(origin.place))
 
 
 def _of_the_program(holder: Holder) -> Holder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from gradmeter.bench.results.lines import Explanation, Lines, LineTimeline, Origin, Place, changed
+from gradmeter.bench.results.lines import Lines, LineTimeline, Place, changed, with_places
 
 
 class FileNames:
@@ -36,21 +36,8 @@ class FileNames:
 
     def lines(self, reading: Lines) -> Lines:
         """A reading of lines with these names."""
-        explanation = reading.explanation and self._explanation(reading.explanation)
-        return changed(
-            reading,
-            lines=[changed(line, place=self.place(line.place)) for line in reading.lines],
-            peak=changed(reading.peak, stack=list(map(self.place, reading.peak.stack))),
-            ending=tuple(map(self._origin, reading.ending)),
-            explanation=explanation,
-        )
+        return with_places(reading, self.place)
 
     def timeline(self, timeline: LineTimeline) -> LineTimeline:
         """A timeline with these names."""
         return changed(timeline, places=list(map(self.place, timeline.places)))
-
-    def _explanation(self, explanation: Explanation) -> Explanation:
-        return changed(explanation, alive=list(map(self._origin, explanation.alive)))
-
-    def _origin(self, origin: Origin) -> Origin:
-        return changed(origin, place=self.place(origin.place))

@@ -21,10 +21,12 @@ from gradmeter.bench.meters import forked
 from gradmeter.bench.meters.call import Call, Pass
 from gradmeter.bench.meters.call_in_fork import longest, measure_unseen
 from gradmeter.bench.meters.python_allocators import UnavailableError
-from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases
+from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases, call_lines
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
+from gradmeter.bench.report import line_words
 from gradmeter.bench.results.layers import ARRAYS, HEAP
+from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
@@ -41,6 +43,7 @@ class CallFigures:
         passes: of the measured call.
         budget: "kept", "broken", "not judged" or "no call"; empty until it is judged.
         unavailable: why the call could not be measured; empty where it could.
+        lines: of a call whose budget is broken.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,7 @@ class CallFigures:
         self.passes: list[Pass] = []
         self.budget = ""
         self.unavailable = ""
+        self.lines: Lines | None = None
 
 
 NO_FIGURES = CallFigures()
@@ -143,7 +147,18 @@ class Suite:
             figures.passes = reading.passes
             figures.case = call_cases.measured(item.nodeid, reading)
             self.tests = self.tests or reading.self_tests
+            self._explain(item, call, seconds)
         benchmark.extra_info.update(call_cases.figures(figures.case))
+
+    def _explain(self, item: pytest.Item, call: Call, seconds: float) -> None:
+        """Measure the lines of a call whose budget is broken, to say where its bytes are."""
+        budget, figures = item.stash.get(BUDGET, None), item.stash[CALL_FIGURES]
+        if budget is None or figures.case is None:
+            return
+        if budget.broken(figures.passes, figures.case):
+            with suppress(Exception):  # the budget is broken all the same
+                figures.lines = call_lines.measure(call, self.config.rootpath, longest(seconds))
+                figures.case = msgspec.structs.replace(figures.case, lines=figures.lines)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -232,6 +247,8 @@ def _judge(item: pytest.Item) -> list[str]:
         ]
     broken, missing = budget.broken(figures.passes, figures.case), budget.missing(figures.case)
     figures.budget = "broken" if broken else "not judged" if missing else "kept"
+    if broken and figures.lines is not None and (text := line_words.peak_text(figures.lines)):
+        return [*broken, f"alive at the peak: {text}"]
     return broken
 
 

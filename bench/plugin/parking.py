@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gradmeter.bench.meters import forked
@@ -132,6 +133,21 @@ class Park:
             "case": msgspec.to_builtins(call_cases.measured(request["test"], reading)),
             "self_tests": msgspec.to_builtins(reading.self_tests),
         }
+
+    def lines(self, call: Call, request: Request) -> dict[str, Any]:
+        """Measure the lines of the call in a fork, and explain its peak.
+
+        Args:
+            request: "folder" is that whose code is watched; files are named from there.
+        """
+        from gradmeter.bench.plugin import call_lines
+        from gradmeter.bench.results.lines import plain
+
+        try:
+            reading = call_lines.measure(call, Path(request["folder"]), longest(self.seconds))
+        except (forked.NoForkError, forked.VisibleActionError) as error:
+            return {"unavailable": str(error)}
+        return {"lines": plain(reading)}
 
 
 def _bytes(call: Call, limit: float, layers: Sequence[str]) -> Measured:

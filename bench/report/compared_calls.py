@@ -71,6 +71,7 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
 def _sentences(row: Row, run: Run) -> list[str]:
     failed = row.case.failure or row.baseline.failure
     words = [sentences.sentence(row)] if row.changes or row.layer_changes or failed else []
+    words += sentences.lines_sentences(row)
     if row.time is not None and row.time.word in ("slower", "faster"):
         words.append(time_sentence(row, run.options))
     return words

@@ -17,6 +17,7 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
+from gradmeter.bench.report import line_words
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
@@ -55,6 +56,18 @@ def sentence(row: Row) -> str:
         parts.append(_change_text(leaked, ours.array_bytes))
     parts += [_layer_change_text(change) for change in row.layer_changes]
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
+
+
+def lines_sentences(row: Row) -> list[str]:
+    """Name the lines that account for a candidate's other bytes; empty where none are known."""
+    before, after = row.baseline.lines, row.case.lines
+    if before is None or after is None:
+        return []
+    texts = {
+        change.figure: line_words.difference_text(before, after, change.figure)
+        for change in row.changes or []
+    }
+    return [f"{figure} {text}" for figure, text in texts.items() if text]
 
 
 def instructions_sentence(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -182,6 +183,24 @@ class Lines(Value, frozen=True, kw_only=True):
     explanation: Explanation | None = None
     holders: tuple[Holder, ...] = ()
     functions: tuple[str, ...] = ()
+
+
+def with_places(reading: Lines, name: Callable[[Place], Place]) -> Lines:
+    """The same reading with other places, as those of files that are named otherwise."""
+
+    def origins(found: Iterable[Origin]) -> list[Origin]:
+        return [changed(origin, place=name(origin.place)) for origin in found]
+
+    explanation = reading.explanation
+    if explanation is not None:
+        explanation = changed(explanation, alive=origins(explanation.alive))
+    return changed(
+        reading,
+        lines=[changed(line, place=name(line.place)) for line in reading.lines],
+        peak=changed(reading.peak, stack=list(map(name, reading.peak.stack))),
+        ending=tuple(origins(reading.ending)),
+        explanation=explanation,
+    )
 
 
 def plain(reading: Lines | LineTimeline) -> dict[str, Any]:

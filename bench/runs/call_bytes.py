@@ -10,6 +10,7 @@ import msgspec
 
 from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.results.readings import Failure, SelfTest
 from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.runs.sets import readings
@@ -92,6 +93,22 @@ def exact(
         if error.kind == "passed":
             return Exact(_failed(case, "test", CANNOT, str(error)))
         return Exact(_failed(case, stage, error.kind, str(error)))
+
+
+def lines(side: Side, start: AbstractContextManager[ParkedCall]) -> Lines | None:
+    """Measure the lines of a call at one side; None where they cannot be measured.
+
+    Args:
+        start: a worker on the call, for a block.
+    """
+    try:
+        with start as worker, readings():
+            worker.ready()
+            worker.ask("time", loops=1, collector="on")
+            found = worker.ask("lines", folder=str(side.top))
+            return msgspec.convert(found.get("lines"), Lines | None)
+    except WorkerError:  # whatever it is, its bytes have been measured
+        return None
 
 
 def _as_pytest_has_it(worker: ParkedCall, error: WorkerError) -> WorkerError:

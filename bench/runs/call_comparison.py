@@ -22,7 +22,7 @@ from gradmeter.bench.cases.data_files import differing
 from gradmeter.bench.cases.large_files import pointers
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
-from gradmeter.bench.runs.call_bytes import exact, new_at_head
+from gradmeter.bench.runs.call_bytes import exact, lines, new_at_head
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.sets import Generation, Lane
 from gradmeter.bench.runs.suite_servers import SuiteServers, selected
@@ -145,7 +145,7 @@ class CallComparison:
                 self.record.note(f"{test} at {side.label}: no bytes: {each.note}")
             if each.self_tests and not self.record.run.self_tests:
                 self.record.add_self_tests(list(each.self_tests))
-        self.record.put(*new_at_head([each.case for each in found]))
+        self.record.put(*self._with_lines(new_at_head([each.case for each in found]), servers))
         digests = [each.digests for each in found]
         if not self.whole and digests[0] and all(each == digests[0] for each in digests):
             self._same.add(test)
@@ -154,6 +154,21 @@ class CallComparison:
                 change(c, same_code=True) if c.workload == test else c for c in run.comparisons
             ]
             self.record.run = change(run, comparisons=comparisons)
+
+    def _with_lines(self, cases: list[Case], servers: Mapping[str, SuiteServer]) -> list[Case]:
+        """The cases of one call, with their lines where their bytes differ."""
+        base = cases[0].figures
+        others = [case.figures for case in cases[1:]]
+        if base is None or all(each is None or each == base for each in others):
+            return cases
+        found = []
+        for case, side in zip(cases, self.sides, strict=True):
+            if case.figures is not None:
+                self.record.step(f"{case.workload} at {side.label}: lines")
+                start = self.suites.worker(side, case.workload, servers[side.label])
+                case = change(case, lines=lines(side, start))
+            found.append(case)
+        return found
 
     def _note_pointers(self, tests: Sequence[str]) -> None:
         """Say which files are pointers of Git LFS, where a test fails that may have read one."""
