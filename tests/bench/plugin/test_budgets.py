@@ -132,6 +132,7 @@ def test_a_broken_budget_fails_its_own_test(pytester, monkeypatch, options):
         "the budget cannot be judged: in the memory pass the call raised ZeroDivisionError:",
     ):
         assert text.count(line) == 1
+    assert text.count("alive at the peak: 1,001 B at ") == 1
     assert "never_calls has a budget and never calls benchmark: not judged" in text
     assert "skipped has a budget" not in text
     rows = dict(

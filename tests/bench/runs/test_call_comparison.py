@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from gradmeter.bench.report import line_words
+
 from ..repositories import OUT, Result, clean, compare, repository
 
 BASE = """
@@ -86,6 +88,18 @@ def test_a_copy_more_and_a_cycle_are_found_to_the_byte_and_nothing_else(planted)
         if len(set(result.figures(name, figure))) > 1
     }
     assert changed == {"test_slower", "test_copied", "test_cyclic"}
+
+
+def test_a_copy_more_is_said_with_its_line_and_what_is_equal_has_no_lines(planted):
+    result, _, _ = planted
+    sides = [c.lines for c in result.run.cases if c.workload.endswith("::test_copied")]
+    assert line_words.difference_text(*sides, "peak") == (
+        "+320.0 kB at pkg/changed.py:6 `def copied(a): return a.copy() + 1`, "
+        "-160.0 kB at pkg/changed.py:4 `def copied(a): return a + 1`"
+    )
+    measured = {c.workload for c in result.run.cases if c.lines is not None}
+    names = {name.partition("::")[2] for name in measured}
+    assert names == {"test_slower", "test_copied", "test_cyclic"}
 
 
 def test_gates_name_tests_in_brackets(planted):
