@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from gradmeter.bench.goals import compiler, memory_pass
+from gradmeter.bench.goals import compiler, line_pass, memory_pass
 from gradmeter.bench.goals.engine import dezero_goals, own_goals, torch_goals
 from gradmeter.bench.goals.goal import ratios
 
@@ -31,6 +31,10 @@ def main() -> int:
     missed += not _print_row(name, compiler.SPARE, [compiler.spare()] * 2)
     name, figures = memory_pass.measure()
     missed += not _print_row(name, memory_pass.LIMIT, figures)
+    name = "a million line events of pure Python under the line meter, processor seconds"
+    missed += not _print_row(name, line_pass.SECONDS, line_pass.seconds())
+    goal = line_pass.numeric()
+    missed += not _print_row(goal.name, goal.limit, ratios(goal))
     return 1 if missed else 0
 
 
