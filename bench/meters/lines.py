@@ -40,11 +40,15 @@ Traces = list[tuple[int, Any]]  # bytes and traceback of each array alive
 class _Record:
     """A line's figures while they are counted."""
 
-    __slots__ = ("before", "functions", "hits", "increment", "number", "open", "own", "peak")
+    __slots__ = (
+        "allocated", "before", "calls", "functions", "hits", "increment", "number", "open", "own",
+        "peak",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.hits = self.open = self.own = self.increment = self.before = self.peak = 0
+        self.calls = self.allocated = 0  # of the allocator
         self.functions: dict[str, None] = {}
 
 
@@ -80,6 +84,9 @@ class Recorder:
         self.line_log, self.live_log = array("i"), array("q")
         self.events = 0
         self._count = count
+        self._counts = count.tally is not None
+        self._tally = count.tally.words if count.tally is not None else (0, 0)
+        self._calls, self._allocated = self._tally
         self._files: dict[str, dict[int, _Record]] = {}
         self._by_code: dict[CodeType, dict[int, _Record]] = {}
         self.paths: dict[str, str] = {}  # by the name that the code gives
@@ -162,6 +169,9 @@ class Recorder:
             return stack
         live -= self._base
         window = stack[-1] if stack else None
+        calls = self._tally[0]
+        if calls != self._calls:
+            self._count_allocations(window, calls)
         if live != self._live or peak != live + self._base:
             self._count_interval(stack, window, live, peak - self._base)
         if self.events < LOGGED:
@@ -169,6 +179,13 @@ class Recorder:
             self.live_log.append(live)
         self.events += 1
         return stack
+
+    def _count_allocations(self, window: _Window | None, calls: int) -> None:
+        allocated = self._tally[1]
+        if window is not None:
+            window.record.calls += calls - self._calls
+            window.record.allocated += allocated - self._allocated
+        self._calls, self._allocated = calls, allocated
 
     def _count_interval(
         self, stack: list[_Window], window: _Window | None, live: int, peak: int
@@ -257,6 +274,8 @@ class Recorder:
                 before=record.before,
                 increment=record.increment,
                 own=record.own,
+                number=record.calls if self._counts else None,
+                allocated=record.allocated if self._counts else None,
             )
             for path, records in sorted(self._files.items())
             for number, record in sorted(records.items())

@@ -42,25 +42,29 @@ class UnsupportedError(RuntimeError):
 
 
 class Tally:
-    """How many calls were counted, and the bytes that they asked for in total."""
+    """How many calls were counted, and the bytes that they asked for in total.
+
+    Attributes:
+        words: both numbers, to be read without a call of Python's.
+    """
 
     def __init__(self) -> None:
-        self._words = (ctypes.c_uint64 * 2)()
-        self.address = ctypes.addressof(self._words)
+        self.words = (ctypes.c_uint64 * 2)()
+        self.address = ctypes.addressof(self.words)
 
     def reset(self) -> None:
         """Count from zero again."""
-        self._words[0] = self._words[1] = 0
+        self.words[0] = self.words[1] = 0
 
     @property
     def calls(self) -> int:
         """The number of calls."""
-        return int(self._words[0])
+        return int(self.words[0])
 
     @property
     def bytes(self) -> int:
         """The sum of their sizes."""
-        return int(self._words[1])
+        return int(self.words[1])
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,7 @@ def _show_tables(reading: Lines, console: Console, *, every: bool, option: str) 
                 "peak": [bytes_text(line.peak) for line in lines],
                 "increment": [signed(line.increment) for line in lines],
                 "hits": [f"{line.hits:,}" for line in lines],
+                "allocs": ["-" if line.number is None else f"{line.number:,}" for line in lines],
             },
             [line.place.text or _no_source(file.file) for line in lines],
             title=shown_path(file.file),

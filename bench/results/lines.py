@@ -41,7 +41,9 @@ class Line(Value, frozen=True, kw_only=True):
     began, at the hit with that peak. ``increment`` are the bytes that it left alive, less those
     that it freed, with the functions that it called; a recursive call counts in its outermost
     line. ``own`` is the part of ``increment`` that no watched function called from it accounts
-    for: those of all lines and ``Lines.outside`` add up to what the program holds.
+    for: those of all lines and ``Lines.outside`` add up to what the program holds. ``number`` and
+    ``allocated`` are the blocks that it allocated itself, freed or not, and their bytes; None where
+    they cannot be counted.
     """
 
     place: Place
@@ -50,6 +52,8 @@ class Line(Value, frozen=True, kw_only=True):
     before: Count
     increment: Number
     own: Number
+    number: Count | None = None
+    allocated: Count | None = None
 
 
 class Peak(Value, frozen=True, kw_only=True):

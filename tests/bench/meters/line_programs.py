@@ -93,6 +93,8 @@ class Known:
     before: int = 0
     increment: int = 0
     own: int = 0
+    number: int = 0
+    allocated: int = 0
 
 
 @dataclass
@@ -166,6 +168,8 @@ class Model:
             self.alive = Counter(place for place, _ in self._arrays.values())
             self.taken, self.peak_line = size, line
         self._change(size)
+        self.known[line].number += 1
+        self.known[line].allocated += size
         self._made += 1
         self._arrays[self._made] = (line, size)
         return self._made
