@@ -19,7 +19,12 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import load_baseline, load_instructions, load_layers
+from gradmeter.bench.results.baseline import (
+    load_baseline,
+    load_instructions,
+    load_layers,
+    load_lines,
+)
 from gradmeter.bench.verdicts import gate_checks, gates
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -62,7 +67,8 @@ def check(
     outcome = judge(
         run, before, criteria, against, counted if before is not None else None, by_layer
     )
-    lines = gate.lines(outcome, criteria, run, path)
+    known = load_lines(against) if against is not None else {}
+    lines = gate.lines(outcome, criteria, run, path, known)
     if markdown:
         say_lines(gate.as_markdown("Memory gate", lines))
     else:

@@ -226,6 +226,7 @@ def compare(
             most_sets=most_sets,
             seconds=seconds,
             effect=fraction(effect),
+            lines=not instructions,
         )
         if what and suite:
             if instructions:

@@ -1,6 +1,8 @@
 """Compare two readings of lines: which lines account for a difference of the peak or of held.
 
-Lines are the same if function and source text are, so that lines that moved are no changes.
+Lines are the same if function and source text are, so that lines that moved are no changes. Nor
+are those that were only written anew: where one line of a function has as many bytes less as
+another of it has more, neither is listed.
 """
 
 from __future__ import annotations
@@ -45,7 +47,27 @@ def differences(first: Lines, second: Lines, figure: str) -> list[Difference]:
         for key in places
         if after[key] != before[key]
     ]
+    found = _without_rewritten(found)
     return sorted(found, key=lambda d: (-abs(d.bytes), d.place.file, d.place.line))
+
+
+def _without_rewritten(found: list[Difference]) -> list[Difference]:
+    """Leave out pairs of lines of one function whose differences are opposite."""
+    left: list[Difference] = []
+    for each in found:
+        opposite = next(
+            (
+                other
+                for other in left
+                if other.bytes == -each.bytes and other.place.function == each.place.function
+            ),
+            None,
+        )
+        if opposite is None:
+            left.append(each)
+        else:
+            left.remove(opposite)
+    return left
 
 
 def _by_line(reading: Lines, figure: str) -> tuple[Counter[Key], dict[Key, Place]] | None:

@@ -66,10 +66,13 @@ class Suite:
     Args:
         gathered: takes the results.
         layers: of memory, array data among them.
+        lines: whether every call's lines are measured, and not only where a budget is broken.
     """
 
-    def __init__(self, config: pytest.Config, gathered: Gathered, layers: Sequence[str]) -> None:
-        self.config = config
+    def __init__(
+        self, config: pytest.Config, gathered: Gathered, layers: Sequence[str], *, lines: bool
+    ) -> None:
+        self.config, self.lines = config, lines
         self.gathered = gathered
         self.layers = [layer for layer in layers if layer != ARRAYS]
         if HEAP in layers:  # once, and not in each forked process
@@ -153,9 +156,9 @@ class Suite:
     def _explain(self, item: pytest.Item, call: Call, seconds: float) -> None:
         """Measure the lines of a call whose budget is broken, to say where its bytes are."""
         budget, figures = item.stash.get(BUDGET, None), item.stash[CALL_FIGURES]
-        if budget is None or figures.case is None:
+        if figures.case is None:
             return
-        if budget.broken(figures.passes, figures.case):
+        if self.lines or (budget is not None and budget.broken(figures.passes, figures.case)):
             with suppress(Exception):  # the budget is broken all the same
                 figures.lines = call_lines.measure(call, self.config.rootpath, longest(seconds))
                 figures.case = msgspec.structs.replace(figures.case, lines=figures.lines)

@@ -11,7 +11,12 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.baseline import load_baseline, load_instructions, load_layers
+from gradmeter.bench.results.baseline import (
+    load_baseline,
+    load_instructions,
+    load_layers,
+    load_lines,
+)
 from gradmeter.bench.results.run import CONFIDENCE, Run
 from gradmeter.bench.verdicts import breaches, gates, verdicts
 from gradmeter.bench.verdicts.gates import Gate
@@ -63,7 +68,8 @@ class SessionGates:
             if not any(map(gate.matches, keys))
         ]
         failed = sorted({breach.gate for breach in outcome.breaches}) or every
-        lines = messages + screen.lines(outcome, self.gates, run, out)
+        known = {} if self.against is None else load_lines(self.against)
+        lines = messages + screen.lines(outcome, self.gates, run, out, known)
         return lines, failed if outcome.exit_code else []
 
 

@@ -116,7 +116,8 @@ def pytest_configure(config: pytest.Config) -> None:
                 return
             state.gathered = Gathered(state.settings.out, state.cases_run)
             config.pluginmanager.register(
-                Suite(config, state.gathered, state.settings.memory), "gradmeter-suite"
+                Suite(config, state.gathered, state.settings.memory, lines=state.settings.lines),
+                "gradmeter-suite",
             )
         else:
             state.screen.append(

@@ -66,6 +66,7 @@ class MeasuredCases:
             limit=LIMIT,
             instructions=self.settings.instructions,
             exact=self.settings.exact,
+            lines=self.settings.lines,
         )
 
     def groups(self) -> tuple[list[Group], list[Comparison]]:

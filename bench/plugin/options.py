@@ -39,6 +39,7 @@ class Settings:
         engines: files of adapters.
         instructions: whether each case's instructions are counted.
         exact: whether exact bytes alone are measured.
+        lines: whether lines are measured, of cases and of calls.
         revisions: between which the calls of tests are compared; see plugin/revisions.py for
             these and what follows.
         tests: "head" or "own".
@@ -57,6 +58,7 @@ class Settings:
     engines: Sequence[Path] = ()
     instructions: bool = False
     exact: bool = False
+    lines: bool = False
     revisions: Sequence[str] = ()
     tests: str = "head"
     path: Sequence[str] = ()
@@ -115,6 +117,13 @@ def add(parser: pytest.Parser) -> None:
         action="store_true",
         default=None,
         help="Count the instructions of each case, too, under valgrind's callgrind.",
+    )
+    group.addoption(
+        "--bench-lines",
+        action="store_true",
+        default=None,
+        help="Measure the lines of each case, and with --bench-memory of each call, too: where "
+        "its bytes are, for a gate that fails and for a baseline.",
     )
     group.addoption(
         "--bench-exact",
@@ -198,6 +207,7 @@ def add(parser: pytest.Parser) -> None:
         ("engine", "linelist"),
         ("instructions", "bool"),
         ("exact", "bool"),
+        ("lines", "bool"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -243,6 +253,7 @@ def read(config: pytest.Config) -> Settings:
         or _ini(config, "instructions")
         or False,
         exact=exact,
+        lines=config.getoption("bench_lines") or _ini(config, "lines") or False,
         revisions=config.getoption("bench_rev") or (),
         tests=config.getoption("bench_tests"),
         path=config.getoption("bench_path") or (),

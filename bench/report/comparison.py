@@ -74,6 +74,7 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     counted = sentences.instructions_sentence(row)
     return [
         sentences.sentence(row),
+        *[f"{line}." for line in sentences.lines_sentences(row)],
         *time,
         *([counted] if counted else []),
         *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],

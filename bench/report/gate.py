@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradmeter.bench.numbers import apart, more_arrays
+from gradmeter.bench.report import line_words
 from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results.baseline import Key
+from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.results.run import Case, Run
-from gradmeter.bench.verdicts import gates
+from gradmeter.bench.verdicts import gates, verdicts
 from gradmeter.bench.verdicts.breaches import Breach
 from gradmeter.bench.verdicts.gates import Gate
 from gradmeter.bench.verdicts.regressions import Outcome, holders
@@ -17,18 +20,42 @@ from gradmeter.bench.verdicts.verdicts import Change
 MOST = 6  # of a kind; the others are counted
 
 
-def breaches(failed: Sequence[Breach], run: Run) -> list[str]:
-    """Lines on the gates that failed, the worst first, with what holds their bytes."""
+def breaches(
+    failed: Sequence[Breach], run: Run, before: Mapping[Key, Lines] | None = None
+) -> list[str]:
+    """Lines on the gates that failed, the worst first, with what holds their bytes.
+
+    Args:
+        before: the baseline's lines, by case; None where the run itself has the baseline.
+    """
     lines = []
     for breach in failed[:MOST]:
         lines.append(plain(f"gate failed: {breach.gate}: {breach.where}"))
         lines.append(plain(f"    {breach.what}"))
-        holder = holders(run, breach)
-        if holder:
-            lines.append(plain(f"    {holder}"))
+        lines += [
+            plain(f"    {words}")
+            for words in (holders(run, breach), _line_words(run, breach, before))
+            if words
+        ]
     if len(failed) > MOST:
         lines.append(f"and {len(failed) - MOST} more failed")
     return lines
+
+
+def _line_words(run: Run, breach: Breach, before: Mapping[Key, Lines] | None) -> str:
+    """The source lines that hold more than at the baseline; empty where they are not known."""
+    figure = gates.parse(breach.gate).what
+    case = run.case(*breach.key) if breach.key is not None else None
+    if case is None or case.lines is None or figure not in ("peak", "held"):
+        return ""
+    if before is None:
+        first = next((r.baseline.lines for r in verdicts.candidates(run) if r.case is case), None)
+    else:
+        first = before.get(case.key)
+    if first is not None:
+        return line_words.difference_text(first, case.lines, figure)
+    text = line_words.peak_text(case.lines) if figure == "peak" else ""
+    return f"alive at the peak: {text}" if text else ""
 
 
 def lines(
@@ -36,13 +63,15 @@ def lines(
     criteria: Sequence[Gate],
     run: Run,
     path: Path,
+    before: Mapping[Key, Lines],
 ) -> list[str]:
     """The whole screen, the worst first; the last line is the verdict.
 
     Args:
         path: the run file's, for the commands that the lines name.
+        before: the baseline's lines, by case.
     """
-    screen = breaches(outcome.breaches, run)
+    screen = breaches(outcome.breaches, run, before)
     for key, reason in outcome.unmeasured[:MOST]:
         screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:

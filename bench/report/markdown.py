@@ -101,6 +101,7 @@ def _table(rows: list[Row], options: Options) -> str:
         lines.append("| " + " | ".join(_cells(row, heap, clock)) + " |")
         if not row.is_baseline:
             remarks.append(f"- {_text(sentences.sentence(row))}")
+            remarks += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
             counted = sentences.instructions_sentence(row)
             if counted:
                 remarks.append(f"- {_text(counted)}")

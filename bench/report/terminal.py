@@ -44,6 +44,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         for row in rows:
             if not row.is_baseline:
                 console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
+                for line in sentences.lines_sentences(row):
+                    console.print(f"    {escape(line)}", highlight=False)
                 counted = sentences.instructions_sentence(row)
                 if counted:
                     console.print(f"  {escape(counted)}", highlight=False)

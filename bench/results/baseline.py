@@ -15,6 +15,7 @@ from msgspec import field
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import files, layers, run_file
+from gradmeter.bench.results.lines import Lines, at_peak
 from gradmeter.bench.results.readings import Count, Instructions, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
 from gradmeter.bench.results.run import Case, Run
@@ -37,7 +38,10 @@ class LayerFigures(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """Exact bytes of one case; its instructions, counts and other layers where it has them."""
+    """Exact bytes of one case; its instructions, counts and other layers where it has them.
+
+    ``lines`` are the few at its peak, where the run measured lines.
+    """
 
     workload: str
     size: Count
@@ -50,6 +54,7 @@ class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
     cycle: Number
     instructions: Instructions | None = None
     layers: dict[str, LayerFigures] = field(default_factory=dict)
+    lines: Lines | None = None
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -69,6 +74,7 @@ def figures(run: Run) -> list[Figures]:
             variant=case.variant,
             instructions=_without_functions(case.instructions),
             layers=_layers(case),
+            lines=at_peak(case.lines) if case.lines is not None else None,
             **case.figures,
         )
         for case in sorted(run.cases, key=lambda case: case.key)
@@ -134,6 +140,19 @@ def load_instructions(path: Path) -> dict[Key, Instructions]:
         (case.workload, case.size, case.variant): case.instructions
         for case in load_cases(path) or []
         if case.instructions is not None
+    }
+
+
+def load_lines(path: Path) -> dict[Key, Lines]:
+    """Read the few lines at the peak of each case that has them, by key; none without a file.
+
+    Raises:
+        UsageError: as `load_cases`.
+    """
+    return {
+        (case.workload, case.size, case.variant): case.lines
+        for case in load_cases(path) or []
+        if case.lines is not None
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -187,6 +187,41 @@ class Lines(Value, frozen=True, kw_only=True):
     explanation: Explanation | None = None
     holders: tuple[Holder, ...] = ()
     functions: tuple[str, ...] = ()
+
+
+FEW = 5  # lines of a peak that a baseline keeps
+
+
+def at_peak(reading: Lines) -> Lines:
+    """The few lines that tell one peak from another, whose arrays still add up to it."""
+    explanation = reading.explanation
+    if explanation is not None:
+        explanation = changed(explanation, alive=largest(explanation.alive, FEW))
+    return changed(
+        reading,
+        lines=[],
+        ending=tuple(largest(reading.ending, FEW)),
+        explanation=explanation,
+        holders=(),
+    )
+
+
+OTHERS = "other lines"
+
+
+def largest(origins: Sequence[Origin], most: int) -> list[Origin]:
+    """The first of the lines that made arrays, which are the largest, and all others as one."""
+    first, rest = list(origins[:most]), origins[most:]
+    if rest:
+        first.append(
+            Origin(
+                place=Place("", 0, OTHERS),
+                count=sum(origin.count for origin in rest),
+                bytes=sum(origin.bytes for origin in rest),
+                watched=False,
+            )
+        )
+    return first
 
 
 def with_places(reading: Lines, name: Callable[[Place], Place]) -> Lines:

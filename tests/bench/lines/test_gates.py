@@ -1,0 +1,84 @@
+"""What a broken gate says of lines: the difference to a baseline that keeps the few at a peak."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ..command import gradmeter
+
+ENGINE = """
+import numpy as np
+from types import SimpleNamespace
+from gradmeter import Adapter, Engine
+
+class Tensor:
+    def __init__(self, data, back=lambda g: None):
+        self.data, self.back, self.grad = data, back, None
+
+    def add_gradient(self, g):
+        self.grad = g if self.grad is None else self.grad + g
+        self.back(g)
+
+{more}def square(x):
+{planted}    return Tensor(x.data * x.data, lambda g: x.add_gradient(2 * g * x.data))
+
+class Mine(Adapter):
+    operations = SimpleNamespace(square=square)
+    def variable(self, array): return Tensor(array)
+    def backward(self, result): result.add_gradient(np.ones_like(result.data))
+    def value(self, result): return result.data
+    def gradient(self, variable): return variable.grad
+
+ENGINE = Engine(name="mine", meaning="squares", make=Mine)
+"""
+PLANTED = "    x.copied = x.data.copy()\n"
+ARRAY = 8 * 10_000
+RUN = (
+    *("run", "--engine", "adapter.py", "--size", "1e4", "--workload", "squares-3"),
+    *("--exact", "--lines", "--out", "out"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a baseline of an engine, and a run of it with one line more."""
+    path = tmp_path_factory.mktemp("engine")
+    adapter = path / "adapter.py"
+    adapter.write_text(ENGINE.format(more="", planted=""))
+    assert gradmeter(*RUN, cwd=path).returncode == 0
+    assert gradmeter("baseline", "out", "--out", "baseline.json", cwd=path).returncode == 0
+    adapter.write_text(ENGINE.format(more="# A comment.\n\n", planted=PLANTED))
+    assert gradmeter(*RUN, cwd=path).returncode == 0
+    return path
+
+
+def test_a_failed_gate_names_the_planted_line_and_no_other(folder):
+    done = gradmeter("check", "out", "--against", "baseline.json", cwd=folder)
+    assert done.returncode == 1
+    number = (folder / "adapter.py").read_text().split("\n").index(PLANTED.rstrip()) + 1
+    line = f"adapter.py:{number} `x.copied = x.data.copy()`"
+    peak, held = done.stdout.split("gate failed: ")[1:]
+    assert f"+{3 * ARRAY // 1000}.0 kB at {line}\n" in peak + held
+    assert peak.count(" at adapter.py:") == held.count(" at adapter.py:") == 1
+
+
+def test_a_baseline_keeps_few_lines(folder):
+    document = json.loads((folder / "baseline.json").read_text())
+    [case] = document["cases"]
+    assert case["lines"]["lines"] == []
+    assert len(case["lines"]["explanation"]["alive"]) <= 6
+    total = sum(o["bytes"] for o in case["lines"]["explanation"]["alive"])
+    assert total + case["lines"]["explanation"]["taken"] == case["peak"]
+    assert len(json.dumps(case)) < 4000
+
+
+def test_a_baseline_without_lines_is_judged_all_the_same(folder):
+    document = json.loads((folder / "baseline.json").read_text())
+    del document["cases"][0]["lines"]
+    (folder / "old.json").write_text(json.dumps(document))
+    done = gradmeter("check", "out", "--against", "old.json", cwd=folder)
+    assert done.returncode == 1
+    assert "alive at the peak: " in done.stdout
+    assert "`x.copied = x.data.copy()`" in done.stdout
