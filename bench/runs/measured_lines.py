@@ -8,14 +8,16 @@ given a number of moments records the timeline. Standard input and output are th
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -43,21 +45,35 @@ def main() -> None:
     def write(answer: dict[str, Any]) -> None:
         Path(request["answer"]).write_text(json.dumps(answer))
 
+    process = os.getpid()
     make = main_program.module if request["module"] else main_program.script
     try:
         program = make(request["target"], request["arguments"], safe_path=request["safe_path"])
-        watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
-        choice = profiled.choosing()
+    except OSError as problem:
+        write({"refused": f"the script {request['target']} cannot be read: {problem.strerror}"})
+        return
+    watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
+    choice = profiled.choosing()
+    try:
         if "moments" in request:
             _trace(program, choice.watching(watches), request, write)
         elif "peak" in request:
             _explain(program, choice.watching(watches), request, write)
         else:
             _measure(program, choice, watches, request, write)
-    except OSError as problem:
-        write({"refused": f"the script {request['target']} cannot be read: {problem.strerror}"})
     except UnavailableError as problem:
         write({"refused": f"the lines of {request['target']} cannot be measured: {problem}"})
+    if os.getpid() == process:
+        _end_process()
+
+
+def _end_process() -> NoReturn:
+    """End as Python does, but for the last collection, which in Python 3.12.1 may never end."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(0)
 
 
 def _measure(
