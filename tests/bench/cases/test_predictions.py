@@ -101,7 +101,7 @@ def test_the_memory_of_checkpoints_is_as_predicted(depth, segments, size):
     predicted = workload.predict(variant)
     [found], left = measured(workload, size, variant)
     unit = 8 * size
-    assert astuple(found) == (
+    assert (found.forward, found.backward, found.peak, found.held) == (
         predicted.forward * unit,
         predicted.backward * unit,
         predicted.peak(unit),
