@@ -22,6 +22,7 @@ from gradmeter.bench.commands.shared import (
     say_lines,
 )
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import lines as report
 from gradmeter.bench.results.lines import Lines
@@ -75,6 +76,14 @@ def lines(
         bool,
         typer.Option("--once", help="Run the program once, which leaves its peak unexplained."),
     ] = False,
+    count: Annotated[
+        str,
+        typer.Option(
+            metavar="LAYER",
+            help="What is counted: arrays (array data, line by line) or heap (whatever a script's "
+            "process takes, also in native code: the lines alive at its peak, with memray).",
+        ),
+    ] = "arrays",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the reading as JSON: exact bytes.")
     ] = False,
@@ -99,18 +108,31 @@ def lines(
       gradmeter lines squares-3 --variant dezero
       gradmeter lines squares-3 --engine adapter.py
     """
+    if count not in _LAYERS:
+        raise UsageError(
+            f"--count is {' or '.join(_LAYERS)}, not {count!r}; Python's own objects are counted "
+            "for each call, by pytest --bench-memory=python"
+        )
     if module or is_script(target):
         kind = "module" if module else "script"
         given = {"variant": variant, "engine": engine, "size": size, "seed": seed}
         for name, value in given.items():
             if value is not None:
                 raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
-        code = _lines(target, arguments or [], include or [], module, every, once, as_json)
+        if count == _HEAP:
+            code = _heap_lines(target, arguments or [], include or [], module, as_json)
+        else:
+            code = _lines(target, arguments or [], include or [], module, every, once, as_json)
         raise typer.Exit(code)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
             "(its name ends with .py)"
+        )
+    if count == _HEAP:
+        raise UsageError(
+            f"--count heap is for scripts, and {target} is a workload; gradmeter run measures the "
+            "whole heap of a workload where an engine of the comparison has its own allocator"
         )
     if once:
         raise UsageError(f"--once is for scripts, and {target} is a workload")
@@ -120,6 +142,10 @@ def lines(
             target, SIZE if size is None else size, chosen, seed or 0, include or [], every, as_json
         )
     )
+
+
+_HEAP = "heap"
+_LAYERS = ("arrays", _HEAP)
 
 
 def _workload_lines(
@@ -173,10 +199,37 @@ def _lines(
         return UNMEASURED
     except KeyboardInterrupt:
         return INTERRUPTED
+    _tell_failure(error)
+    _show(_name(target, module), reading, every, as_json)
+    return error.code if error is not None else 0
+
+
+def _heap_lines(
+    target: str, arguments: list[str], include: list[str], module: bool, as_json: bool
+) -> int:
+    """Measure the heap of a program and print the lines at its peak; return its exit code."""
+    sys.stdout.flush()
+    try:
+        reading, error = line_runs.heap(target, arguments, module=module, patterns=include)
+    except WorkerError as problem:
+        sys.stderr.write(f"gradmeter: {plain(target)} could not be measured: {problem}\n")
+        return UNMEASURED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _tell_failure(error)
+    if as_json:
+        say_lines(msgspec.json.encode(reading).decode())
+    else:
+        report.show_heap(_name(target, module), reading, Console(emoji=False))
+    return error.code if error is not None else 0
+
+
+def _name(target: str, module: bool) -> str:
+    return f"-m {target}" if module else report.shown_path(os.path.abspath(target))
+
+
+def _tell_failure(error: ScriptError | None) -> None:
     if error is not None:
         sys.stderr.write(error.stderr)
         message = f"gradmeter: {plain(str(error))}; this is what was measured until then\n"
         sys.stderr.write(message)
-    name = f"-m {target}" if module else report.shown_path(os.path.abspath(target))
-    _show(name, reading, every, as_json)
-    return error.code if error is not None else 0

@@ -77,6 +77,20 @@ class WatchedFiles:
             return False
         return self._is_file(path) or self._is_file(os.path.abspath(file))
 
+    def file(self, name: str) -> bool:
+        """Whether a file is watched, as far as its path alone tells: by folder, name or package."""
+        if name.startswith("<"):
+            return False
+        path = os.path.realpath(name)
+        if path.startswith(_HARNESS):
+            return False
+        parts = path.removesuffix(".py").split(os.sep)
+        return (
+            self._is_file(path)
+            or self._is_file(os.path.abspath(name))
+            or any(self._names_module(part) for part in parts)
+        )
+
     def _names_module(self, name: str) -> bool:
         return _any(
             fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")

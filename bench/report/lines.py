@@ -12,10 +12,11 @@ from rich.table import Table
 from gradmeter.bench.lines import telling
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.terminal import escape
-from gradmeter.bench.results.lines import Lines, Place, Source
+from gradmeter.bench.results.lines import HeapPeak, Lines, Place, Source
 
 PARTS = 12
 CALLERS = 4
+HEAP_PARTS, HEAP_WORTH = 15, 0.001
 _PLACE = 30  # columns for where arrays were made
 
 
@@ -51,6 +52,36 @@ def show_lines(reading: Lines, console: Console, *, every: bool = False, option:
             f"{reading.threads} threads ran these lines; a peak counts what all of them hold",
             highlight=False,
         )
+
+
+def show_heap(name: str, reading: HeapPeak, console: Console) -> None:
+    """Print what the whole heap holds at its peak, by line."""
+    console.print(
+        f"[bold]{escape(name)}[/]: whole heap, peak {exact(reading.peak)}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    worth = [o for o in reading.alive if o.bytes >= HEAP_WORTH * reading.peak]
+    shown = worth[:HEAP_PARTS]
+    rest = reading.alive[len(shown) :]
+    table = table_of(
+        console.width,
+        {
+            "alive there": [bytes_text(origin.bytes) for origin in shown],
+            "blocks": [f"{origin.count:,}" for origin in shown],
+        },
+        [origin.place.text for origin in shown],
+        place=[where(origin.place) for origin in shown],
+    )
+    console.print(table)
+    if rest:
+        total = sum(origin.bytes for origin in rest)
+        more = f"and {len(rest):,} more line{'s' * (len(rest) != 1)}, {bytes_text(total)}"
+        console.print(more, highlight=False)
+    console.print(
+        "Array data, Python's objects and what native code takes, together; the innermost line of "
+        "the program's project that asked for it, or else the innermost line.",
+        highlight=False,
+    )
 
 
 def exact(count: int) -> str:

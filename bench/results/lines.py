@@ -189,6 +189,17 @@ class Lines(Value, frozen=True, kw_only=True):
     functions: tuple[str, ...] = ()
 
 
+class HeapPeak(Value, frozen=True, kw_only=True):
+    """The most bytes of the whole heap that a program had at once, by the line that took them.
+
+    ``alive`` are the blocks alive then, the largest sum first: of array data, of Python's objects
+    and of native code together.
+    """
+
+    peak: Count
+    alive: list[Origin]
+
+
 FEW = 5  # lines of a peak that a baseline keeps
 
 

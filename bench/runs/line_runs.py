@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from gradmeter.bench.errors import WorkerError
+from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.installing import install
 from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.meters import heap_lines
+from gradmeter.bench.meters.heap import available
 from gradmeter.bench.meters.line_timeline import MOST
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
 from gradmeter.bench.results.folders import temporary_folder
-from gradmeter.bench.results.lines import Explanation, Lines, LineTimeline
+from gradmeter.bench.results.lines import Explanation, HeapPeak, Lines, LineTimeline
 from gradmeter.bench.runs.scripts import ask_fresh_process, failure_in
 
 
@@ -91,9 +95,37 @@ def timeline(
     return msgspec.convert(answer["timeline"], LineTimeline), failure_in(answer)
 
 
+def heap(
+    target: str, arguments: Sequence[str], *, module: bool, patterns: Sequence[str] = ()
+) -> tuple[HeapPeak, ScriptError | None]:
+    """Run a script, or a module, in a fresh process and measure the peak of its whole heap by line.
+
+    Args:
+        patterns: of files or packages to watch besides the program's own project.
+
+    Returns:
+        The reading, until the failure for a program that failed; and the failure, if any.
+
+    Raises:
+        UsageError: memray is not installed, the program cannot be read, or a pattern names nothing.
+        WorkerError, KeyboardInterrupt: as `measure`.
+    """
+    if not available():
+        raise UsageError(f"--count heap takes memray, which is not installed: {install('native')}")
+    request = _request(target, arguments, module, patterns)
+    watches = WatchedFiles([Path(folder) for folder in request["folders"]], patterns)
+    # Python's objects one by one, and not the pools that they lie in.
+    environment = _environment() | {"PYTHONMALLOC": "malloc"}
+    with temporary_folder() as scratch:
+        capture = scratch / "capture"
+        request["capture"] = str(capture)
+        answer, _ = ask_fresh_process("measured_lines", request, scratch, environment=environment)
+        return heap_lines.read(capture, watches.file), failure_in(answer)
+
+
 def _request(
     target: str, arguments: Sequence[str], module: bool, patterns: Sequence[str]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     folder = os.getcwd() if module else os.path.dirname(os.path.realpath(target))
     WatchedFiles([], patterns)  # refuses a pattern before anything runs
     return {
@@ -112,7 +144,7 @@ def _environment() -> dict[str, str]:
 
 
 def _explanation(
-    request: dict[str, object], scratch: Path, environment: dict[str, str]
+    request: dict[str, Any], scratch: Path, environment: dict[str, str]
 ) -> Explanation:
     try:
         answer, _ = ask_fresh_process(

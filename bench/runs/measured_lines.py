@@ -55,7 +55,9 @@ def main() -> None:
     watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
     choice = profiled.choosing()
     try:
-        if "moments" in request:
+        if "capture" in request:
+            _measure_heap(program, request, write)
+        elif "moments" in request:
             _trace(program, choice.watching(watches), request, write)
         elif "peak" in request:
             _explain(program, choice.watching(watches), request, write)
@@ -103,11 +105,51 @@ def _measure(
         finish(error)
 
 
+def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) -> None:
+    """Have memray follow every allocation; what it has written is read by who asked."""
+    import memray
+
+    gc.collect()
+    process = os.getpid()
+    destination = memray.FileDestination(request["capture"], compress_on_exit=False)
+    aggregated = memray.FileFormat.AGGREGATED_ALLOCATIONS
+    tracker = memray.Tracker(destination=destination, file_format=aggregated)
+    end = os._exit
+    with Running(program) as running:
+        with tracker:
+            os._exit = partial(_end_after, tracker, write, end, process)  # type: ignore[assignment]
+            failure = running.run()
+        os._exit = end
+        if os.getpid() != process:  # a fork, which ends as Python would end it
+            if failure is not None:
+                raise failure
+            return
+        error = None if failure is None else main_program.describe(failure)
+        write({"failure": _plain(error)})
+
+
+def _end_after(
+    tracker: Any, write: Answer, end: Callable[[int], Any], process: int, code: int
+) -> None:
+    if os.getpid() == process:
+        tracker.__exit__(None, None, None)
+        write({"failure": _plain(_ended(code))})
+    end(code)
+
+
+def _ended(code: int) -> ScriptError:
+    return ScriptError(f"the script ended its process with code {code}", code=code & 0xFF)
+
+
+def _plain(error: ScriptError | None) -> list[Any] | None:
+    return None if error is None else [str(error), error.stderr, error.interrupted, error.code]
+
+
 def _end(
     finish: Callable[[ScriptError | None], None], end: Callable[[int], Any], process: int, code: int
 ) -> None:
     if os.getpid() == process:
-        finish(ScriptError(f"the script ended its process with code {code}", code=code & 0xFF))
+        finish(_ended(code))
     end(code)
 
 
@@ -125,8 +167,7 @@ def _finish(
         Log.of(recorder).write(file)
     held_by = tuple(holders.find(running.main))
     reading = msgspec.structs.replace(choice.only(recorder.reading()), holders=held_by)
-    failure = error and [str(error), error.stderr, error.interrupted, error.code]
-    write({"lines": msgspec.to_builtins(reading), "failure": failure})
+    write({"lines": msgspec.to_builtins(reading), "failure": _plain(error)})
 
 
 def _trace(program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer) -> None:

@@ -12,7 +12,7 @@ import textwrap
 import msgspec
 import pytest
 
-from gradmeter.bench.results.lines import Lines
+from gradmeter.bench.results.lines import HeapPeak, Lines
 
 from ..command import GRADMETER, PATIENCE, gradmeter
 
@@ -349,3 +349,46 @@ def test_ctrl_c_prints_what_is_known(script):
     assert process.returncode == 130
     assert "x = np.ones(1000)" in out
     assert "the script was interrupted; this is what was measured until then" in error
+
+
+def test_the_whole_heap_is_told_by_line_native_memory_and_python_objects_too(script):
+    path = script(
+        """
+        import sys
+        def table():
+            return bytearray(5_000_000)
+        kept = table()
+        x = np.ones(100_000)
+        y = np.fft.fft(x)
+        numbers = [float(i) for i in range(10_000)]
+        sys.exit(4)
+        """
+    )
+    done = gradmeter("lines", "--count", "heap", "--json", str(path))
+    assert done.returncode == 4, done.stderr
+    reading = msgspec.json.decode(done.stdout, type=HeapPeak)
+    assert sum(origin.bytes for origin in reading.alive) == reading.peak
+    lines = {o.place.text: o.bytes for o in reading.alive if o.watched}
+    for text, least in {
+        "return bytearray(5_000_000)": 5_000_001,
+        "x = np.ones(100_000)": 800_000,
+        # Its result, and what pocketfft takes for itself, which NumPy reports to nobody.
+        "y = np.fft.fft(x)": 1_600_000 + 800_000,
+    }.items():
+        assert least <= lines[text] < 4 * least, text
+    shown = gradmeter("lines", "--count", "heap", str(path)).stdout
+    assert "whole heap, peak" in shown
+    assert max(map(len, shown.splitlines()[1:])) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count", "python", "x.py"], "--count is arrays or heap, not 'python'"),
+        (["--count", "heap", "squares-3"], "--count heap is for scripts"),
+    ],
+)
+def test_what_is_not_counted_by_line_is_refused(arguments, message):
+    done = gradmeter("lines", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
