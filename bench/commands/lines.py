@@ -25,6 +25,7 @@ from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import lines as report
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.runs import case_lines, line_runs
 from gradmeter.bench.text import plain
@@ -80,8 +81,8 @@ def lines(
         str,
         typer.Option(
             metavar="LAYER",
-            help="What is counted: arrays (array data, line by line) or heap (whatever a script's "
-            "process takes, also in native code: the lines alive at its peak, with memray).",
+            help="What is counted: arrays (array data, line by line), or of a script what is alive "
+            "at the peak by line: python (Python's objects) or heap (all, also in native code).",
         ),
     ] = "arrays",
     as_json: Annotated[
@@ -108,10 +109,9 @@ def lines(
       gradmeter lines squares-3 --variant dezero
       gradmeter lines squares-3 --engine adapter.py
     """
-    if count not in _LAYERS:
+    if count not in layers.LAYERS:
         raise UsageError(
-            f"--count is {' or '.join(_LAYERS)}, not {count!r}; Python's own objects are counted "
-            "for each call, by pytest --bench-memory=python"
+            f"--count is {', '.join(layers.LAYERS)}, not {count!r}; each is a run of its own"
         )
     if module or is_script(target):
         kind = "module" if module else "script"
@@ -119,8 +119,8 @@ def lines(
         for name, value in given.items():
             if value is not None:
                 raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
-        if count == _HEAP:
-            code = _heap_lines(target, arguments or [], include or [], module, as_json)
+        if count != layers.ARRAYS:
+            code = _layer_lines(target, arguments or [], count, include or [], module, as_json)
         else:
             code = _lines(target, arguments or [], include or [], module, every, once, as_json)
         raise typer.Exit(code)
@@ -129,10 +129,10 @@ def lines(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
             "(its name ends with .py)"
         )
-    if count == _HEAP:
+    if count != layers.ARRAYS:
         raise UsageError(
-            f"--count heap is for scripts, and {target} is a workload; gradmeter run measures the "
-            "whole heap of a workload where an engine of the comparison has its own allocator"
+            f"--count {count} is for scripts, and {target} is a workload; gradmeter run measures "
+            "the whole heap of a workload where an engine of the comparison has its own allocator"
         )
     if once:
         raise UsageError(f"--once is for scripts, and {target} is a workload")
@@ -142,10 +142,6 @@ def lines(
             target, SIZE if size is None else size, chosen, seed or 0, include or [], every, as_json
         )
     )
-
-
-_HEAP = "heap"
-_LAYERS = ("arrays", _HEAP)
 
 
 def _workload_lines(
@@ -204,13 +200,18 @@ def _lines(
     return error.code if error is not None else 0
 
 
-def _heap_lines(
-    target: str, arguments: list[str], include: list[str], module: bool, as_json: bool
+def _layer_lines(
+    target: str,
+    arguments: list[str],
+    layer: str,
+    include: list[str],
+    module: bool,
+    as_json: bool,
 ) -> int:
-    """Measure the heap of a program and print the lines at its peak; return its exit code."""
+    """Measure a layer of a program and print the lines at its peak; return its exit code."""
     sys.stdout.flush()
     try:
-        reading, error = line_runs.heap(target, arguments, module=module, patterns=include)
+        reading, error = line_runs.layer(target, arguments, layer, module=module, patterns=include)
     except WorkerError as problem:
         sys.stderr.write(f"gradmeter: {plain(target)} could not be measured: {problem}\n")
         return UNMEASURED
@@ -220,7 +221,7 @@ def _heap_lines(
     if as_json:
         say_lines(msgspec.json.encode(reading).decode())
     else:
-        report.show_heap(_name(target, module), reading, Console(emoji=False))
+        report.show_layer(_name(target, module), layer, reading, Console(emoji=False))
     return error.code if error is not None else 0
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from gradmeter.bench.lines import telling
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.results.layers import HEAP, PYTHON
 from gradmeter.bench.results.lines import HeapPeak, Lines, Place, Source
 
 PARTS = 12
@@ -54,10 +55,17 @@ def show_lines(reading: Lines, console: Console, *, every: bool = False, option:
         )
 
 
-def show_heap(name: str, reading: HeapPeak, console: Console) -> None:
-    """Print what the whole heap holds at its peak, by line."""
+_LAYERS = {HEAP: "whole heap", PYTHON: "Python's objects"}
+_LEGENDS = {
+    HEAP: "Array data, Python's objects and what native code takes, together",
+    PYTHON: "What is asked of Python's allocators; exact in one version of Python",
+}
+
+
+def show_layer(name: str, layer: str, reading: HeapPeak, console: Console) -> None:
+    """Print what a layer of memory, "heap" or "python", holds at its peak, by line."""
     console.print(
-        f"[bold]{escape(name)}[/]: whole heap, peak {exact(reading.peak)}",
+        f"[bold]{escape(name)}[/]: {_LAYERS[layer]}, peak {exact(reading.peak)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     worth = [o for o in reading.alive if o.bytes >= HEAP_WORTH * reading.peak]
@@ -78,8 +86,8 @@ def show_heap(name: str, reading: HeapPeak, console: Console) -> None:
         more = f"and {len(rest):,} more line{'s' * (len(rest) != 1)}, {bytes_text(total)}"
         console.print(more, highlight=False)
     console.print(
-        "Array data, Python's objects and what native code takes, together; the innermost line of "
-        "the program's project that asked for it, or else the innermost line.",
+        f"{_LEGENDS[layer]}; by the innermost line of the program's project that asked for it, or "
+        "else the innermost line.",
         highlight=False,
     )
 

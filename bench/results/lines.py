@@ -190,10 +190,9 @@ class Lines(Value, frozen=True, kw_only=True):
 
 
 class HeapPeak(Value, frozen=True, kw_only=True):
-    """The most bytes of the whole heap that a program had at once, by the line that took them.
+    """The most bytes of the whole heap, or of Python's objects, that a program had at once.
 
-    ``alive`` are the blocks alive then, the largest sum first: of array data, of Python's objects
-    and of native code together.
+    ``alive`` are the blocks alive then, by the line that took them, the largest sum first.
     """
 
     peak: Count

@@ -17,6 +17,7 @@ from gradmeter.bench.meters.heap import available
 from gradmeter.bench.meters.line_timeline import MOST
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
 from gradmeter.bench.results.folders import temporary_folder
+from gradmeter.bench.results.layers import HEAP
 from gradmeter.bench.results.lines import Explanation, HeapPeak, Lines, LineTimeline
 from gradmeter.bench.runs.scripts import ask_fresh_process, failure_in
 
@@ -95,12 +96,18 @@ def timeline(
     return msgspec.convert(answer["timeline"], LineTimeline), failure_in(answer)
 
 
-def heap(
-    target: str, arguments: Sequence[str], *, module: bool, patterns: Sequence[str] = ()
+def layer(
+    target: str,
+    arguments: Sequence[str],
+    which: str,
+    *,
+    module: bool,
+    patterns: Sequence[str] = (),
 ) -> tuple[HeapPeak, ScriptError | None]:
-    """Run a script, or a module, in a fresh process and measure the peak of its whole heap by line.
+    """Run a script, or a module, in a fresh process and measure the peak of a layer by line.
 
     Args:
+        which: "heap", for the whole heap, or "python", for Python's objects.
         patterns: of files or packages to watch besides the program's own project.
 
     Returns:
@@ -111,16 +118,20 @@ def heap(
         WorkerError, KeyboardInterrupt: as `measure`.
     """
     if not available():
-        raise UsageError(f"--count heap takes memray, which is not installed: {install('native')}")
+        command = install("native")
+        raise UsageError(f"--count {which} takes memray, which is not installed: {command}")
     request = _request(target, arguments, module, patterns)
     watches = WatchedFiles([Path(folder) for folder in request["folders"]], patterns)
-    # Python's objects one by one, and not the pools that they lie in.
-    environment = _environment() | {"PYTHONMALLOC": "malloc"}
+    environment = _environment()
+    read = heap_lines.read_python
+    if which == HEAP:
+        # Python's objects one by one, and not the pools that they lie in.
+        environment, read = environment | {"PYTHONMALLOC": "malloc"}, heap_lines.read
     with temporary_folder() as scratch:
         capture = scratch / "capture"
-        request["capture"] = str(capture)
+        request |= {"capture": str(capture), "layer": which}
         answer, _ = ask_fresh_process("measured_lines", request, scratch, environment=environment)
-        return heap_lines.read(capture, watches.file), failure_in(answer)
+        return read(capture, watches.file), failure_in(answer)
 
 
 def _request(

@@ -31,6 +31,7 @@ from gradmeter.bench.meters.lines import Recorder, recording
 from gradmeter.bench.meters.profiled import Choice
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watched_files import WatchedFiles
+from gradmeter.bench.results.layers import PYTHON
 from gradmeter.bench.results.lines import Explanation, Peak
 from gradmeter.bench.runs.ties import die_with_parent
 
@@ -112,8 +113,13 @@ def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) 
     gc.collect()
     process = os.getpid()
     destination = memray.FileDestination(request["capture"], compress_on_exit=False)
-    aggregated = memray.FileFormat.AGGREGATED_ALLOCATIONS
-    tracker = memray.Tracker(destination=destination, file_format=aggregated)
+    formats = memray.FileFormat
+    python = request["layer"] == PYTHON
+    tracker = memray.Tracker(
+        destination=destination,
+        file_format=formats.ALL_ALLOCATIONS if python else formats.AGGREGATED_ALLOCATIONS,
+        trace_python_allocators=python,
+    )
     end = os._exit
     with Running(program) as running:
         with tracker:
