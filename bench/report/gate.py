@@ -63,15 +63,15 @@ def lines(
     criteria: Sequence[Gate],
     run: Run,
     path: Path,
-    before: Mapping[Key, Lines],
+    before: Mapping[Key, Lines] | None = None,
 ) -> list[str]:
     """The whole screen, the worst first; the last line is the verdict.
 
     Args:
         path: the run file's, for the commands that the lines name.
-        before: the baseline's lines, by case.
+        before: the baseline's lines, by case; None where it has none.
     """
-    screen = breaches(outcome.breaches, run, before)
+    screen = breaches(outcome.breaches, run, before or {})
     for key, reason in outcome.unmeasured[:MOST]:
         screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:

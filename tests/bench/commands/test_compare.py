@@ -30,12 +30,12 @@ def test_variants_are_compared_in_one_run_with_a_sentence_for_each_verdict(tmp_p
     assert one["memory"]["forward"]["verdict"] == "equal"
     assert one["time"]["verdict"] in ("slower", "faster", "same", "inconclusive")
     assert one["time"]["low"] <= one["time"]["ratio"] <= one["time"]["high"]
-    assert len(one["sentences"]) == 2
+    assert len(one["sentences"]) == 4  # memory, the lines of peak and held, time
     assert "noise floor" in found["noise"]
     loaded = run_file.load(tmp_path / "run.json")
     assert len(loaded.cases[0].times) in (10, 14)
     shown = gradmeter("show", tmp_path)
-    assert one["sentences"][1] in " ".join(shown.stdout.split())
+    assert one["sentences"][3] in " ".join(shown.stdout.split())
 
 
 def test_two_files_are_compared_to_the_byte_and_their_times_only_shown(tmp_path):

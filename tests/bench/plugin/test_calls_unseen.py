@@ -219,7 +219,7 @@ def test_a_call_that_keeps_its_last_array_is_told_from_one_that_adds_to_them(pyt
     done = pytester.runpytest_subprocess(*QUICK)
     done.assert_outcomes(passed=2)
     kept = {case.workload.partition("::")[2]: case.kept for case in loaded(pytester).cases}
-    assert kept == {"test_keeps": [8000] * 3, "test_adds": [10, 20, 30]}
+    assert kept == {"test_keeps": [8000] * 5, "test_adds": [10, 20, 30, 40, 50]}
     said = " ".join(done.stdout.str().split())
     assert "test_keeps: 8,000 B are alive even after a collection, and no further call adds" in said
     assert "test_adds: 10 B are alive even after a collection, and each call adds" in said
