@@ -12,13 +12,19 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench.cases import plan
-from gradmeter.bench.commands.program_arguments import is_script
+from gradmeter.bench.commands.program_arguments import (
+    Arguments,
+    Module,
+    Seed,
+    Size,
+    Target,
+    is_script,
+)
 from gradmeter.bench.commands.shared import (
     INTERRUPTED,
     UNMEASURED,
     Engines,
     add_engines,
-    read_size,
     say_lines,
 )
 from gradmeter.bench.errors import UsageError, WorkerError
@@ -35,33 +41,15 @@ LIMIT = 600.0  # seconds
 
 
 def lines(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="WORKLOAD|SCRIPT",
-            help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
-        ),
-    ],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
-    ] = None,
+    target: Target,
+    arguments: Arguments = None,
     variant: Annotated[
         str | None,
         typer.Option(help="Of a workload: an engine and its settings.", show_default="engine"),
     ] = None,
     engine: Engines = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            parser=read_size,
-            metavar="N",
-            help="Of a workload: elements in each array.",
-            show_default="1e6",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
-    ] = None,
+    size: Size = None,
+    seed: Seed = None,
     include: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,10 +76,7 @@ def lines(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the reading as JSON: exact bytes.")
     ] = False,
-    module: Annotated[
-        bool,
-        typer.Option("-m", help="Run a module, as python -m does, with the arguments after it."),
-    ] = False,
+    module: Module = False,
 ) -> None:
     """Measure every line of a program, to the byte: its peak, and what is alive there.
 

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
+from gradmeter.bench.commands.shared import read_size
 from gradmeter.bench.errors import UsageError
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKLOAD|SCRIPT",
+        help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
+    ),
+]
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        parser=read_size,
+        metavar="N",
+        help="Of a workload: elements in each array.",
+        show_default="1e6",
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
+]
+Module = Annotated[
+    bool, typer.Option("-m", help="Run a module, as python -m does, with the arguments after it.")
+]
 
 
 class Command(TyperCommand):

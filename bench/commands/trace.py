@@ -11,8 +11,15 @@ from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan, variants
-from gradmeter.bench.commands.program_arguments import is_script
-from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, Engines, add_engines, read_size
+from gradmeter.bench.commands.program_arguments import (
+    Arguments,
+    Module,
+    Seed,
+    Size,
+    Target,
+    is_script,
+)
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, Engines, add_engines
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import line_trace
 from gradmeter.bench.report import trace as report
@@ -28,22 +35,9 @@ LIMIT = 600.0  # seconds
 
 
 def trace(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="WORKLOAD|SCRIPT",
-            help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
-        ),
-    ],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            parser=read_size, metavar="N", help="Elements in each array.", show_default="1e6"
-        ),
-    ] = None,
+    target: Target,
+    arguments: Arguments = None,
+    size: Size = None,
     variant: Annotated[
         str | None, typer.Option(help="An engine and its settings.", show_default="engine")
     ] = None,
@@ -51,16 +45,11 @@ def trace(
     against: Annotated[
         str | None, typer.Option(help="A variant or a workload to compare with.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="What the inputs are generated from.", min=0)
-    ] = None,
+    seed: Seed = None,
     operations: Annotated[
         bool, typer.Option("--operations", help="Print every operation, too.")
     ] = False,
-    module: Annotated[
-        bool,
-        typer.Option("-m", help="Run a module, as python -m does, with the arguments after it."),
-    ] = False,
+    module: Module = False,
 ) -> None:
     """Trace every operation and array, to the byte: the peak, and what would lower it.
 

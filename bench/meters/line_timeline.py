@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.line_events import Watches, listening
-from gradmeter.bench.meters.lines import FRAMES, Recorder, _Window, traces
+from gradmeter.bench.meters.line_windows import Window
+from gradmeter.bench.meters.lines import FRAMES, Recorder, traces
 from gradmeter.bench.results.lines import LineTimeline, Moment, Place
 
 MOST = 1000  # moments
@@ -42,7 +43,7 @@ class TimelineRecorder(Recorder):
         self._level = self._highest = 0
 
     def _count_interval(
-        self, stack: list[_Window], window: _Window | None, live: int, peak: int
+        self, stack: list[Window], window: Window | None, live: int, peak: int
     ) -> None:
         super()._count_interval(stack, window, live, peak)
         if self._stopped:

@@ -25,6 +25,7 @@ from typing import Any
 
 from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.line_events import Events, Watches, listening
+from gradmeter.bench.meters.line_windows import Record, Window
 from gradmeter.bench.results.lines import Line, Lines, Origin, Peak, Place
 
 FRAMES = 64  # of the stack that each array remembers, to find the watched line in it
@@ -35,39 +36,6 @@ _OUTSIDE = -1  # the number of no line: before the first event of watched code
 
 
 Traces = list[tuple[int, Any]]  # bytes and traceback of each array alive
-
-
-class _Record:
-    """A line's figures while they are counted."""
-
-    __slots__ = (
-        "allocated", "before", "calls", "functions", "hits", "increment", "number", "open", "own",
-        "peak",
-    )  # fmt: skip
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.hits = self.open = self.own = self.increment = self.before = self.peak = 0
-        self.calls = self.allocated = 0  # of the allocator
-        self.functions: dict[str, None] = {}
-
-
-class _Window:
-    """A running watched frame, and its current line's bytes."""
-
-    __slots__ = ("before", "code", "hit", "most", "outermost", "peak", "place", "record", "records")
-
-    before: int
-    hit: int
-    outermost: bool
-    peak: int
-    place: int
-    record: _Record
-
-    def __init__(self, code: CodeType, records: dict[int, _Record]) -> None:
-        self.code = code
-        self.records = records
-        self.most = 0  # of all its lines
 
 
 class Recorder:
@@ -87,12 +55,12 @@ class Recorder:
         self._counts = count.tally is not None
         self._tally = count.tally.words if count.tally is not None else (0, 0)
         self._calls, self._allocated = self._tally
-        self._files: dict[str, dict[int, _Record]] = {}
-        self._by_code: dict[CodeType, dict[int, _Record]] = {}
+        self._files: dict[str, dict[int, Record]] = {}
+        self._by_code: dict[CodeType, dict[int, Record]] = {}
         self.paths: dict[str, str] = {}  # by the name that the code gives
-        self._stacks: dict[int, list[_Window]] = {}
+        self._stacks: dict[int, list[Window]] = {}
         self._live = self._outside = 0
-        self._peak: tuple[int, int, int, int, list[tuple[_Window, int]]] = (0, 0, 0, 0, [])
+        self._peak: tuple[int, int, int, int, list[tuple[Window, int]]] = (0, 0, 0, 0, [])
         self._seen: set[int] = set()
         self.problem = ""
         self._ended = self._stopped = False
@@ -106,7 +74,7 @@ class Recorder:
         if self._stopped:
             return
         code = frame.f_code
-        window = _Window(code, self._records(code))
+        window = Window(code, self._records(code))
         stack.append(window)
         self._open(window, frame.f_lineno or code.co_firstlineno, 0)
 
@@ -119,7 +87,7 @@ class Recorder:
             window = stack[-1]
             self._close(window)
         else:  # the frame was running before the meter was
-            window = _Window(frame.f_code, self._records(frame.f_code))
+            window = Window(frame.f_code, self._records(frame.f_code))
             stack.append(window)
         self._open(window, number, 1)
 
@@ -148,7 +116,7 @@ class Recorder:
                 while stack:
                     self._pop(stack)
 
-    def running(self) -> list[_Window]:
+    def running(self) -> list[Window]:
         """The windows of this thread, the innermost last."""
         return self._stacks.get(get_ident(), [])
 
@@ -156,7 +124,7 @@ class Recorder:
         """What a figure of tracemalloc's is without the bytes from before the count."""
         return traced - self._base
 
-    def _tick(self) -> list[_Window]:
+    def _tick(self) -> list[Window]:
         """Count the interval that ends now; return the stack of this thread."""
         live, peak = get_traced_memory()
         if peak != live:
@@ -180,7 +148,7 @@ class Recorder:
         self.events += 1
         return stack
 
-    def _count_allocations(self, window: _Window | None, calls: int) -> None:
+    def _count_allocations(self, window: Window | None, calls: int) -> None:
         allocated = self._tally[1]
         if window is not None:
             window.record.calls += calls - self._calls
@@ -188,7 +156,7 @@ class Recorder:
         self._calls, self._allocated = calls, allocated
 
     def _count_interval(
-        self, stack: list[_Window], window: _Window | None, live: int, peak: int
+        self, stack: list[Window], window: Window | None, live: int, peak: int
     ) -> None:
         """Count an interval in which something was allocated or freed."""
         if live + self._base == 0 and not tracemalloc.is_tracing():
@@ -209,7 +177,7 @@ class Recorder:
             window.record.own += live - self._live
         self._live = live
 
-    def _records(self, code: CodeType) -> dict[int, _Record]:
+    def _records(self, code: CodeType) -> dict[int, Record]:
         records = self._by_code.get(code)
         if records is None:
             records = self._by_code[code] = self._files.setdefault(self.path(code), {})
@@ -219,10 +187,10 @@ class Recorder:
         """The path of watched code, as it was when the code was first seen."""
         return self.paths.setdefault(code.co_filename, _path(code.co_filename))
 
-    def _open(self, window: _Window, number: int, hit: int) -> None:
+    def _open(self, window: Window, number: int, hit: int) -> None:
         record = window.records.get(number)
         if record is None:
-            record = window.records[number] = _Record(len(self.numbered))
+            record = window.records[number] = Record(len(self.numbered))
             self.numbered.append((self.path(window.code), number))
         name = window.code.co_qualname
         if name not in record.functions:
@@ -235,14 +203,14 @@ class Recorder:
         window.hit = record.hits
         window.before = window.peak = self._live
 
-    def _pop(self, stack: list[_Window]) -> _Window:
+    def _pop(self, stack: list[Window]) -> Window:
         window = stack.pop()
         self._close(window)
         if stack and window.most > stack[-1].peak:
             stack[-1].peak = window.most
         return window
 
-    def _close(self, window: _Window) -> None:
+    def _close(self, window: Window) -> None:
         record = window.record
         record.open -= 1
         if window.peak > window.most:

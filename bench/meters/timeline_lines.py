@@ -15,7 +15,8 @@ from tracemalloc import get_traced_memory, reset_peak
 
 from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.line_events import Watches, listening
-from gradmeter.bench.meters.lines import FRAMES, Recorder, _Window
+from gradmeter.bench.meters.line_windows import Window
+from gradmeter.bench.meters.lines import FRAMES, Recorder
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.timeline import refuse_unavailable
 from gradmeter.bench.meters.watch import Watch
@@ -35,7 +36,7 @@ class _SharedRecorder(Recorder):
         self.most = 0
 
     def _count_interval(
-        self, stack: list[_Window], window: _Window | None, live: int, peak: int
+        self, stack: list[Window], window: Window | None, live: int, peak: int
     ) -> None:
         self.most = max(self.most, peak)
         super()._count_interval(stack, window, live, peak)

@@ -87,18 +87,9 @@ def _measure(
     write: Answer,
 ) -> None:
     gc.collect()
-    process = os.getpid()
     with Running(program) as running, recording(choice.watching(watches)) as (recorder, events):
         finish = partial(_finish, recorder, choice, running, request, write)
-        # A program may end its process itself.
-        end = os._exit
-        os._exit = partial(_end, finish, end, process)  # type: ignore[assignment]
-        failure = running.run()
-        os._exit = end
-        if os.getpid() != process:  # a fork, which ends as Python would end it
-            if failure is not None:
-                raise failure
-            return
+        failure = _failure_of(running, finish)
         recorder.stop()
         error = None if failure is None else main_program.describe(failure)
         failure = None
@@ -111,7 +102,6 @@ def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) 
     import memray
 
     gc.collect()
-    process = os.getpid()
     destination = memray.FileDestination(request["capture"], compress_on_exit=False)
     formats = memray.FileFormat
     python = request["layer"] == PYTHON
@@ -120,27 +110,16 @@ def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) 
         file_format=formats.ALL_ALLOCATIONS if python else formats.AGGREGATED_ALLOCATIONS,
         trace_python_allocators=python,
     )
-    end = os._exit
-    with Running(program) as running:
-        with tracker:
-            os._exit = partial(_end_after, tracker, write, end, process)  # type: ignore[assignment]
-            failure = running.run()
-        os._exit = end
-        if os.getpid() != process:  # a fork, which ends as Python would end it
-            if failure is not None:
-                raise failure
-            return
-        error = None if failure is None else main_program.describe(failure)
+
+    def finish(error: ScriptError) -> None:
+        tracker.__exit__(None, None, None)
         write({"failure": _plain(error)})
 
-
-def _end_after(
-    tracker: Any, write: Answer, end: Callable[[int], Any], process: int, code: int
-) -> None:
-    if os.getpid() == process:
-        tracker.__exit__(None, None, None)
-        write({"failure": _plain(_ended(code))})
-    end(code)
+    with Running(program) as running:
+        with tracker:
+            failure = _failure_of(running, finish)
+        error = None if failure is None else main_program.describe(failure)
+        write({"failure": _plain(error)})
 
 
 def _ended(code: int) -> ScriptError:
@@ -151,12 +130,30 @@ def _plain(error: ScriptError | None) -> list[Any] | None:
     return None if error is None else [str(error), error.stderr, error.interrupted, error.code]
 
 
-def _end(
-    finish: Callable[[ScriptError | None], None], end: Callable[[int], Any], process: int, code: int
-) -> None:
-    if os.getpid() == process:
-        finish(_ended(code))
-    end(code)
+def _failure_of(running: Running, finish: Callable[[ScriptError], None]) -> BaseException | None:
+    """Run the program and return what it raises.
+
+    Args:
+        finish: called where the program ends its process itself, before it does.
+
+    Raises:
+        BaseException: in a fork of the process, which ends as Python would end it.
+    """
+    process, end = os.getpid(), os._exit
+
+    def finish_and_end(status: int) -> NoReturn:
+        if os.getpid() == process:
+            finish(_ended(status))
+        end(status)
+
+    os._exit = finish_and_end
+    try:
+        failure = running.run()
+    finally:
+        os._exit = end
+    if os.getpid() != process:
+        raise failure if failure is not None else SystemExit(0)
+    return failure
 
 
 def _finish(
@@ -171,26 +168,26 @@ def _finish(
     recorder.stop()
     with open(request["log"], "wb") as file:
         Log.of(recorder).write(file)
-    held_by = tuple(holders.find(running.main))
-    reading = msgspec.structs.replace(choice.only(recorder.reading()), holders=held_by)
+    reading = recorder.reading()
+    held_by = tuple(holders.find(running.main, alive=reading.held))
+    reading = msgspec.structs.replace(choice.only(reading), holders=held_by)
     write({"lines": msgspec.to_builtins(reading), "failure": _plain(error)})
 
 
 def _trace(program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer) -> None:
     gc.collect()
-    process = os.getpid()
+
+    def finish(error: ScriptError) -> None:
+        recorder.stop()
+        write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
+
     with Running(program) as running, tracing_lines(watches, most=request["moments"]) as recorder:
-        failure = running.run()
-        if os.getpid() != process:  # a fork, which ends as Python would end it
-            if failure is not None:
-                raise failure
-            return
+        failure = _failure_of(running, finish)
         recorder.stop()
         error = None if failure is None else main_program.describe(failure)
         failure = None
         running.restore_builtins()
-    found = error and [str(error), error.stderr, error.interrupted, error.code]
-    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": found})
+    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
 
 
 def _explain(
