@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -70,7 +71,8 @@ def lines(
         typer.Option(
             metavar="LAYER",
             help="What is counted: arrays (array data, line by line), or of a script what is alive "
-            "at the peak by line: python (Python's objects) or heap (all, also in native code).",
+            "at the peak by line: python (Python's objects) or heap (all, also in native code). "
+            "Several with commas between: a run each, of which the first is heard.",
         ),
     ] = "arrays",
     as_json: Annotated[
@@ -94,27 +96,35 @@ def lines(
       gradmeter lines squares-3 --variant dezero
       gradmeter lines squares-3 --engine adapter.py
     """
-    if count not in layers.LAYERS:
-        raise UsageError(
-            f"--count is {', '.join(layers.LAYERS)}, not {count!r}; each is a run of its own"
-        )
+    chosen_layers = list(dict.fromkeys(count.split(",")))
+    for layer in chosen_layers:
+        if layer not in layers.LAYERS:
+            names = ", ".join(layers.LAYERS)
+            raise UsageError(
+                f"--count takes {names}, or several with commas between, not {layer!r}"
+            )
     if module or is_script(target):
         kind = "module" if module else "script"
         given = {"variant": variant, "engine": engine, "size": size, "seed": seed}
         for name, value in given.items():
             if value is not None:
                 raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")
-        if count != layers.ARRAYS:
-            code = _layer_lines(target, arguments or [], count, include or [], module, as_json)
-        else:
-            code = _lines(target, arguments or [], include or [], module, every, once, as_json)
-        raise typer.Exit(code)
+        program = _Program(target, arguments or [], module, include or [])
+        codes = []
+        for number, layer in enumerate(chosen_layers):
+            if layer == layers.ARRAYS:
+                codes.append(_lines(program, every, once, as_json, quiet=number > 0))
+            else:
+                codes.append(_layer_lines(program, layer, as_json, quiet=number > 0))
+            if codes[-1] == INTERRUPTED:
+                break
+        raise typer.Exit(codes[-1] if codes[-1] == INTERRUPTED else codes[0])
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
             "(its name ends with .py)"
         )
-    if count != layers.ARRAYS:
+    if chosen_layers != [layers.ARRAYS]:
         raise UsageError(
             f"--count {count} is for scripts, and {target} is a workload; gradmeter run measures "
             "the whole heap of a workload where an engine of the comparison has its own allocator"
@@ -160,58 +170,72 @@ def _show(name: str, reading: Lines, every: bool, as_json: bool) -> None:
         report.show(name, reading, Console(emoji=False), every=every, option="--all")
 
 
-def _lines(
-    target: str,
-    arguments: list[str],
-    include: list[str],
-    module: bool,
-    every: bool,
-    once: bool,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True)
+class _Program:
+    """A script, or a module, with its arguments, and what else is watched."""
+
+    target: str
+    arguments: list[str]
+    module: bool
+    include: list[str]
+
+    @property
+    def name(self) -> str:
+        """As a report names it."""
+        target = self.target
+        return f"-m {target}" if self.module else report.shown_path(os.path.abspath(target))
+
+
+def _lines(program: _Program, every: bool, once: bool, as_json: bool, *, quiet: bool) -> int:
     """Measure a program and print its lines; return its exit code."""
     sys.stdout.flush()
     try:
         reading, error = line_runs.measure(
-            target, arguments, module=module, patterns=include, explain=not once
+            program.target,
+            program.arguments,
+            module=program.module,
+            patterns=program.include,
+            explain=not once,
+            quiet=quiet,
         )
     except WorkerError as problem:
-        sys.stderr.write(f"gradmeter: {plain(target)} could not be measured: {problem}\n")
-        return UNMEASURED
+        return _tell_crash(program, problem)
     except KeyboardInterrupt:
         return INTERRUPTED
-    _tell_failure(error)
-    _show(_name(target, module), reading, every, as_json)
+    if not quiet:
+        _tell_failure(error)
+    _show(program.name, reading, every, as_json)
     return error.code if error is not None else 0
 
 
-def _layer_lines(
-    target: str,
-    arguments: list[str],
-    layer: str,
-    include: list[str],
-    module: bool,
-    as_json: bool,
-) -> int:
+def _layer_lines(program: _Program, layer: str, as_json: bool, *, quiet: bool) -> int:
     """Measure a layer of a program and print the lines at its peak; return its exit code."""
     sys.stdout.flush()
     try:
-        reading, error = line_runs.layer(target, arguments, layer, module=module, patterns=include)
+        reading, error = line_runs.layer(
+            program.target,
+            program.arguments,
+            layer,
+            module=program.module,
+            patterns=program.include,
+            quiet=quiet,
+        )
     except WorkerError as problem:
-        sys.stderr.write(f"gradmeter: {plain(target)} could not be measured: {problem}\n")
-        return UNMEASURED
+        return _tell_crash(program, problem)
     except KeyboardInterrupt:
         return INTERRUPTED
-    _tell_failure(error)
+    if not quiet:
+        _tell_failure(error)
     if as_json:
         say_lines(msgspec.json.encode(reading).decode())
     else:
-        report.show_layer(_name(target, module), layer, reading, Console(emoji=False))
+        report.show_layer(program.name, layer, reading, Console(emoji=False))
     return error.code if error is not None else 0
 
 
-def _name(target: str, module: bool) -> str:
-    return f"-m {target}" if module else report.shown_path(os.path.abspath(target))
+def _tell_crash(program: _Program, problem: WorkerError) -> int:
+    sys.stderr.write(f"gradmeter: {plain(program.target)} could not be measured: {problem}\n")
+    return UNMEASURED
 
 
 def _tell_failure(error: ScriptError | None) -> None:

@@ -29,6 +29,7 @@ def measure(
     module: bool,
     patterns: Sequence[str] = (),
     explain: bool = True,
+    quiet: bool = False,
 ) -> tuple[Lines, ScriptError | None]:
     """Run a script, or a module, in a fresh process and measure its lines.
 
@@ -38,6 +39,7 @@ def measure(
     Args:
         patterns: of files or modules to watch besides the program's own project.
         explain: whether to run it a second time.
+        quiet: give the program no input, and drop what it writes, also in its first run.
 
     Returns:
         The reading, until the failure for a program that failed; and the failure, if any.
@@ -52,7 +54,7 @@ def measure(
     with temporary_folder() as scratch:
         request["log"] = str(scratch / "log")
         answer, interrupted = ask_fresh_process(
-            "measured_lines", request, scratch, environment=environment
+            "measured_lines", request, scratch, quiet=quiet, environment=environment
         )
         lines = msgspec.convert(answer["lines"], Lines)
         failure = failure_in(answer)
@@ -103,12 +105,14 @@ def layer(
     *,
     module: bool,
     patterns: Sequence[str] = (),
+    quiet: bool = False,
 ) -> tuple[HeapPeak, ScriptError | None]:
     """Run a script, or a module, in a fresh process and measure the peak of a layer by line.
 
     Args:
         which: "heap", for the whole heap, or "python", for Python's objects.
         patterns: of files or packages to watch besides the program's own project.
+        quiet: give the program no input, and drop what it writes.
 
     Returns:
         The reading, until the failure for a program that failed; and the failure, if any.
@@ -130,7 +134,9 @@ def layer(
     with temporary_folder() as scratch:
         capture = scratch / "capture"
         request |= {"capture": str(capture), "layer": which}
-        answer, _ = ask_fresh_process("measured_lines", request, scratch, environment=environment)
+        answer, _ = ask_fresh_process(
+            "measured_lines", request, scratch, quiet=quiet, environment=environment
+        )
         return read(capture, watches.file), failure_in(answer)
 
 

@@ -411,7 +411,7 @@ def test_pythons_objects_are_told_by_line_to_the_byte(script):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--count", "bytes", "x.py"], "--count is arrays, python, heap, not 'bytes'"),
+        (["--count", "bytes", "x.py"], "--count takes arrays, python, heap, or"),
         (["--count", "heap", "squares-3"], "--count heap is for scripts"),
     ],
 )
@@ -419,3 +419,16 @@ def test_what_is_not_counted_by_line_is_refused(arguments, message):
     done = gradmeter("lines", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_several_layers_are_a_run_each_of_which_the_first_is_heard(script):
+    path = script("import sys\nprint('heard')\nx = np.ones(1000)\nsys.exit(4)\n")
+    done = gradmeter("lines", "--once", "--count", "python,arrays,heap", str(path))
+    assert done.returncode == 4
+    assert done.stdout.count("heard") == 1
+    assert done.stderr.count("exited with code 4") == 1
+    python, arrays, heap = (
+        done.stdout.index(text)
+        for text in ("Python's objects, peak", "peak 8,016 B in", "whole heap, peak")
+    )
+    assert python < arrays < heap
