@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from gradmeter.bench.lines import telling
-from gradmeter.bench.results.lines import Lines, Origin, Place
+from gradmeter.bench.results.lines import OTHERS, FewLines, Lines, Place, peak_origins
 
 Key = tuple[str, str]
 
@@ -29,7 +28,7 @@ class Difference:
     bytes: int
 
 
-def differences(first: Lines, second: Lines, figure: str) -> list[Difference]:
+def differences(first: Lines | FewLines, second: Lines | FewLines, figure: str) -> list[Difference]:
     """The lines whose arrays differ, the largest difference first.
 
     They add up to the difference of the figure. Empty where the lines of a peak are not known.
@@ -37,11 +36,11 @@ def differences(first: Lines, second: Lines, figure: str) -> list[Difference]:
     Args:
         figure: "peak" or "held".
     """
-    sides = [_by_line(reading, figure) for reading in (first, second)]
-    if None in sides:
+    one, two = _by_line(first, figure), _by_line(second, figure)
+    if one is None or two is None:
         return []
-    (before, places), (after, newer) = sides  # type: ignore[misc]
-    places = {**places, **newer}
+    before, after = _comparable(one, two), _comparable(two, one)
+    places = {_OTHERS: OTHERS, **one.places, **two.places}
     found = [
         Difference(places[key], after[key] - before[key])
         for key in places
@@ -70,29 +69,53 @@ def _without_rewritten(found: list[Difference]) -> list[Difference]:
     return left
 
 
-def _by_line(reading: Lines, figure: str) -> tuple[Counter[Key], dict[Key, Place]] | None:
-    """The bytes of each line, and where it is."""
-    if figure == "held":
-        origins: list[tuple[Place, int]] = [(o.place, o.bytes) for o in reading.ending]
+_OTHERS: Key = (OTHERS.function, OTHERS.text)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The bytes of a figure by line, and where each line is.
+
+    Attributes:
+        unnamed: the most bytes that a line can have which is not named; 0 where all are.
+    """
+
+    sizes: Counter[Key]
+    places: dict[Key, Place]
+    unnamed: int
+
+
+def _by_line(reading: Lines | FewLines, figure: str) -> _Side | None:
+    """The bytes of a figure by line; None where the lines of a peak are not known."""
+    if isinstance(reading, FewLines):
+        origins = reading.origins(figure)
+    elif figure == "held":
+        origins = [(origin.place, origin.bytes) for origin in reading.ending]
     else:
-        parts = telling.parts(reading)
-        if not parts and reading.peak.bytes:
-            return None
-        origins = [_placed(part, reading) for part in parts]
-    sizes: Counter[Key] = Counter()
-    places: dict[Key, Place] = {}
+        origins = peak_origins(reading)
+    nothing = isinstance(reading, Lines) and not reading.peak.bytes
+    if not origins and figure == "peak" and not nothing:
+        return None
+    side = _Side(Counter(), {}, _unnamed(origins))
     for place, size in origins:
         key = (place.function, place.text)
-        sizes[key] += size
-        places.setdefault(key, place)
-    return sizes, places
+        side.sizes[key] += size
+        side.places.setdefault(key, place)
+    return side
 
 
-def _placed(part: telling.Part, reading: Lines) -> tuple[Place, int]:
-    """A part of a peak and the line that it belongs to."""
-    origin: Origin | None = part.origin
-    if origin is not None:
-        return origin.place, part.bytes
-    if reading.peak.stack:
-        return reading.peak.stack[-1], part.bytes
-    return Place("", 0, "", part.text), part.bytes
+def _unnamed(origins: list[tuple[Place, int]]) -> int:
+    """The most bytes of a line that is one of the others: they come after all larger ones."""
+    for number, (place, size) in enumerate(origins):
+        if place == OTHERS:
+            return min(size, origins[number - 1][1]) if number else size
+    return 0
+
+
+def _comparable(side: _Side, other: _Side) -> Counter[Key]:
+    """The bytes by line, where what may be among the other side's others is among one's own."""
+    sizes = Counter(side.sizes)
+    for key, size in side.sizes.items():
+        if key not in other.sizes and key != _OTHERS and size <= other.unnamed:
+            sizes[_OTHERS] += sizes.pop(key)
+    return sizes

@@ -9,7 +9,7 @@ from gradmeter.bench.numbers import apart, more_arrays
 from gradmeter.bench.report import line_words
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.baseline import Key
-from gradmeter.bench.results.lines import Lines
+from gradmeter.bench.results.lines import FewLines
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import gates, verdicts
 from gradmeter.bench.verdicts.breaches import Breach
@@ -21,7 +21,7 @@ MOST = 6  # of a kind; the others are counted
 
 
 def breaches(
-    failed: Sequence[Breach], run: Run, before: Mapping[Key, Lines] | None = None
+    failed: Sequence[Breach], run: Run, before: Mapping[Key, FewLines] | None = None
 ) -> list[str]:
     """Lines on the gates that failed, the worst first, with what holds their bytes.
 
@@ -42,7 +42,7 @@ def breaches(
     return lines
 
 
-def _line_words(run: Run, breach: Breach, before: Mapping[Key, Lines] | None) -> str:
+def _line_words(run: Run, breach: Breach, before: Mapping[Key, FewLines] | None) -> str:
     """The source lines that hold more than at the baseline; empty where they are not known."""
     figure = gates.parse(breach.gate).what
     case = run.case(*breach.key) if breach.key is not None else None
@@ -63,7 +63,7 @@ def lines(
     criteria: Sequence[Gate],
     run: Run,
     path: Path,
-    before: Mapping[Key, Lines] | None = None,
+    before: Mapping[Key, FewLines] | None = None,
 ) -> list[str]:
     """The whole screen, the worst first; the last line is the verdict.
 

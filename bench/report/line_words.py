@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from gradmeter.bench.lines import telling
 from gradmeter.bench.lines.difference import differences
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.results.lines import Lines, Place
+from gradmeter.bench.results.lines import FewLines, Lines, Place
 
 MOST = 4  # lines that are named; the others are counted
 LONGEST = 60  # characters of a line's source
 
 
-def difference_text(before: Lines, after: Lines, figure: str) -> str:
+def difference_text(before: Lines | FewLines, after: Lines, figure: str) -> str:
     """Name the lines that account for the difference of a figure; "" where none are known.
 
     "+16.0 MB at solver.py:88 `tmp = a[mask] * w`, -8.0 MB at solver.py:80 `a = b.copy()`"

@@ -15,7 +15,7 @@ from msgspec import field
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import files, layers, run_file
-from gradmeter.bench.results.lines import Lines, at_peak
+from gradmeter.bench.results.lines import FewLines, few
 from gradmeter.bench.results.readings import Count, Instructions, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
 from gradmeter.bench.results.run import Case, Run
@@ -54,7 +54,7 @@ class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
     cycle: Number
     instructions: Instructions | None = None
     layers: dict[str, LayerFigures] = field(default_factory=dict)
-    lines: Lines | None = None
+    lines: FewLines | None = None
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ def figures(run: Run) -> list[Figures]:
             variant=case.variant,
             instructions=_without_functions(case.instructions),
             layers=_layers(case),
-            lines=at_peak(case.lines) if case.lines is not None else None,
+            lines=few(case.lines) if case.lines is not None else None,
             **case.figures,
         )
         for case in sorted(run.cases, key=lambda case: case.key)
@@ -143,7 +143,7 @@ def load_instructions(path: Path) -> dict[Key, Instructions]:
     }
 
 
-def load_lines(path: Path) -> dict[Key, Lines]:
+def load_lines(path: Path) -> dict[Key, FewLines]:
     """Read the few lines at the peak of each case that has them, by key; none without a file.
 
     Raises:

@@ -202,21 +202,64 @@ class HeapPeak(Value, frozen=True, kw_only=True):
 FEW = 5  # lines of a peak that a baseline keeps
 
 
-def at_peak(reading: Lines) -> Lines:
-    """The few lines that tell one peak from another, whose arrays still add up to it."""
-    explanation = reading.explanation
-    if explanation is not None:
-        explanation = changed(explanation, alive=largest(explanation.alive, FEW))
-    return changed(
-        reading,
-        lines=[],
-        ending=tuple(largest(reading.ending, FEW)),
-        explanation=explanation,
-        holders=(),
+class FewLines(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """The lines that made most of what is alive at a peak, and at the end.
+
+    ``places`` are those of lines: file, line, function and text, as of `Place`. ``peak`` and
+    ``held`` are indexes of them and bytes, the largest first, then those of all other lines as
+    one, and last what the peak's own line took; they add up to the figure. ``peak`` is empty
+    where its lines are not known.
+    """
+
+    places: list[tuple[str, Count, str, str]]
+    peak: tuple[tuple[Count, Number], ...] = ()
+    held: tuple[tuple[Count, Number], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse lines that are none of its places."""
+        if any(index >= len(self.places) for index, _ in (*self.peak, *self.held)):
+            raise ValueError("a line of a peak is one of the places beside it")
+
+    def origins(self, figure: str) -> list[tuple[Place, int]]:
+        """The bytes of the lines of a figure, "peak" or "held"."""
+        pairs = self.held if figure == "held" else self.peak
+        return [(Place(*self.places[index]), size) for index, size in pairs]
+
+
+def few(reading: Lines) -> FewLines:
+    """The few lines of a reading that tell one peak from another."""
+    places: dict[tuple[str, int, str, str], int] = {}
+
+    def placed(origins: Iterable[tuple[Place, int]]) -> tuple[tuple[int, int], ...]:
+        found = [((p.file, p.line, p.function, p.text), size) for p, size in origins]
+        return tuple((places.setdefault(place, len(places)), size) for place, size in found)
+
+    return FewLines(
+        peak=placed(peak_origins(reading, FEW)),
+        held=placed((o.place, o.bytes) for o in largest(reading.ending, FEW)),
+        places=list(places),
     )
 
 
-OTHERS = "other lines"
+def peak_origins(reading: Lines, most: int | None = None) -> list[tuple[Place, int]]:
+    """The lines that made what is alive at the peak, and last its own; empty if not known.
+
+    Args:
+        most: of the lines before its own; the others are one.
+    """
+    explanation = reading.explanation
+    if explanation is None or explanation.problem:
+        return []
+    alive = explanation.alive if most is None else largest(explanation.alive, most)
+    origins = [(origin.place, origin.bytes) for origin in alive]
+    if explanation.taken:
+        stack = reading.peak.stack
+        own = stack[-1] if stack else Place("", 0, "", explanation.instruction)
+        origins.append((own, explanation.taken))
+    return origins
+
+
+OTHERS = Place("", 0, "other lines")
 
 
 def largest(origins: Sequence[Origin], most: int) -> list[Origin]:
@@ -225,7 +268,7 @@ def largest(origins: Sequence[Origin], most: int) -> list[Origin]:
     if rest:
         first.append(
             Origin(
-                place=Place("", 0, OTHERS),
+                place=OTHERS,
                 count=sum(origin.count for origin in rest),
                 bytes=sum(origin.bytes for origin in rest),
                 watched=False,
