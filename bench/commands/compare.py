@@ -226,7 +226,7 @@ def compare(
             most_sets=most_sets,
             seconds=seconds,
             effect=fraction(effect),
-            lines=not instructions,
+            differing_lines=True,
         )
         if what and suite:
             if instructions:

@@ -9,7 +9,7 @@ from gradmeter.bench.numbers import apart, more_arrays
 from gradmeter.bench.report import line_words
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.baseline import Key
-from gradmeter.bench.results.lines import FewLines
+from gradmeter.bench.results.lines import FewLines, Lines
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import gates, verdicts
 from gradmeter.bench.verdicts.breaches import Breach
@@ -48,6 +48,7 @@ def _line_words(run: Run, breach: Breach, before: Mapping[Key, FewLines] | None)
     case = run.case(*breach.key) if breach.key is not None else None
     if case is None or case.lines is None or figure not in ("peak", "held"):
         return ""
+    first: Lines | FewLines | None
     if before is None:
         first = next((r.baseline.lines for r in verdicts.candidates(run) if r.case is case), None)
     else:
@@ -56,6 +57,18 @@ def _line_words(run: Run, breach: Breach, before: Mapping[Key, FewLines] | None)
         return line_words.difference_text(first, case.lines, figure)
     text = line_words.peak_text(case.lines) if figure == "peak" else ""
     return f"alive at the peak: {text}" if text else ""
+
+
+def _how_to_see_lines(outcome: Outcome, run: Run, before: Mapping[Key, FewLines]) -> list[str]:
+    """Say what to measure anew where a gate failed whose lines are not known; mostly nothing."""
+    broken = [b for b in outcome.breaches if gates.parse(b.gate).what in ("peak", "held")]
+    cases = [case for b in broken if b.key is not None and (case := run.case(*b.key)) is not None]
+    option = "--lines (pytest: --bench-lines)"
+    if any(case.lines is None and case.array_data for case in cases):
+        return [f"to see the source lines of these bytes, measure again with {option}"]
+    if outcome.known and any(case.lines is not None and case.key not in before for case in cases):
+        return [f"to see which lines differ, make the baseline of a run with {option}"]
+    return []
 
 
 def lines(
@@ -72,6 +85,7 @@ def lines(
         before: the baseline's lines, by case; None where it has none.
     """
     screen = breaches(outcome.breaches, run, before or {})
+    screen += _how_to_see_lines(outcome, run, before or {})
     for key, reason in outcome.unmeasured[:MOST]:
         screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
     if len(outcome.unmeasured) > MOST:

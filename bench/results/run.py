@@ -212,7 +212,8 @@ class Options(Value, frozen=True, kw_only=True):
     runs/allocators.py. Runs from before there was one were timed under "system".
     ``instructions`` says whether these are counted, ``functions`` whether by function, too.
     ``exact`` says that resident memory, which differs from run to run, is left out, and ``lines``
-    that lines are measured also where every engine reports its operations.
+    that lines are measured also where every engine reports its operations; ``differing_lines``,
+    that they are of cases whose peak or held bytes differ from those of their baseline.
     """
 
     collector: str
@@ -230,6 +231,7 @@ class Options(Value, frozen=True, kw_only=True):
     functions: bool = False
     exact: bool = False
     lines: bool = False
+    differing_lines: bool = False
 
     def __post_init__(self) -> None:
         """Refuse durations, numbers of sets and fractions outside their ranges."""

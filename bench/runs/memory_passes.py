@@ -131,6 +131,16 @@ class MemoryPasses:
         timeline, _ = ask(worker, group, index, LineTimeline, most=MOMENTS)
         return change(case, line_timeline=timeline)
 
+    def lines(self, group: Group, variant: Variant, case: Case) -> Case:
+        """Measure the lines of a case in a worker of its own; what fails is noted."""
+        try:
+            spec = self.workers.spec(group, variant)
+            with self.workers.worker(spec, forked=variant.engine.forks) as worker, readings():
+                return self._lines(worker, group, variant, case)
+        except WorkerError as error:
+            self.note(f"{case.title}: lines are left out, since {error}")
+            return case
+
     def heap(self, group: Group, variant: Variant, case: Case) -> Case:
         """Measure the whole heap in a process of its own."""
         try:

@@ -138,6 +138,28 @@ class Runner:
                 functions = self.options.functions
                 record.put(add(self._workers, group, variant, case, functions=functions))
         self._refuse_common_lack(group)
+        if self.options.differing_lines:
+            for variant in self._differing(group):
+                case = record.case(group, variant)
+                record.put(passes.lines(group, variant, case))
+
+    def _differing(self, group: Group) -> list[Variant]:
+        """The variants without lines whose bytes differ in a comparison, and its baseline."""
+        cases = {str(variant): self.record.case(group, variant) for variant in group.variants}
+        alive = {
+            name: (case.figures["peak"], case.figures["held"])
+            for name, case in cases.items()
+            if case.figures is not None and case.failure is None
+        }
+        names: set[str] = set()
+        for compared in self.run.comparisons:
+            if (compared.workload, compared.size) != (group.workload.name, group.size):
+                continue
+            before = alive.get(compared.baseline)
+            other = {n for n in compared.candidates if n in alive and alive[n] != before}
+            if before is not None and other:
+                names |= {compared.baseline, *other}
+        return [v for v in group.variants if str(v) in names and cases[str(v)].lines is None]
 
     def _refuse_common_lack(self, group: Group) -> None:
         """Let cases fail where no engine of the group has what the workload uses: a misspelling."""
