@@ -82,3 +82,14 @@ def test_a_baseline_without_lines_is_judged_all_the_same(folder):
     assert done.returncode == 1
     assert "alive at the peak: " in done.stdout
     assert "`x.copied = x.data.copy()`" in done.stdout
+    assert "make the baseline of a run with --lines" in done.stdout
+
+
+def test_a_run_without_lines_says_how_to_see_them(folder):
+    run = json.loads((folder / "out/run.json").read_text())
+    run["cases"][0]["lines"] = None
+    (folder / "run.json").write_text(json.dumps(run))
+    done = gradmeter("check", "run.json", "--against", "baseline.json", cwd=folder)
+    assert done.returncode == 1
+    assert "measure again with --lines (pytest: --bench-lines)" in done.stdout
+    assert done.stdout.count("measure again") == 1
