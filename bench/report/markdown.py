@@ -48,7 +48,10 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     others = [row for row in candidates if not row.case.ordinary]
     others.sort(key=lambda row: (not row.exact, -row.effect))
     if others:
-        effects = [f"- {_text(sentences.sentence(row))}" for row in others[:TOP]]
+        effects = []
+        for row in others[:TOP]:
+            effects.append(f"- {_text(sentences.sentence(row))}")
+            effects += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times and not case.ordinary for case in run.cases):
         noise = sentences.noise_text(run)
