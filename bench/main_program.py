@@ -144,9 +144,12 @@ class Running:
         exec(self._program.code(self.main), self.main.__dict__)
 
     def _join(self) -> None:
-        for thread in set(threading.enumerate()) - self._threads:
-            if not thread.daemon:
-                thread.join()
+        threads = [t for t in set(threading.enumerate()) - self._threads if not t.daemon]
+        if threads:  # those of an executor that was not shut down wait until Python tells them
+            for end in reversed(getattr(threading, "_threading_atexits", [])):
+                end()
+        for thread in threads:
+            thread.join()
 
 
 def _failure_of(work: Callable[[], None]) -> BaseException | None:

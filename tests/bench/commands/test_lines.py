@@ -432,3 +432,21 @@ def test_several_layers_are_a_run_each_of_which_the_first_is_heard(script):
         for text in ("Python's objects, peak", "peak 8,016 B in", "whole heap, peak")
     )
     assert python < arrays < heap
+
+
+def test_open_files_and_executors_end_as_without_us(script, tmp_path):
+    path = script(
+        """
+        import atexit
+        from concurrent.futures import ThreadPoolExecutor
+        file = open("out.txt", "w")
+        file.write("written")
+        executor = ThreadPoolExecutor(2)
+        x = executor.submit(np.ones, 1000).result()
+        atexit.register(lambda: print("the end", x.sum()))
+        """
+    )
+    done = gradmeter("lines", "--once", str(path), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.txt").read_text() == "written"
+    assert done.stdout.startswith("the end 1000.0\n")
