@@ -10,8 +10,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 # What `python -m` itself calls; its public function keeps no module alive for the threads.
@@ -62,13 +63,15 @@ def script(name: str, arguments: Sequence[str], *, safe_path: bool) -> MainProgr
     """
     path = Path(name)
     source = path.read_bytes()
+    file = os.path.join(os.getcwd(), name)  # as Python names it, also when the folder changes
 
     def code(main: ModuleType) -> CodeType:
-        main.__file__ = str(path)
-        return compile(source, str(path), "exec", dont_inherit=True)
+        loader = SourceFileLoader("__main__", file)
+        main.__dict__.update(__file__=file, __cached__=None, __loader__=loader)
+        return compile(source, file, "exec", dont_inherit=True)
 
     folder = None if safe_path else str(path.parent.resolve())
-    return MainProgram(code, [str(path), *arguments], folder)
+    return MainProgram(code, [name, *arguments], folder)
 
 
 def module(name: str, arguments: Sequence[str], *, safe_path: bool) -> MainProgram:
@@ -105,7 +108,9 @@ class Running:
 
     def __init__(self, program: MainProgram) -> None:
         self.main = ModuleType("__main__")
+        self.main.__dict__["__builtins__"] = builtins  # the module itself, as in any __main__
         self._program = program
+        self._reported = False
 
     def __enter__(self) -> Running:
         """Give the program its arguments, its path and its module."""
@@ -129,6 +134,17 @@ class Running:
         """Put back what the program replaced in builtins, which the harness uses, too."""
         builtins.__dict__.update(self._builtins)
 
+    def clear(self) -> None:
+        """Delete the program's names, but for modules, functions and classes.
+
+        What they alone refer to is deleted, as Python does at its end: files are closed, and
+        finalisers run, which may need those functions.
+        """
+        names = self.main.__dict__
+        for name in [name for name in names if not name.startswith("__")]:
+            if not isinstance(names[name], ModuleType | FunctionType | type):
+                del names[name]
+
     def run(self) -> BaseException | None:
         """Run the program and wait for its threads; return what it raises, None for nothing.
 
@@ -136,9 +152,19 @@ class Running:
         held, what they hold is alive.
         """
         failure = _failure_of(self._execute)
+        if failure is not None:
+            failure.__traceback__ = _own_frames(failure)
+            self._reported = _report(failure)
         failure = _failure_of(self._join) or failure
         self.restore_builtins()
         return failure
+
+    def describe(self, failure: BaseException) -> ScriptError:
+        """Describe what `run` returned; without the text that the program's own hook wrote."""
+        error = describe(failure)
+        if self._reported:
+            error.stderr = ""
+        return error
 
     def _execute(self) -> None:
         exec(self._program.code(self.main), self.main.__dict__)
@@ -163,6 +189,27 @@ def _failure_of(work: Callable[[], None]) -> BaseException | None:
     return None
 
 
+def _own_frames(failure: BaseException) -> TracebackType | None:
+    """The traceback of a program's exception, without the frames of the harness."""
+    frames = failure.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return frames
+
+
+def _report(failure: BaseException) -> bool:
+    """Call the hook that the program set for its exceptions; whether it did its work."""
+    if sys.excepthook is sys.__excepthook__ or isinstance(failure, SystemExit):
+        return False
+    try:
+        sys.excepthook(type(failure), failure, failure.__traceback__)
+    except Exception:
+        sys.stderr.write(f"Error in sys.excepthook:\n{traceback.format_exc()}\n")
+        sys.stderr.write("Original exception was:\n")
+        return False
+    return True
+
+
 def describe(failure: BaseException) -> ScriptError:
     """Describe the exception of a program, without the frames of the harness."""
     if isinstance(failure, SystemExit):
@@ -172,8 +219,5 @@ def describe(failure: BaseException) -> ScriptError:
         return ScriptError("the script exited with code 1", f"{code}\n")
     if isinstance(failure, KeyboardInterrupt):
         return ScriptError("the script was interrupted", interrupted=True, code=130)
-    frames = failure.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    stderr = "".join(traceback.format_exception(type(failure), failure, frames))
+    stderr = "".join(traceback.format_exception(type(failure), failure, _own_frames(failure)))
     return ScriptError(f"the script raised {type(failure).__name__}", stderr)

@@ -85,8 +85,8 @@ def lines(
     Of a script, the lines of its own project are watched: what lies beside
     it, or under the nearest pyproject.toml or .git, but no installed package.
     It runs in a process of its own; then once more, without input and
-    output, up to its peak, to see which arrays are alive there. The exit code
-    is the script's own. Of a workload, the lines of the engine, of its
+    output, to see which arrays are alive at its peak. The exit code is the
+    script's own. Of a workload, the lines of the engine, of its
     adapter and of the workload are watched.
 
     Examples:

@@ -102,7 +102,8 @@ class Explainer:
         recorder: of this run, with `FRAMES` frames for each array.
         peak: what the first run found.
         first: the log of the first run.
-        done: called with the explanation as soon as there is one; it may end the process.
+        done: called with the explanation as soon as there is one; the run is not followed any
+            further.
         prepare: called before the explanation is made, which reads source files.
 
     Attributes:
@@ -210,6 +211,7 @@ class Explainer:
                 taken=self._peak.bytes - self._recorder.counted(self._live),
             )
         self._traces, self._frame = [], None
+        self.events.silence()
         self._done(explanation)
 
     def _text(self) -> str:

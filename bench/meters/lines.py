@@ -302,7 +302,10 @@ def traces() -> Traces:
 
 
 def _path(name: str) -> str:
-    return name if name.startswith("<") else os.path.abspath(name)
+    try:
+        return name if name.startswith("<") else os.path.abspath(name)
+    except OSError:  # the program has removed its working folder
+        return name
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def measure(
 ) -> tuple[Lines, ScriptError | None]:
     """Run a script, or a module, in a fresh process and measure its lines.
 
-    A program that allocated anything is run a second time, without input and output, up to its
-    peak, which that run explains.
+    A program that allocated anything is run a second time, without input and output, which
+    explains its peak.
 
     Args:
         patterns: of files or modules to watch besides the program's own project.
@@ -169,7 +169,7 @@ def _explanation(
         )
         return msgspec.convert(answer["explanation"], Explanation)
     except WorkerError as error:
-        problem = f"the second run of the program, up to its peak, failed: {error}"
+        problem = f"the second run of the program, which explains its peak, failed: {error}"
     except KeyboardInterrupt:
-        problem = "the second run of the program, up to its peak, was interrupted"
+        problem = "the second run of the program, which explains its peak, was interrupted"
     return Explanation(alive=[], steps=[], instruction="", taken=0, problem=problem)

@@ -2,13 +2,14 @@
 
 Its argument is a JSON object: the script or module, its arguments, the files to watch, the file
 to which the answer is written, and the file of the log. The first run writes the log; a second one,
-which is given the peak, compares itself with it, explains the peak and ends there. A run that is
-given a number of moments records the timeline. Standard input and output are the program's.
+which is given the peak, compares itself with it and explains the peak. A run that is given a number
+of moments records the timeline. Standard input and output are the program's.
 """
 
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import io
 import json
@@ -23,7 +24,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from gradmeter.bench import main_program
-from gradmeter.bench.main_program import MainProgram, Running, ScriptError
+from gradmeter.bench.main_program import Running, ScriptError
 from gradmeter.bench.meters import holders, profiled
 from gradmeter.bench.meters.line_events import Watches
 from gradmeter.bench.meters.line_peak import Log, explaining
@@ -56,29 +57,31 @@ def main() -> None:
         return
     watches = WatchedFiles([Path(path) for path in request["folders"]], request["patterns"])
     choice = profiled.choosing()
+    running = Running(program)
     try:
         if "capture" in request:
-            _measure_heap(program, request, write)
+            _measure_heap(running, request, write)
         elif "moments" in request:
-            _trace(program, choice.watching(watches), request, write)
+            _trace(running, choice.watching(watches), request, write)
         elif "peak" in request:
-            _explain(program, choice.watching(watches), request, write)
+            _explain(running, choice.watching(watches), request, write)
         else:
-            _measure(program, choice, watches, request, write)
+            _measure(running, choice, watches, request, write)
     except UnavailableError as problem:
         write({"refused": f"the lines of {request['target']} cannot be measured: {problem}"})
     if os.getpid() == process:
-        _end_process()
+        _end_process(running)
 
 
-def _end_process() -> None:
+def _end_process(running: Running) -> None:
     """End as Python does; in Python 3.12 without the last collection, which may never end there.
 
-    What is written to files that are still open gets there all the same.
+    What the program's names alone hold is deleted there, too, and open files are written.
     """
     if sys.version_info[:2] != (3, 12):
         return
     atexit._run_exitfuncs()
+    running.clear()
     files = [each for each in gc.get_objects() if isinstance(each, io.IOBase)]
     # Text before the buffers below it.
     for file in sorted(files, key=lambda each: not isinstance(each, io.TextIOBase)):
@@ -89,24 +92,24 @@ def _end_process() -> None:
 
 
 def _measure(
-    program: MainProgram,
+    running: Running,
     choice: Choice,
     watches: Watches,
     request: dict[str, Any],
     write: Answer,
 ) -> None:
     gc.collect()
-    with Running(program) as running, recording(choice.watching(watches)) as (recorder, events):
+    with running, recording(choice.watching(watches)) as (recorder, events):
         finish = partial(_finish, recorder, choice, running, request, write)
         failure = _failure_of(running, finish)
         recorder.stop()
-        error = None if failure is None else main_program.describe(failure)
+        error = None if failure is None else running.describe(failure)
         failure = None
         recorder.problem = recorder.problem or events.problem()
         finish(error)
 
 
-def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) -> None:
+def _measure_heap(running: Running, request: dict[str, Any], write: Answer) -> None:
     """Have memray follow every allocation; what it has written is read by who asked."""
     import memray
 
@@ -124,10 +127,10 @@ def _measure_heap(program: MainProgram, request: dict[str, Any], write: Answer) 
         tracker.__exit__(None, None, None)
         write({"failure": _plain(error)})
 
-    with Running(program) as running:
+    with running:
         with tracker:
             failure = _failure_of(running, finish)
-        error = None if failure is None else main_program.describe(failure)
+        error = None if failure is None else running.describe(failure)
         write({"failure": _plain(error)})
 
 
@@ -183,41 +186,41 @@ def _finish(
     write({"lines": msgspec.to_builtins(reading), "failure": _plain(error)})
 
 
-def _trace(program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer) -> None:
+def _trace(running: Running, watches: Watches, request: dict[str, Any], write: Answer) -> None:
     gc.collect()
 
     def finish(error: ScriptError) -> None:
         recorder.stop()
         write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
 
-    with Running(program) as running, tracing_lines(watches, most=request["moments"]) as recorder:
+    with running, tracing_lines(watches, most=request["moments"]) as recorder:
         failure = _failure_of(running, finish)
         recorder.stop()
-        error = None if failure is None else main_program.describe(failure)
+        error = None if failure is None else running.describe(failure)
         failure = None
         running.restore_builtins()
     write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
 
 
-def _explain(
-    program: MainProgram, watches: Watches, request: dict[str, Any], write: Answer
-) -> None:
+def _explain(running: Running, watches: Watches, request: dict[str, Any], write: Answer) -> None:
+    """Explain the peak, and let the program go on to its end, or its files would be cut short."""
     process = os.getpid()
+    replaced: dict[str, Any] = {}
+
+    def prepare() -> None:
+        replaced.update(builtins.__dict__)
+        running.restore_builtins()
 
     def done(explanation: Explanation) -> None:
-        if os.getpid() != process:  # a fork of the program's
-            return
-        write({"explanation": msgspec.to_builtins(explanation)})
-        os._exit(0)
+        if os.getpid() == process:  # and no fork of the program's
+            write({"explanation": msgspec.to_builtins(explanation)})
+        builtins.__dict__.update(replaced)
 
     with open(request["log"], "rb") as file:
         first = Log.read(file)
     peak = msgspec.convert(request["peak"], Peak)
     gc.collect()
-    with (
-        Running(program) as running,
-        explaining(watches, peak, first, done, running.restore_builtins),
-    ):
+    with running, explaining(watches, peak, first, done, prepare):
         failure = running.run()
         if os.getpid() != process and failure is not None:
             raise failure

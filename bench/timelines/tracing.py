@@ -119,7 +119,7 @@ def run(
             with _starting_with(settings or {}):
                 failure = running.run()
             watch.stop()
-            error = None if failure is None else main_program.describe(failure)
+            error = None if failure is None else running.describe(failure)
             failure = None
             running.main.__dict__.clear()
             timeline = _finish(watch, count)

@@ -229,6 +229,75 @@ def test_odd_programs_have_exact_lines_and_an_explained_peak(script, text, known
     assert sum(o.bytes for o in explanation.alive) + explanation.taken == reading.peak.bytes
 
 
+AS_WITHOUT_US = {
+    "an executor that is not shut down": """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(2)
+        print(list(pool.map(lambda n: np.ones(n).size, [10, 20])))
+        """,
+    "a file that is not closed": """
+        file = open("written.txt", "w")
+        def refers_to_globals(): return file
+        file.write("before the peak")
+        x = np.ones(1000)
+        file.write(", after it")
+        """,
+    "a file in a cycle": """
+        held = [open("written.txt", "w")]
+        held.append(held)
+        held[0].write(str(np.ones(1000).size))
+        """,
+    "finalisers at the end": """
+        class Last:
+            def __del__(self):
+                print("deleted", np is not None, named())
+        def named(): return "by name"
+        kept = Last()
+        """,
+    "a hook for exceptions": """
+        import sys
+        def hook(kind, error, frames):
+            print(kind.__name__, error, frames.tb_frame.f_code.co_name, file=sys.stderr)
+        sys.excepthook = hook
+        raise ValueError("told by the hook")
+        """,
+    "the file's name in another folder": """
+        import os, sys
+        os.chdir("/")
+        print(os.path.exists(__file__), __builtins__.len, type(__loader__).__name__, sys.argv[0])
+        x = np.ones(1000)
+        raise KeyError("a whole path")
+        """,
+    "a folder that is removed": """
+        import os, tempfile
+        folder = tempfile.mkdtemp()
+        os.chdir(folder)
+        os.rmdir(folder)
+        def make(): return np.ones(1000)
+        print(make().size)
+        """,
+}
+
+
+@pytest.mark.parametrize("text", AS_WITHOUT_US.values(), ids=AS_WITHOUT_US)
+def test_a_program_writes_what_it_writes_without_us(script, text, tmp_path):
+    path, written = script(text), tmp_path / "written.txt"
+
+    def contents() -> str:
+        return written.read_text() if written.exists() else ""
+
+    command = [sys.executable, path.name]
+    alone = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    file = contents()
+    written.unlink(missing_ok=True)
+    done = gradmeter("lines", path.name, cwd=tmp_path)
+    assert done.stdout.startswith(alone.stdout)
+    assert done.stderr.startswith(alone.stderr)
+    assert done.returncode == alone.returncode
+    assert contents() == file
+    assert "may be missing" not in done.stdout
+
+
 def test_threads_have_exact_lines(script):
     path = script(
         """
