@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -17,6 +18,7 @@ from typing import Any
 
 # What `python -m` itself calls; its public function keeps no module alive for the threads.
 runpy: Any = import_module("runpy")
+_METER_FRAMES = 20  # at most, that a meter adds to the program's stack at an event
 
 
 class ScriptError(Exception):
@@ -167,7 +169,8 @@ class Running:
         return error
 
     def _execute(self) -> None:
-        exec(self._program.code(self.main), self.main.__dict__)
+        with _room_for_harness():
+            exec(self._program.code(self.main), self.main.__dict__)
 
     def _join(self) -> None:
         threads = [t for t in set(threading.enumerate()) - self._threads if not t.daemon]
@@ -187,6 +190,21 @@ def _failure_of(work: Callable[[], None]) -> BaseException | None:
     except BaseException as error:
         return error
     return None
+
+
+@contextmanager
+def _room_for_harness() -> Iterator[None]:
+    """Raise the limit of recursion by the frames of the harness, below the program and above it."""
+    limit, depth, frame = sys.getrecursionlimit(), 0, sys._getframe()
+    while frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    raised = limit + depth + _METER_FRAMES
+    sys.setrecursionlimit(raised)
+    try:
+        yield
+    finally:
+        if sys.getrecursionlimit() == raised:  # and the program has set no other
+            sys.setrecursionlimit(limit)
 
 
 def _own_frames(failure: BaseException) -> TracebackType | None:

@@ -53,8 +53,8 @@ def withheld() -> Iterator[None]:
 
 @contextmanager
 def _replaced(slots: list[int], before: int, after: int) -> Iterator[None]:
-    _write(slots, before, after)
-    try:
+    try:  # around the first write, too: an interruption may come right after it
+        _write(slots, before, after)
         yield
     finally:
         _write(slots, after, before)

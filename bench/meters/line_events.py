@@ -130,9 +130,13 @@ class _Tracer(Events):
         return self.trace
 
     def problem(self) -> str:
-        if sys.gettrace() == self.start:
+        tracer = sys.gettrace()
+        if tracer == self.start:
             return ""
-        return "the program called sys.settrace, so its lines were not seen from there on"
+        cause = "called sys.settrace"
+        if tracer is None:  # Python ends tracing where the tracer cannot be called
+            cause += " or reached its limit of recursion"
+        return f"the program {cause}, so its lines were not seen from there on"
 
     def silence(self) -> None:
         if not self.problem():

@@ -60,7 +60,8 @@ def measure(
         failure = failure_in(answer)
         interrupted = interrupted or (failure is not None and failure.interrupted)
         if explain and lines.peak.bytes and not interrupted:
-            request["peak"] = msgspec.to_builtins(lines.peak)
+            # The request is a process's argument, for which a deep stack would be too long.
+            request["peak"] = msgspec.to_builtins(msgspec.structs.replace(lines.peak, stack=[]))
             (scratch / "answer.json").unlink()
             explanation = _explanation(request, scratch, environment)
             lines = msgspec.structs.replace(lines, explanation=explanation)

@@ -268,6 +268,10 @@ AS_WITHOUT_US = {
         x = np.ones(1000)
         raise KeyError("a whole path")
         """,
+    "recursion almost to its limit": """
+        def deep(n): return deep(n - 1) if n else np.ones(1000)
+        print(deep(990).size)
+        """,
     "a folder that is removed": """
         import os, tempfile
         folder = tempfile.mkdtemp()
@@ -334,6 +338,27 @@ def test_a_program_that_sets_a_tracer_is_told_of(script):
     assert by_text(reading)["x = np.ones(1000)"] == (KILOBYTE, 1)
     if not hasattr(sys, "monitoring"):
         assert "called sys.settrace" in reading.problem
+
+
+def test_a_program_that_reaches_its_limit_of_recursion_keeps_its_lines_or_is_told_of(script):
+    path = script(
+        """
+        def deep(): return deep()
+        try:
+            deep()
+        except RecursionError:
+            print("caught")
+        x = np.ones(1000)
+        """
+    )
+    reading, done = measured(path)
+    assert done.stdout.startswith("caught\n")
+    if sys.version_info >= (3, 12):
+        assert by_text(reading)["x = np.ones(1000)"] == (KILOBYTE, 1)
+        assert not reading.problem
+    else:
+        assert "limit of recursion" in reading.problem
+    assert reading.held == KILOBYTE
 
 
 def test_a_program_that_stops_tracemalloc_is_told_of(script):
