@@ -76,10 +76,9 @@ def main() -> None:
 def _end_process(running: Running) -> None:
     """End as Python does; in Python 3.12 without the last collection, which may never end there.
 
-    What the program's names alone hold is deleted there, too, and open files are written.
+    What the program's names alone hold is deleted before that, and open files are written: an
+    explanation's frames and traces may keep them.
     """
-    if sys.version_info[:2] != (3, 12):
-        return
     atexit._run_exitfuncs()
     running.clear()
     files = [each for each in gc.get_objects() if isinstance(each, io.IOBase)]
@@ -88,7 +87,9 @@ def _end_process(running: Running) -> None:
         with suppress(Exception):
             if not file.closed and file.writable():
                 file.flush()
-    os._exit(0)
+    del files
+    if sys.version_info[:2] == (3, 12):
+        os._exit(0)
 
 
 def _measure(
