@@ -38,6 +38,21 @@ class ScriptError(Exception):
         self.interrupted = interrupted
         self.code = code
 
+    @classmethod
+    def read(cls, plain: list[Any] | None) -> ScriptError | None:
+        """Read what `plain` made; None for no failure."""
+        if plain is None:
+            return None
+        message, stderr, interrupted, code = plain
+        return cls(message, stderr, interrupted=interrupted, code=code)
+
+
+def plain(error: ScriptError | None) -> list[Any] | None:
+    """A failure, if there is one, as a list of JSON's types; see `ScriptError.read`."""
+    if error is None:
+        return None
+    return [str(error), error.stderr, error.interrupted, error.code]
+
 
 @dataclass(frozen=True)
 class MainProgram:
@@ -163,7 +178,7 @@ class Running:
 
     def describe(self, failure: BaseException) -> ScriptError:
         """Describe what `run` returned; without the text that the program's own hook wrote."""
-        error = describe(failure)
+        error = _describe(failure)
         if self._reported:
             error.stderr = ""
         return error
@@ -228,7 +243,7 @@ def _report(failure: BaseException) -> bool:
     return True
 
 
-def describe(failure: BaseException) -> ScriptError:
+def _describe(failure: BaseException) -> ScriptError:
     """Describe the exception of a program, without the frames of the harness."""
     if isinstance(failure, SystemExit):
         code = failure.code

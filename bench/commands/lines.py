@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import psutil
@@ -20,6 +20,7 @@ from gradmeter.bench.commands.program_arguments import (
     Size,
     Target,
     is_script,
+    tell_failure,
 )
 from gradmeter.bench.commands.shared import (
     INTERRUPTED,
@@ -29,11 +30,10 @@ from gradmeter.bench.commands.shared import (
     say_lines,
 )
 from gradmeter.bench.errors import UsageError, WorkerError
-from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import lines as report
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.lines import Lines
+from gradmeter.bench.results.lines import HeapPeak, Lines
 from gradmeter.bench.runs import case_lines, line_runs
 from gradmeter.bench.text import plain
 
@@ -112,10 +112,7 @@ def lines(
         program = _Program(target, arguments or [], module, include or [])
         codes = []
         for number, layer in enumerate(chosen_layers):
-            if layer == layers.ARRAYS:
-                codes.append(_lines(program, every, once, as_json, quiet=number > 0))
-            else:
-                codes.append(_layer_lines(program, layer, as_json, quiet=number > 0))
+            codes.append(_program_lines(program, layer, every, once, as_json, quiet=number > 0))
             if codes[-1] == INTERRUPTED:
                 break
         raise typer.Exit(codes[-1] if codes[-1] == INTERRUPTED else codes[0])
@@ -159,13 +156,15 @@ def _workload_lines(
         return UNMEASURED
     except KeyboardInterrupt:
         return INTERRUPTED
-    _show(title, reading, every, as_json)
+    _show(title, reading, layers.ARRAYS, every, as_json)
     return 0
 
 
-def _show(name: str, reading: Lines, every: bool, as_json: bool) -> None:
+def _show(name: str, reading: Lines | HeapPeak, layer: str, every: bool, as_json: bool) -> None:
     if as_json:
         say_lines(msgspec.json.encode(reading).decode())
+    elif isinstance(reading, HeapPeak):
+        report.show_layer(name, layer, reading, Console(emoji=False))
     else:
         report.show(name, reading, Console(emoji=False), every=every, option="--all")
 
@@ -186,60 +185,31 @@ class _Program:
         return f"-m {target}" if self.module else report.shown_path(os.path.abspath(target))
 
 
-def _lines(program: _Program, every: bool, once: bool, as_json: bool, *, quiet: bool) -> int:
-    """Measure a program and print its lines; return its exit code."""
+def _program_lines(
+    program: _Program, layer: str, every: bool, once: bool, as_json: bool, *, quiet: bool
+) -> int:
+    """Measure a layer of a program and print its lines; return the exit code.
+
+    Args:
+        quiet: give the program no input, and say nothing of what it writes.
+    """
     sys.stdout.flush()
+    given: dict[str, Any] = {
+        "module": program.module, "patterns": program.include, "quiet": quiet,
+    }  # fmt: skip
+    reading: Lines | HeapPeak
     try:
-        reading, error = line_runs.measure(
-            program.target,
-            program.arguments,
-            module=program.module,
-            patterns=program.include,
-            explain=not once,
-            quiet=quiet,
-        )
+        if layer == layers.ARRAYS:
+            reading, error = line_runs.measure(
+                program.target, program.arguments, explain=not once, **given
+            )
+        else:
+            reading, error = line_runs.layer(program.target, program.arguments, layer, **given)
     except WorkerError as problem:
-        return _tell_crash(program, problem)
+        sys.stderr.write(f"gradmeter: {plain(program.target)} could not be measured: {problem}\n")
+        return UNMEASURED
     except KeyboardInterrupt:
         return INTERRUPTED
-    if not quiet:
-        _tell_failure(error)
-    _show(program.name, reading, every, as_json)
+    tell_failure(None if quiet else error, "measured")
+    _show(program.name, reading, layer, every, as_json)
     return error.code if error is not None else 0
-
-
-def _layer_lines(program: _Program, layer: str, as_json: bool, *, quiet: bool) -> int:
-    """Measure a layer of a program and print the lines at its peak; return its exit code."""
-    sys.stdout.flush()
-    try:
-        reading, error = line_runs.layer(
-            program.target,
-            program.arguments,
-            layer,
-            module=program.module,
-            patterns=program.include,
-            quiet=quiet,
-        )
-    except WorkerError as problem:
-        return _tell_crash(program, problem)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    if not quiet:
-        _tell_failure(error)
-    if as_json:
-        say_lines(msgspec.json.encode(reading).decode())
-    else:
-        report.show_layer(program.name, layer, reading, Console(emoji=False))
-    return error.code if error is not None else 0
-
-
-def _tell_crash(program: _Program, problem: WorkerError) -> int:
-    sys.stderr.write(f"gradmeter: {plain(program.target)} could not be measured: {problem}\n")
-    return UNMEASURED
-
-
-def _tell_failure(error: ScriptError | None) -> None:
-    if error is not None:
-        sys.stderr.write(error.stderr)
-        message = f"gradmeter: {plain(str(error))}; this is what was measured until then\n"
-        sys.stderr.write(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from typer.core import TyperCommand
 
 from gradmeter.bench.commands.shared import read_size
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.text import plain
 
 Target = Annotated[
     str,
@@ -87,6 +90,17 @@ class Command(TyperCommand):
                     f"{word} follows the program {program}; write it before that if it is for "
                     f"gradmeter, or after -- if it is the program's own: {program} -- {word}"
                 )
+
+
+def tell_failure(error: ScriptError | None, done: str) -> None:
+    """Write what a program that failed has to say, as Python would; nothing for no failure.
+
+    Args:
+        done: what was done until then: "measured".
+    """
+    if error is not None:
+        sys.stderr.write(error.stderr)
+        sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was {done} until then\n")
 
 
 def is_script(target: str) -> bool:

@@ -12,6 +12,7 @@ from gradmeter.bench import output
 from gradmeter.bench.cases import variants
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.cases.watched import modules_of, modules_of_all
+from gradmeter.bench.commands.program_arguments import tell_failure
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.engines import Engine
 from gradmeter.bench.errors import UsageError, WorkerError
@@ -192,10 +193,9 @@ def _show_script(title: str, traced: Script, operations: bool, console: Console)
 
 
 def _tell_failure(error: ScriptError | None) -> int:
+    tell_failure(error, "traced")
     if error is None:
         return 0
-    sys.stderr.write(error.stderr)
-    sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was traced until then\n")
     return INTERRUPTED if error.interrupted else UNMEASURED
 
 

@@ -38,7 +38,7 @@ class Measurement(MeasuredCall):
 def measure(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Measurement:
     """Call a function a few times, and return the exact bytes of array data that a call takes.
 
-    It is called twice for the figures, once for its lines and once to explain its peak; three
+    It is called twice for the figures, once for its lines and once to explain its peak; five
     times more where it leaves anything behind. The collector is off while it runs, so that what
     reference cycles hold is counted whole; afterwards it is as before. Arguments count only as far
     as the call adds to them.

@@ -58,7 +58,7 @@ class _Magics:
         - cycle: what only the collector frees when these are dropped: reference cycles hold it
         - growth: what each further run adds to what is alive even then
 
-        It runs twice, with the collector off, and three times more where it leaves anything
+        It runs twice, with the collector off, and five times more where it leaves anything
         behind. It sees your variables; those that it assigns are its own, as with %timeit.
 
         Options: --once runs it once only, as for what may not be repeated; growth is then known

@@ -1,5 +1,7 @@
 """Compare two readings of lines: which lines account for a difference of the peak or of held.
 
+The readings are of the line meter, what a baseline keeps of one, or timelines by lines.
+
 Lines are the same if function and source text are, so that lines that moved are no changes. Nor
 are those that were only written anew: where one line of a function has as many bytes less as
 another of it has more, neither is listed.
@@ -10,31 +12,46 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from gradmeter.bench.results.lines import OTHERS, FewLines, Lines, Place, peak_origins
+from gradmeter.bench.lines import timeline
+from gradmeter.bench.results.lines import (
+    OTHERS,
+    FewLines,
+    Lines,
+    LineTimeline,
+    Place,
+    peak_origins,
+)
 
 Key = tuple[str, str]
+Reading = Lines | FewLines | LineTimeline
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What one line has more, or less, in the second reading; never 0.
+    """The bytes of a line that has more, or less, in the second reading.
 
     Attributes:
         place: where it is in the second reading; in the first where only that has it.
-        bytes: second less first.
+        before, after: its bytes in the first reading and in the second; never the same.
     """
 
     place: Place
-    bytes: int
+    before: int
+    after: int
+
+    @property
+    def bytes(self) -> int:
+        """Second less first."""
+        return self.after - self.before
 
 
-def differences(first: Lines | FewLines, second: Lines | FewLines, figure: str) -> list[Difference]:
+def differences(first: Reading, second: Reading, figure: str = "peak") -> list[Difference]:
     """The lines whose arrays differ, the largest difference first.
 
     They add up to the difference of the figure. Empty where the lines of a peak are not known.
 
     Args:
-        figure: "peak" or "held".
+        figure: "peak" or "held"; of timelines, "peak".
     """
     one, two = _by_line(first, figure), _by_line(second, figure)
     if one is None or two is None:
@@ -42,7 +59,7 @@ def differences(first: Lines | FewLines, second: Lines | FewLines, figure: str) 
     before, after = _comparable(one, two), _comparable(two, one)
     places = {_OTHERS: OTHERS, **one.places, **two.places}
     found = [
-        Difference(places[key], after[key] - before[key])
+        Difference(places[key], before[key], after[key])
         for key in places
         if after[key] != before[key]
     ]
@@ -85,16 +102,20 @@ class _Side:
     unnamed: int
 
 
-def _by_line(reading: Lines | FewLines, figure: str) -> _Side | None:
+def _by_line(reading: Reading, figure: str) -> _Side | None:
     """The bytes of a figure by line; None where the lines of a peak are not known."""
     if isinstance(reading, FewLines):
         origins = reading.origins(figure)
+    elif isinstance(reading, LineTimeline):
+        origins = timeline.peak_origins(reading)
     elif figure == "held":
         origins = [(origin.place, origin.bytes) for origin in reading.ending]
     else:
         origins = peak_origins(reading)
-    nothing = isinstance(reading, Lines) and not reading.peak.bytes
-    if not origins and figure == "peak" and not nothing:
+    unexplained = isinstance(reading, FewLines) or (
+        isinstance(reading, Lines) and bool(reading.peak.bytes)
+    )
+    if not origins and figure == "peak" and unexplained:
         return None
     side = _Side(Counter(), {}, _unnamed(origins))
     for place, size in origins:

@@ -23,16 +23,15 @@ class Part:
     """A part of a peak.
 
     Attributes:
-        origin: the arrays that a line made before; None for what the peak's own line took.
-        text: the expression of the peak's line that took it; empty for an origin.
-        bytes: how many; negative for what an expression freed.
-        last: whether it is the instruction in which the peak is reached.
+        origin: the arrays that a line made before; None for what the instruction took in which the
+            peak is reached.
+        text: that instruction's source, or the line's.
+        bytes: how many.
     """
 
     origin: Origin | None
     text: str
     bytes: int
-    last: bool = False
 
 
 def taken(line: Line) -> int:
@@ -71,7 +70,7 @@ def parts(reading: Lines) -> list[Part]:
     explanation = reading.explanation
     if explanation is None or explanation.problem:
         return []
-    before = [Part(origin, "", origin.bytes) for origin in explanation.alive]
+    before = [Part(origin, origin.place.text, origin.bytes) for origin in explanation.alive]
     if explanation.taken:
-        before.append(Part(None, explanation.instruction, explanation.taken, last=True))
+        before.append(Part(None, explanation.instruction, explanation.taken))
     return before

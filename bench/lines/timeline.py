@@ -1,8 +1,7 @@
-"""Read a timeline by lines: its peak, what is alive at it, and how two of them differ."""
+"""Read a timeline by lines: its peak, and what is alive at it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from gradmeter.bench.results.lines import LineTimeline, Moment, Place
@@ -38,44 +37,13 @@ def phase_text(moment: Moment) -> str:
     return words.get(moment.phase, f"in the {moment.phase}, " if moment.phase else "")
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The bytes that one line has at the peaks of two timelines."""
-
-    place: Place
-    first: int
-    second: int
-
-
-def differences(first: LineTimeline, second: LineTimeline) -> list[Difference]:
-    """The lines whose arrays differ at the two peaks, the largest difference first.
-
-    A line is the same where function and text are: it may have moved.
-    """
-    sizes = [_at_the_peak(first), _at_the_peak(second)]
-    places = {**sizes[0][1], **sizes[1][1]}
-    found = [
-        Difference(place, sizes[0][0][key], sizes[1][0][key])
-        for key, place in places.items()
-        if sizes[0][0][key] != sizes[1][0][key]
-    ]
-    return sorted(found, key=lambda d: (-abs(d.second - d.first), d.place.file, d.place.line))
-
-
-Key = tuple[str, str, str]
-
-
-def _at_the_peak(timeline: LineTimeline) -> tuple[Counter[Key], dict[Key, Place]]:
-    sizes: Counter[Key] = Counter()
-    places: dict[Key, Place] = {}
+def peak_origins(timeline: LineTimeline) -> list[tuple[Place, int]]:
+    """The lines that made what is alive at the highest peak, and last its own."""
     number = highest(timeline)
-    for part in alive(timeline, timeline.moments[number]) if number is not None else ():
-        place = part.place
-        if place is None:
-            line = timeline.moments[number or 0].line
-            place = Place("", 0, "outside of the lines watched")
-            place = timeline.places[line] if line is not None else place
-        key = (place.file, place.function, place.text)
-        sizes[key] += part.bytes
-        places.setdefault(key, place)
-    return sizes, places
+    if number is None:
+        return []
+    moment = timeline.moments[number]
+    own = Place("", 0, "outside of the lines watched")
+    if moment.line is not None:
+        own = timeline.places[moment.line]
+    return [(part.place or own, part.bytes) for part in alive(timeline, moment)]

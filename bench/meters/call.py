@@ -49,6 +49,23 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """Bytes of one layer of memory, other than array data, that one call took.
+
+    Attributes:
+        peak: the most alive at once.
+        held: alive after a collection, while the returned value is held.
+        number: how many blocks were allocated.
+        allocated: the bytes of all of them, also of those that were freed.
+    """
+
+    peak: int
+    held: int
+    number: int
+    allocated: int
+
+
+@dataclass(frozen=True)
 class Pass:
     """Bytes of array data of one call.
 

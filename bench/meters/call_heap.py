@@ -11,34 +11,16 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gradmeter.bench.meters.allocations import PASSES
-from gradmeter.bench.meters.call import Call, call_and_drop
+from gradmeter.bench.meters.call import Call, Taken, call_and_drop
 from gradmeter.bench.meters.cycles import callbacks_off, collector_off, debugging_off
 
 _BYTE = b"x"
 _FIRST = 5  # calls: Python changes its byte code while it runs the first few times
 
 
-@dataclass(frozen=True)
-class Heap:
-    """Bytes of the whole heap of one call, Python's objects and array data included.
-
-    Attributes:
-        peak: the most alive at once.
-        held: alive after a collection, while the returned value is held.
-        number: how many blocks were allocated.
-        allocated: the bytes of all of them, also of those that were freed.
-    """
-
-    peak: int
-    held: int
-    number: int
-    allocated: int
-
-
-def measure(call: Call, times: int = PASSES) -> list[Heap]:
+def measure(call: Call, times: int = PASSES) -> list[Taken]:
     """Call a few times with the collector off, more often before that; return what each took.
 
     Raises:
@@ -52,7 +34,7 @@ def measure(call: Call, times: int = PASSES) -> list[Heap]:
             call_and_drop(call)
         passes = [_once(call) for _ in range(1 + times)][1:]
     return [
-        Heap(
+        Taken(
             peak=max(each.peak - (block.peak - size), 0),
             held=max(each.held - (block.held - size), 0),
             number=max(each.number - (block.number - 1), 0),
@@ -85,7 +67,7 @@ def _repeat(call: Call, times: int) -> None:
         gc.collect()
 
 
-def _once(call: Call) -> Heap:
+def _once(call: Call) -> Taken:
     args, kwargs = call.arguments()
     args, target = tuple(args), call.target
     reading = _tracked(lambda: target(*args, **kwargs) if kwargs else target(*args))
@@ -94,7 +76,7 @@ def _once(call: Call) -> Heap:
     return reading
 
 
-def _tracked(function: Callable[[], object]) -> Heap:
+def _tracked(function: Callable[[], object]) -> Taken:
     """Call a function under a tracker; collect, and return what is alive with its result."""
     import memray
     from memray._memray import compute_statistics  # as memray's own command stats does
@@ -114,4 +96,4 @@ def _tracked(function: Callable[[], object]) -> Heap:
         total = compute_statistics(path)
     finally:
         os.close(file)
-    return Heap(peak, held, total.total_num_allocations, total.total_memory_allocated)
+    return Taken(peak, held, total.total_num_allocations, total.total_memory_allocated)

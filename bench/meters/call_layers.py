@@ -11,12 +11,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import msgspec
 
-from gradmeter.bench.meters import call_heap, forked, ground, python_objects
+from gradmeter.bench.meters import call_heap, forked, ground, heap, python_objects
 from gradmeter.bench.meters.call import Call
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.results.growth import CALLS, FIRST, per_call
@@ -51,8 +50,8 @@ def _python(call: Call, seconds: float) -> Layer:
 
 
 def _heap(call: Call, seconds: float) -> Layer:
-    if find_spec("memray") is None:
-        return Layer(missing="it takes memray: pip install 'gradmeter[native]'")
+    if not heap.available():
+        return Layer(missing=f"it takes {heap.MISSING}")
     fields = forked.run(partial(_frozen, _blocks, call), seconds)
     few, more = (
         forked.run(partial(_frozen, call_heap.kept, call, calls), seconds)

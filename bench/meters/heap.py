@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from gradmeter.bench.cases.program import END, Program
+from gradmeter.bench.installing import install
 from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.results.folders import temporary_folder
 
 PASSES = 3
+MISSING = f"memray, which is not installed: {install('gradmeter[native]')}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ another runs counts in that line's peak, and in the increment of the line whose 
 from __future__ import annotations
 
 import linecache
-import os
 import tracemalloc
 from array import array
 from collections import Counter
@@ -26,6 +25,7 @@ from typing import Any
 from gradmeter.bench.meters.allocations import Count, counting
 from gradmeter.bench.meters.line_events import Events, Watches, listening
 from gradmeter.bench.meters.line_windows import Record, Window
+from gradmeter.bench.meters.watched_files import path_of
 from gradmeter.bench.results.lines import Line, Lines, Origin, Peak, Place
 
 FRAMES = 64  # of the stack that each array remembers, to find the watched line in it
@@ -42,26 +42,27 @@ class Recorder:
     """Counts the bytes of lines, as a listener of `listening`.
 
     Attributes:
-        log: of each event, the line that was running before it, by number in the order of
-            appearance, and the bytes alive; of the first `LOGGED` events.
-        numbered: the place of each such number.
+        line_log, live_log: of each of the first `LOGGED` events, the line that was running before
+            it, by number in the order of appearance, and the bytes alive.
+        numbered: the file and line of each such number.
+        paths: of watched files, by the name that their code gives.
+        events: how many there were.
+        problem: why bytes or lines are missing; empty where none are.
     """
 
     def __init__(self, count: Count) -> None:
         self.numbered: list[tuple[str, int]] = []
         self.line_log, self.live_log = array("i"), array("q")
         self.events = 0
-        self._count = count
         self._counts = count.tally is not None
         self._tally = count.tally.words if count.tally is not None else (0, 0)
         self._calls, self._allocated = self._tally
         self._files: dict[str, dict[int, Record]] = {}
         self._by_code: dict[CodeType, dict[int, Record]] = {}
-        self.paths: dict[str, str] = {}  # by the name that the code gives
+        self.paths: dict[str, str] = {}
         self._stacks: dict[int, list[Window]] = {}
         self._live = self._outside = 0
         self._peak: tuple[int, int, int, int, list[tuple[Window, int]]] = (0, 0, 0, 0, [])
-        self._seen: set[int] = set()
         self.problem = ""
         self._ended = self._stopped = False
         self._ending: list[Origin] = []
@@ -185,7 +186,7 @@ class Recorder:
 
     def path(self, code: CodeType) -> str:
         """The path of watched code, as it was when the code was first seen."""
-        return self.paths.setdefault(code.co_filename, _path(code.co_filename))
+        return self.paths.setdefault(code.co_filename, path_of(code.co_filename))
 
     def _open(self, window: Window, number: int, hit: int) -> None:
         record = window.records.get(number)
@@ -299,13 +300,6 @@ class Recorder:
 def traces() -> Traces:
     """The bytes and the traceback of each array that is alive."""
     return [(trace.size, trace.traceback) for trace in tracemalloc.take_snapshot().traces]
-
-
-def _path(name: str) -> str:
-    try:
-        return name if name.startswith("<") else os.path.abspath(name)
-    except OSError:  # the program has removed its working folder
-        return name
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,12 +52,13 @@ class Choice:
         import msgspec
 
         from gradmeter.bench.meters.functions import lines_of
+        from gradmeter.bench.meters.watched_files import path_of
 
         problem = reading.problem or self.problem
         if not self._codes:
             return msgspec.structs.replace(reading, problem=problem)
         places = {
-            (_path(code.co_filename), number) for code in self._codes for number in lines_of(code)
+            (path_of(code.co_filename), number) for code in self._codes for number in lines_of(code)
         }
         lines = [line for line in reading.lines if (line.place.file, line.place.line) in places]
         own = sum(line.own for line in reading.lines) - sum(line.own for line in lines)
@@ -95,7 +95,3 @@ def profile(function: Decorated) -> Decorated:
     if _choice is not None:
         _choice.add(function)
     return function
-
-
-def _path(name: str) -> str:
-    return name if name.startswith("<") else os.path.abspath(name)

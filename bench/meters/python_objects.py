@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from gradmeter.bench.meters import array_reports, machine_code, python_allocators
 from gradmeter.bench.meters.allocations import PASSES
-from gradmeter.bench.meters.call import Call, call_and_drop
+from gradmeter.bench.meters.call import Call, Taken, call_and_drop
 from gradmeter.bench.meters.cycles import callbacks_off, collector_off, debugging_off
 from gradmeter.bench.meters.machine_code import Counted, Tally, UnsupportedError
 from gradmeter.bench.meters.python_allocators import MEM, OBJ, Allocator, UnavailableError
@@ -31,24 +31,7 @@ _SMALL = 256  # integers up to this one exist once
 MOST = 9
 
 
-@dataclass(frozen=True)
-class Objects:
-    """Bytes of Python's objects of one call.
-
-    Attributes:
-        peak: the most alive at once.
-        held: alive after a collection, while the returned value is held.
-        number: how many blocks were allocated.
-        allocated: the bytes of all of them, also of those that were freed.
-    """
-
-    peak: int
-    held: int
-    number: int
-    allocated: int
-
-
-def measure(call: Call, times: int = PASSES) -> list[Objects]:
+def measure(call: Call, times: int = PASSES) -> list[Taken]:
     """Call a few times with the collector off, and return what each of the last calls took.
 
     The first call is not among them, nor are those before a few agree, up to `MOST` calls: Python
@@ -65,7 +48,7 @@ def measure(call: Call, times: int = PASSES) -> list[Objects]:
     # What one integer takes that a reading makes; see `_Raw`.
     integer = (block.allocated - nothing.allocated - sys.getsizeof(_block())) // block.integers
     return [
-        Objects(
+        Taken(
             peak=each.peak,
             held=max(each.held - nothing.held, 0),
             number=each.number - nothing.number - each.integers,

@@ -127,3 +127,11 @@ def project_of(folder: Path) -> Path:
         if any((candidate / mark).exists() for mark in _MARKS):
             return candidate
     return folder
+
+
+def path_of(name: str) -> str:
+    """The path of a file, as code names it; the name itself where it is no file's."""
+    try:
+        return name if name.startswith("<") else os.path.abspath(name)
+    except OSError:  # the program has removed its working folder
+        return name

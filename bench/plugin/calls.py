@@ -26,7 +26,6 @@ from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
 from gradmeter.bench.report import line_words
 from gradmeter.bench.results.layers import ARRAYS, HEAP
-from gradmeter.bench.results.lines import Lines
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import CANNOT, Case
 from gradmeter.bench.session import ready
@@ -43,7 +42,6 @@ class CallFigures:
         passes: of the measured call.
         budget: "kept", "broken", "not judged" or "no call"; empty until it is judged.
         unavailable: why the call could not be measured; empty where it could.
-        lines: of a call whose budget is broken.
     """
 
     def __init__(self) -> None:
@@ -51,7 +49,6 @@ class CallFigures:
         self.passes: list[Pass] = []
         self.budget = ""
         self.unavailable = ""
-        self.lines: Lines | None = None
 
 
 NO_FIGURES = CallFigures()
@@ -160,8 +157,8 @@ class Suite:
             return
         if self.lines or (budget is not None and budget.broken(figures.passes, figures.case)):
             with suppress(Exception):  # the budget is broken all the same
-                figures.lines = call_lines.measure(call, self.config.rootpath, longest(seconds))
-                figures.case = msgspec.structs.replace(figures.case, lines=figures.lines)
+                reading = call_lines.measure(call, self.config.rootpath, longest(seconds))
+                figures.case = msgspec.structs.replace(figures.case, lines=reading)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -250,7 +247,8 @@ def _judge(item: pytest.Item) -> list[str]:
         ]
     broken, missing = budget.broken(figures.passes, figures.case), budget.missing(figures.case)
     figures.budget = "broken" if broken else "not judged" if missing else "kept"
-    if broken and figures.lines is not None and (text := line_words.peak_text(figures.lines)):
+    lines = figures.case.lines
+    if broken and lines is not None and (text := line_words.peak_text(lines)):
         return [*broken, f"alive at the peak: {text}"]
     return broken
 

@@ -143,11 +143,7 @@ class Park:
         from gradmeter.bench.plugin import call_lines
         from gradmeter.bench.results.lines import plain
 
-        try:
-            reading = call_lines.measure(call, Path(request["folder"]), longest(self.seconds))
-        except (forked.NoForkError, forked.VisibleActionError) as error:
-            return {"unavailable": str(error)}
-        return {"lines": plain(reading)}
+        return plain(call_lines.measure(call, Path(request["folder"]), longest(self.seconds)))
 
 
 def _bytes(call: Call, limit: float, layers: Sequence[str]) -> Measured:

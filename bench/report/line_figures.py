@@ -168,7 +168,7 @@ def _parts(reading: Lines, longest: int) -> list[Bar]:
     return [
         Bar(
             where(part.origin.place) if part.origin else INSIDE,
-            part.origin.place.text if part.origin else part.text,
+            part.text,
             bytes_text(part.bytes),
             100 * part.bytes / longest,
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from gradmeter.bench.lines import timeline as telling
+from gradmeter.bench.lines.difference import differences
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.lines import signed, table_of, where
 from gradmeter.bench.report.terminal import escape
@@ -112,14 +113,14 @@ def show_difference(
         console.print(f"{letter} [bold]{escape(name)}[/]", highlight=False, soft_wrap=True)
         _show_figure("  ", timeline, console)
         console.print(f"  at the end {bytes_text(timeline.held)}", highlight=False)
-    found = telling.differences(*timelines)
+    found = differences(*timelines)
     if not found:
         console.print("the same lines hold the same bytes at both peaks", highlight=False)
         return
     numbers = {
-        "A": [bytes_text(each.first) for each in found[:ROWS]],
-        "B": [bytes_text(each.second) for each in found[:ROWS]],
-        "difference": [signed(each.second - each.first) for each in found[:ROWS]],
+        "A": [bytes_text(each.before) for each in found[:ROWS]],
+        "B": [bytes_text(each.after) for each in found[:ROWS]],
+        "difference": [signed(each.bytes) for each in found[:ROWS]],
     }
     made = [where(each.place) for each in found[:ROWS]]
     console.print(

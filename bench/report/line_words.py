@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradmeter.bench.lines import telling
 from gradmeter.bench.lines.difference import differences
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.results.lines import FewLines, Lines, Place
+from gradmeter.bench.results.lines import FewLines, Lines, Place, peak_origins
 
 MOST = 4  # lines that are named; the others are counted
 LONGEST = 60  # characters of a line's source
@@ -29,10 +28,8 @@ def difference_text(before: Lines | FewLines, after: Lines, figure: str) -> str:
 
 def peak_text(reading: Lines) -> str:
     """Name the lines whose arrays are alive at the peak, the largest first; "" if unknown."""
-    parts = telling.parts(reading)
-    own = reading.peak.stack[-1] if reading.peak.stack else Place("", 0, "outside of the project")
-    places = [(part.bytes, part.origin.place if part.origin else own) for part in parts]
-    return _listed(sorted(places, key=lambda part: -part[0]), signed=False)
+    parts = [(size, place) for place, size in peak_origins(reading)]
+    return _listed(sorted(parts, key=lambda part: -part[0]), signed=False)
 
 
 def _listed(parts: Sequence[tuple[int, Place]], *, signed: bool) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.lines import telling
+from gradmeter.bench.lines.timeline import INSIDE
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.terminal import escape
 from gradmeter.bench.results.layers import HEAP, PYTHON
@@ -195,8 +196,8 @@ def _alive(parts: list[telling.Part], width: int) -> Table:
             "alive there": [bytes_text(part.bytes) for part in parts],
             "arrays": [f"{origin.count:,}" if origin else "" for origin in origins],
         },
-        [part.origin.place.text if part.origin else part.text for part in parts],
-        place=[where(o.place) if o else "that line itself" for o in origins],
+        [part.text for part in parts],
+        place=[where(o.place) if o else INSIDE for o in origins],
     )
 
 

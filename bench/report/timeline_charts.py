@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -9,7 +10,6 @@ import altair as alt
 from gradmeter.bench.report.colours import OF_CATEGORY, OF_RANK
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 from gradmeter.bench.timelines import explain
-from gradmeter.bench.timelines.drawing import CATEGORIES
 
 
 def _operations_axis(*, title: str | None) -> alt.X:
@@ -34,16 +34,47 @@ def stack(unit: str = "arrays", *, legend: bool = False) -> alt.LayerChart:
     Columns: operation, phase, and one for each category. Signals: unit; last, the number
     of operations on the axis; most, the largest peak on it.
     """
-    rows = table().transform_window(end="row_number()")
-    y = alt.Y(
-        "from:Q",
-        title=unit,
-        scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("most / unit"), nice=False),
-        axis=alt.Axis(titleX=-40, **_SIDE),
+    return _stacked(
+        "category",
+        OF_CATEGORY,
+        unit,
+        None,
+        ("operation", "category"),
+        alt.Legend(orient="top", title=None, columns=6, columnPadding=24) if legend else None,
+        _SIDE,
     )
-    order = f"indexof({list(CATEGORIES)!r}, datum.category)"
+
+
+def line_stack(unit: str = "arrays") -> alt.LayerChart:
+    """The bytes alive in each moment, by the line that made them.
+
+    Columns: line, phase, and one for each rank of a line. Signals: as of `stack`.
+    """
+    side = {"minExtent": 50, "maxExtent": 50}
+    return _stacked("rank", OF_RANK, unit, "moments", ("line", "phase"), None, side)
+
+
+def _stacked(
+    kind: str,
+    colours: dict[str, str],
+    unit: str,
+    title: str | None,
+    shown: Sequence[str],
+    legend: alt.Legend | None,
+    side: Mapping[str, Any],
+) -> alt.LayerChart:
+    """The bytes alive in each row, by kind, and where the backward begins.
+
+    Args:
+        kind: what the name of each of the columns ``colours`` is.
+        title: of the axis of rows.
+        shown: columns that the tooltip shows beside the bytes.
+        side: the room for the axis of bytes.
+    """
+    rows = table().transform_window(end="row_number()")
+    order = f"indexof({list(colours)!r}, datum.{kind})"
     areas = (
-        rows.transform_fold(list(CATEGORIES), as_=["category", "bytes"])
+        rows.transform_fold(list(colours), as_=[kind, "bytes"])
         .transform_calculate(order=order, amount="datum.bytes / unit", begin="datum.end - 1")
         .transform_filter("datum.bytes > 0")
         .transform_stack(
@@ -51,20 +82,18 @@ def stack(unit: str = "arrays", *, legend: bool = False) -> alt.LayerChart:
         )
         .mark_rect()
         .encode(
-            x=_operations_axis(title=None),
+            x=_operations_axis(title=title),
             x2="end:Q",
-            y=y,
-            y2="to:Q",
-            color=alt.Color(
-                "category:N",
-                scale=scale(OF_CATEGORY),
-                legend=alt.Legend(orient="top", title=None, columns=6, columnPadding=24)
-                if legend
-                else None,
+            y=alt.Y(
+                "from:Q",
+                title=unit,
+                scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("most / unit"), nice=False),
+                axis=alt.Axis(titleX=-40, **side),
             ),
+            y2="to:Q",
+            color=alt.Color(f"{kind}:N", scale=scale(colours), legend=legend),
             tooltip=[
-                alt.Tooltip("operation:N"),
-                alt.Tooltip("category:N"),
+                *(alt.Tooltip(f"{name}:N") for name in shown),
                 alt.Tooltip("bytes:Q", format=","),
             ],
         )
@@ -122,48 +151,3 @@ def lives(*, step: int) -> alt.LayerChart:
         .encode(x="held_from:Q", x2="held_to:Q", y=y, tooltip=tooltip)
     )
     return layers(lifetimes, held, height=alt.Step(step), last=1)
-
-
-def line_stack(unit: str = "arrays") -> alt.LayerChart:
-    """The bytes alive in each moment, by the line that made them.
-
-    Columns: line, phase, and one for each rank of a line. Signals: as of `stack`.
-    """
-    rows = table().transform_window(end="row_number()")
-    order = f"indexof({list(OF_RANK)!r}, datum.rank)"
-    areas = (
-        rows.transform_fold(list(OF_RANK), as_=["rank", "bytes"])
-        .transform_calculate(order=order, amount="datum.bytes / unit", begin="datum.end - 1")
-        .transform_filter("datum.bytes > 0")
-        .transform_stack(
-            stack="amount", groupby=["end"], sort=[alt.SortField("order")], as_=["from", "to"]
-        )
-        .mark_rect()
-        .encode(
-            x=_operations_axis(title="moments"),
-            x2="end:Q",
-            y=alt.Y(
-                "from:Q",
-                title=unit,
-                scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("most / unit"), nice=False),
-                axis=alt.Axis(titleX=-40, minExtent=50, maxExtent=50),
-            ),
-            y2="to:Q",
-            color=alt.Color("rank:N", scale=scale(OF_RANK), legend=None),
-            tooltip=[
-                alt.Tooltip("line:N"),
-                alt.Tooltip("phase:N"),
-                alt.Tooltip("bytes:Q", format=","),
-            ],
-        )
-    )
-    turn = (
-        rows.transform_filter("datum.phase === 'backward'")
-        .transform_aggregate(end="min(end)")
-        .transform_calculate(begin="datum.end - 1", word="'backward'")
-    )
-    rule = turn.mark_rule(color=colour("ink"), strokeDash=[3, 3]).encode(x="begin:Q")
-    word = turn.mark_text(**words(dx=4, baseline="bottom", dy=-2)).encode(
-        x="begin:Q", y=alt.value(0), text="word:N"
-    )
-    return layers(areas, rule, word, height=190, unit=1, most=1, last=1)

@@ -92,7 +92,7 @@ class Step(Value, frozen=True, kw_only=True):
 
 
 class Explanation(Value, frozen=True, kw_only=True):
-    """What a peak consists of, from a second run that stopped there.
+    """What a peak consists of, from a second run of the program.
 
     ``alive`` are the arrays alive when the instruction began that the peak is in, the largest
     first; ``taken`` is what it allocated itself up to the peak, and ``instruction`` its source.

@@ -161,6 +161,12 @@ class Case(Value, frozen=True, kw_only=True):
         return Resident(peak=max(peak, held), held=held if held >= noise else 0)
 
     @property
+    def alive(self) -> tuple[int, int] | None:
+        """Peak and held, whose bytes source lines account for; None where it has no figures."""
+        figures = self.figures if self.failure is None else None
+        return None if figures is None else (figures["peak"], figures["held"])
+
+    @property
     def heap_figures(self) -> dict[str, int] | None:
         """The bytes of the heap by name, of the last pass; None where there are none."""
         if not self.heap:

@@ -95,20 +95,19 @@ def exact(
         return Exact(_failed(case, stage, error.kind, str(error)))
 
 
-def lines(side: Side, start: AbstractContextManager[ParkedCall]) -> Lines | None:
-    """Measure the lines of a call at one side; None where they cannot be measured.
+def lines(side: Side, start: AbstractContextManager[ParkedCall]) -> Lines:
+    """Measure the lines of a call at one side.
 
     Args:
         start: a worker on the call, for a block.
+
+    Raises:
+        WorkerError: they cannot be measured.
     """
-    try:
-        with start as worker, readings():
-            worker.ready()
-            worker.ask("time", loops=1, collector="on")
-            found = worker.ask("lines", folder=str(side.top))
-            return msgspec.convert(found.get("lines"), Lines | None)
-    except WorkerError:  # whatever it is, its bytes have been measured
-        return None
+    with start as worker, readings():
+        worker.ready()
+        worker.ask("time", loops=1, collector="on")
+        return msgspec.convert(worker.ask("lines", folder=str(side.top)), Lines)
 
 
 def _as_pytest_has_it(worker: ParkedCall, error: WorkerError) -> WorkerError:

@@ -20,6 +20,7 @@ import msgspec
 from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.data_files import differing
 from gradmeter.bench.cases.large_files import pointers
+from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
 from gradmeter.bench.runs.call_bytes import exact, lines, new_at_head
@@ -156,18 +157,20 @@ class CallComparison:
             self.record.run = change(run, comparisons=comparisons)
 
     def _with_lines(self, cases: list[Case], servers: Mapping[str, SuiteServer]) -> list[Case]:
-        """The cases of one call, with their lines where their bytes differ."""
-        base = cases[0].figures
-        others = [case.figures for case in cases[1:]]
-        if base is None or all(each is None or each == base for each in others):
+        """The cases of one call, with their lines where peak or held differ; else as they are."""
+        if len({case.alive for case in cases} - {None}) < 2:
             return cases
         found = []
         for case, side in zip(cases, self.sides, strict=True):
-            if case.figures is not None:
+            measured = case
+            if case.alive is not None:
                 self.record.step(f"{case.workload} at {side.label}: lines")
                 start = self.suites.worker(side, case.workload, servers[side.label])
-                case = change(case, lines=lines(side, start))
-            found.append(case)
+                try:
+                    measured = change(case, lines=lines(side, start))
+                except WorkerError as error:
+                    self.record.note(f"{case.workload} at {side.label}: no lines: {error}")
+            found.append(measured)
         return found
 
     def _note_pointers(self, tests: Sequence[str]) -> None:

@@ -10,16 +10,15 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.errors import UsageError, WorkerError
-from gradmeter.bench.installing import install
 from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.meters import heap_lines
-from gradmeter.bench.meters.heap import available
+from gradmeter.bench.meters.heap import MISSING, available
 from gradmeter.bench.meters.line_timeline import MOST
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.layers import HEAP
 from gradmeter.bench.results.lines import Explanation, HeapPeak, Lines, LineTimeline
-from gradmeter.bench.runs.scripts import ask_fresh_process, failure_in
+from gradmeter.bench.runs.scripts import ask_fresh_process
 
 
 def measure(
@@ -57,7 +56,7 @@ def measure(
             "measured_lines", request, scratch, quiet=quiet, environment=environment
         )
         lines = msgspec.convert(answer["lines"], Lines)
-        failure = failure_in(answer)
+        failure = ScriptError.read(answer["failure"])
         interrupted = interrupted or (failure is not None and failure.interrupted)
         if explain and lines.peak.bytes and not interrupted:
             # The request is a process's argument, for which a deep stack would be too long.
@@ -96,7 +95,7 @@ def timeline(
         )
     if interrupted:
         raise KeyboardInterrupt
-    return msgspec.convert(answer["timeline"], LineTimeline), failure_in(answer)
+    return msgspec.convert(answer["timeline"], LineTimeline), ScriptError.read(answer["failure"])
 
 
 def layer(
@@ -123,8 +122,7 @@ def layer(
         WorkerError, KeyboardInterrupt: as `measure`.
     """
     if not available():
-        command = install("native")
-        raise UsageError(f"--count {which} takes memray, which is not installed: {command}")
+        raise UsageError(f"--count {which} takes {MISSING}")
     request = _request(target, arguments, module, patterns)
     watches = WatchedFiles([Path(folder) for folder in request["folders"]], patterns)
     environment = _environment()
@@ -138,7 +136,7 @@ def layer(
         answer, _ = ask_fresh_process(
             "measured_lines", request, scratch, quiet=quiet, environment=environment
         )
-        return read(capture, watches.file), failure_in(answer)
+        return read(capture, watches.file), ScriptError.read(answer["failure"])
 
 
 def _request(

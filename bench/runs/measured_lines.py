@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from gradmeter.bench import main_program
-from gradmeter.bench.main_program import Running, ScriptError
+from gradmeter.bench.main_program import Running, ScriptError, plain
 from gradmeter.bench.meters import holders, profiled
 from gradmeter.bench.meters.line_events import Watches
 from gradmeter.bench.meters.line_peak import Log, explaining
@@ -126,21 +126,17 @@ def _measure_heap(running: Running, request: dict[str, Any], write: Answer) -> N
 
     def finish(error: ScriptError) -> None:
         tracker.__exit__(None, None, None)
-        write({"failure": _plain(error)})
+        write({"failure": plain(error)})
 
     with running:
         with tracker:
             failure = _failure_of(running, finish)
         error = None if failure is None else running.describe(failure)
-        write({"failure": _plain(error)})
+        write({"failure": plain(error)})
 
 
 def _ended(code: int) -> ScriptError:
     return ScriptError(f"the script ended its process with code {code}", code=code & 0xFF)
-
-
-def _plain(error: ScriptError | None) -> list[Any] | None:
-    return None if error is None else [str(error), error.stderr, error.interrupted, error.code]
 
 
 def _failure_of(running: Running, finish: Callable[[ScriptError], None]) -> BaseException | None:
@@ -184,7 +180,7 @@ def _finish(
     reading = recorder.reading()
     held_by = tuple(holders.find(running.main, alive=reading.held))
     reading = msgspec.structs.replace(choice.only(reading), holders=held_by)
-    write({"lines": msgspec.to_builtins(reading), "failure": _plain(error)})
+    write({"lines": msgspec.to_builtins(reading), "failure": plain(error)})
 
 
 def _trace(running: Running, watches: Watches, request: dict[str, Any], write: Answer) -> None:
@@ -192,7 +188,7 @@ def _trace(running: Running, watches: Watches, request: dict[str, Any], write: A
 
     def finish(error: ScriptError) -> None:
         recorder.stop()
-        write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
+        write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": plain(error)})
 
     with running, tracing_lines(watches, most=request["moments"]) as recorder:
         failure = _failure_of(running, finish)
@@ -200,7 +196,7 @@ def _trace(running: Running, watches: Watches, request: dict[str, Any], write: A
         error = None if failure is None else running.describe(failure)
         failure = None
         running.restore_builtins()
-    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": _plain(error)})
+    write({"timeline": msgspec.to_builtins(recorder.timeline()), "failure": plain(error)})
 
 
 def _explain(running: Running, watches: Watches, request: dict[str, Any], write: Answer) -> None:
@@ -222,6 +218,4 @@ def _explain(running: Running, watches: Watches, request: dict[str, Any], write:
     peak = msgspec.convert(request["peak"], Peak)
     gc.collect()
     with running, explaining(watches, peak, first, done, prepare):
-        failure = running.run()
-        if os.getpid() != process and failure is not None:
-            raise failure
+        _failure_of(running, lambda _: None)

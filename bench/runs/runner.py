@@ -146,11 +146,7 @@ class Runner:
     def _differing(self, group: Group) -> list[Variant]:
         """The variants without lines whose bytes differ in a comparison, and its baseline."""
         cases = {str(variant): self.record.case(group, variant) for variant in group.variants}
-        alive = {
-            name: (case.figures["peak"], case.figures["held"])
-            for name, case in cases.items()
-            if case.figures is not None and case.failure is None
-        }
+        alive = {name: case.alive for name, case in cases.items() if case.alive is not None}
         names: set[str] = set()
         for compared in self.run.comparisons:
             if (compared.workload, compared.size) != (group.workload.name, group.size):

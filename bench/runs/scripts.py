@@ -43,15 +43,7 @@ def trace_alone(
         answer, interrupted = ask_fresh_process("traced_script", request, folder)
     if interrupted:
         raise KeyboardInterrupt
-    return msgspec.convert(answer["timeline"], Timeline), failure_in(answer)
-
-
-def failure_in(answer: Mapping[str, Any]) -> ScriptError | None:
-    """The failure of a program that an answer tells of."""
-    if answer["failure"] is None:
-        return None
-    message, stderr, interrupted, code = answer["failure"]
-    return ScriptError(message, stderr, interrupted=interrupted, code=code)
+    return msgspec.convert(answer["timeline"], Timeline), ScriptError.read(answer["failure"])
 
 
 def ask_fresh_process(

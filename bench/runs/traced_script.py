@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.main_program import plain
 from gradmeter.bench.runs.ties import die_with_parent
 from gradmeter.bench.timelines import tracing
 
@@ -31,8 +32,7 @@ def main() -> None:
             module=request["module"],
             safe_path=request["safe_path"],
         )
-        failure = error and [str(error), error.stderr, error.interrupted, error.code]
-        answer = {"timeline": msgspec.to_builtins(timeline), "failure": failure}
+        answer = {"timeline": msgspec.to_builtins(timeline), "failure": plain(error)}
     except UsageError as problem:
         answer = {"refused": str(problem)}
     Path(request["answer"]).write_text(json.dumps(answer))

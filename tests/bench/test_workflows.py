@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import throwaway
 from .command import PATIENCE
 from .repositories import git, repository
 
@@ -67,35 +68,10 @@ def test_the_job_of_a_suite_fails_for_a_gate_and_writes_its_summary(tmp_path):
         assert ("1 same code" in text) == (not code)
 
 
-ENGINE = """
-import numpy as np
-
-class Tensor:
-    def __init__(self, data, back=lambda g: None):
-        self.data, self.back, self.grad = data, back, None
-    def add_gradient(self, g):
-        self.grad = g if self.grad is None else self.grad + g
-        self.back(g)
-
-def square(x):
-    kept = COPY
-    return Tensor(x.data * x.data, lambda g: x.add_gradient(2 * g * kept))
-"""
-TAPE = """
-from types import SimpleNamespace
-import numpy as np
-from gradmeter import Adapter, Engine
-from tinytape import Tensor, square
-
-class Tape(Adapter):
-    operations = SimpleNamespace(square=square)
-    def variable(self, array): return Tensor(array)
-    def backward(self, result): result.add_gradient(np.ones_like(result.data))
-    def value(self, result): return result.data
-    def gradient(self, variable): return variable.grad
-
-ENGINE = Engine(name="tape", meaning="squares", make=Tape)
-"""
+TAPE = throwaway.adapter_of("tinytape").replace('name="mine"', 'name="tape"')
+COPYING = throwaway.PACKAGE.replace(
+    throwaway.START, f"{throwaway.START}    kept = x.data.copy()\n"
+).replace("2 * g * x.data", "2 * g * kept")
 WORKLOAD = """
 import gradmeter
 
@@ -113,10 +89,10 @@ def test_the_job_of_an_engine_compares_it_by_a_workload_of_its_own(tmp_path):
     top = repository(
         tmp_path / "top",
         {
-            "src/tinytape/__init__.py": ENGINE.replace("COPY", "x.data"),
+            "src/tinytape/__init__.py": throwaway.PACKAGE,
             "adapter.py": TAPE, "workload.py": WORKLOAD,
         },
-        {"src/tinytape/__init__.py": ENGINE.replace("COPY", "x.data.copy()")},
+        {"src/tinytape/__init__.py": COPYING},
     )  # fmt: skip
     git(tmp_path, "clone", "--quiet", str(top), "clone")
     git(top, "branch", "old", "main~1")

@@ -37,6 +37,16 @@ class Mine(Adapter):
 ENGINE = Engine(name="mine", meaning="squares, and nothing else", make=Mine)
 """
 
+_HEAD, _, _REST = ADAPTER.partition("class Tensor")
+_TENSOR, _, _MINE = _REST.partition("class Mine")
+PACKAGE = f"import numpy as np\n\nclass Tensor{_TENSOR}"  # the engine without its adapter
+START = "def square(x):\n"  # of its one operation
+
+
+def adapter_of(package: str) -> str:
+    """The adapter of an engine that is a package of its own."""
+    return f"{_HEAD}from {package} import Tensor, square\n\nclass Mine{_MINE}"
+
 
 def adapter(folder: Path, text: str = ADAPTER) -> Path:
     """The adapter as a file."""

@@ -25,22 +25,11 @@ from ..command import PATIENCE, gradmeter
 from ..misbehaviour import spec
 
 # An engine whose results tell its revision: they are multiplied by FACTOR.
-PACKAGE = """
-FACTOR = 1
-
-class Tensor:
-    def __init__(self, data, back=lambda g: None):
-        self.data, self.back, self.grad = data, back, None
-
-    def add_gradient(self, g):
-        self.grad = g if self.grad is None else self.grad + g
-        self.back(g)
-
-def square(x):
-    return Tensor(FACTOR * x.data * x.data, lambda g: x.add_gradient(2 * FACTOR * g * x.data))
-"""
-ADAPTER = throwaway.ADAPTER.partition("class Tensor")[0] + "from PACKAGE import Tensor, square\n\n"
-ADAPTER += "class Mine" + throwaway.ADAPTER.partition("class Mine")[2]
+PACKAGE = "FACTOR = 1\n" + throwaway.PACKAGE.replace(
+    "(x.data * x.data, lambda g: x.add_gradient(2 * g",
+    "(FACTOR * x.data * x.data, lambda g: x.add_gradient(2 * FACTOR * g",
+)
+ADAPTER = throwaway.adapter_of("PACKAGE")
 LATE = ADAPTER.replace("from PACKAGE import Tensor, square\n", "").replace(
     "    operations = SimpleNamespace(square=square)\n",
     """    def __init__(self):

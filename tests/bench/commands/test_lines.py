@@ -13,7 +13,9 @@ from collections import Counter
 import msgspec
 import pytest
 
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.lines import HeapPeak, Lines
+from gradmeter.bench.runs import line_runs
 
 from ..command import GRADMETER, PATIENCE, gradmeter
 
@@ -544,3 +546,10 @@ def test_open_files_and_executors_end_as_without_us(script, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.txt").read_text() == "written"
     assert done.stdout.startswith("the end 1000.0\n")
+
+
+@pytest.mark.parametrize("layer", ["python", "heap"])
+def test_what_memray_is_needed_for_names_it(script, layer, monkeypatch):
+    monkeypatch.setattr(line_runs, "available", lambda: False)
+    with pytest.raises(UsageError, match=rf"--count {layer} takes memray, .*: pip install memray$"):
+        line_runs.layer(str(script("")), [], layer, module=False)

@@ -7,32 +7,8 @@ import json
 import pytest
 
 from ..command import gradmeter
+from ..throwaway import ADAPTER, START
 
-ENGINE = """
-import numpy as np
-from types import SimpleNamespace
-from gradmeter import Adapter, Engine
-
-class Tensor:
-    def __init__(self, data, back=lambda g: None):
-        self.data, self.back, self.grad = data, back, None
-
-    def add_gradient(self, g):
-        self.grad = g if self.grad is None else self.grad + g
-        self.back(g)
-
-{more}def square(x):
-{planted}    return Tensor(x.data * x.data, lambda g: x.add_gradient(2 * g * x.data))
-
-class Mine(Adapter):
-    operations = SimpleNamespace(square=square)
-    def variable(self, array): return Tensor(array)
-    def backward(self, result): result.add_gradient(np.ones_like(result.data))
-    def value(self, result): return result.data
-    def gradient(self, variable): return variable.grad
-
-ENGINE = Engine(name="mine", meaning="squares", make=Mine)
-"""
 PLANTED = "    x.copied = x.data.copy()\n"
 ARRAY = 8 * 10_000
 RUN = (
@@ -46,10 +22,10 @@ def folder(tmp_path_factory):
     """A folder with a baseline of an engine, and a run of it with one line more."""
     path = tmp_path_factory.mktemp("engine")
     adapter = path / "adapter.py"
-    adapter.write_text(ENGINE.format(more="", planted=""))
+    adapter.write_text(ADAPTER)
     assert gradmeter(*RUN, cwd=path).returncode == 0
     assert gradmeter("baseline", "out", "--out", "baseline.json", cwd=path).returncode == 0
-    adapter.write_text(ENGINE.format(more="# A comment.\n\n", planted=PLANTED))
+    adapter.write_text(ADAPTER.replace(START, f"# A comment.\n\n{START}{PLANTED}"))
     assert gradmeter(*RUN, cwd=path).returncode == 0
     return path
 

@@ -15,13 +15,8 @@ from ..command import gradmeter
 from ..repositories import LEAST, git, repository
 from ..suite_files import LIGHT
 
-ENGINE = (
-    "import numpy as np\n\nclass Tensor"
-    + throwaway.ADAPTER.partition("class Tensor")[2].partition("class Mine")[0]
-)
-ADAPTER = throwaway.ADAPTER.partition("class Tensor")[0] + "from taped import Tensor, square\n\n"
-ADAPTER += "class Mine" + throwaway.ADAPTER.partition("class Mine")[2]
-START = "def square(x):\n"
+ENGINE, START = throwaway.PACKAGE, throwaway.START
+ADAPTER = throwaway.adapter_of("taped")
 PLANTED = "x.copied = x.data.copy()"
 MOVED = ENGINE.replace(START, f"# Two comments\n# and an empty line.\n\n{START}")
 SURPLUS = "+240.0 kB at"  # of three squares of 10,000 elements

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradmeter.bench.meters import call_layers, machine_code
+from gradmeter.bench.meters import call_layers, heap, machine_code
 from gradmeter.bench.meters.call import Call
 from gradmeter.bench.results.layers import HEAP, PYTHON
 
@@ -107,11 +107,11 @@ def test_a_layer_without_figures_says_why(layer, monkeypatch):
 
     assert "the call raised KeyError" in call_layers.measure(Call(fail), layer, LIMIT).missing
     monkeypatch.setattr(machine_code, "MACHINES", ("none",))
-    monkeypatch.setattr(call_layers, "find_spec", lambda name: None)
+    monkeypatch.setattr(heap, "available", lambda: False)
     machine_code.counting.cache_clear()
     missing = call_layers.measure(Call(floats, (3,)), layer, LIMIT).missing
     expected = {
         PYTHON: "Python's objects are not counted: allocations are counted on Linux",
-        HEAP: "it takes memray: pip install 'gradmeter[native]'",
+        HEAP: "it takes memray, which is not installed: pip install memray",
     }
     assert expected[layer] in missing

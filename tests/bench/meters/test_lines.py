@@ -40,3 +40,5 @@ def test_a_second_run_lists_the_arrays_that_are_alive_at_the_peak(model: Model, 
         assert explanation.instruction == f"np.empty({model.taken}, np.uint8)"
     assert {o.place.line: o.count for o in explanation.alive} == model.alive
     assert sum(o.bytes for o in explanation.alive) + explanation.taken == model.peak
+    own = sum(step.bytes for step in explanation.steps)
+    assert peak.before + own + explanation.taken == model.peak

@@ -99,7 +99,7 @@ def test_a_copy_more_is_said_with_its_line_and_what_is_equal_has_no_lines(plante
     )
     measured = {c.workload for c in result.run.cases if c.lines is not None}
     names = {name.partition("::")[2] for name in measured}
-    assert names == {"test_slower", "test_copied", "test_cyclic"}
+    assert names == {"test_slower", "test_copied"}
 
 
 def test_gates_name_tests_in_brackets(planted):
