@@ -28,7 +28,7 @@ FLOORS = (
     {"engines"},
     {"workloads"},
     {"results"},
-    {"statistics"},
+    {"laws", "statistics"},
     {"numbers"},
     {"git", "installing", "loading", "main_program"},
     {"errors", "output"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from gradmeter.bench.results.laws import family
 from gradmeter.bench.results.run import Case, Run
 
 FEWEST = 2  # a line fits any two points, which the report then says
@@ -55,12 +55,6 @@ def slope(points: Sequence[tuple[int, float]]) -> float | None:
         return None
     x, y = np.log(np.array(points)).T
     return float(np.polyfit(x, y, 1)[0])
-
-
-def family(workload: str) -> tuple[str, int | None]:
-    """Split a workload's name into its family and its depth: squares-30 is squares at 30."""
-    match = re.fullmatch(r"(.+)-([0-9]{1,9})", workload)
-    return (match[1], int(match[2])) if match else (workload, None)
 
 
 def series(run: Run) -> list[Series]:

@@ -1,0 +1,162 @@
+"""Formulas as algebra: compared, bounded, and written as people write them; SymPy does it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+
+import sympy
+from sympy import Expr, Integer, Max, Min, Poly, Rational, Symbol
+
+from gradmeter.bench.laws.expression import UNITS, Expression
+
+SIZE = "N"  # the parameter that array data grows with
+
+
+def symbol(name: str) -> Symbol:
+    """The symbol of a parameter, which is a positive integer."""
+    return Symbol(name, integer=True, positive=True)
+
+
+def of(expression: Expression, array: Expr | None = None) -> Expr:
+    """Return a formula as SymPy has it.
+
+    Args:
+        array: the bytes of one array, where the formula may count in arrays.
+    """
+    units: dict[str, Expr] = {unit: Integer(scale) for unit, scale in UNITS.items()}
+    if array is not None:
+        units |= {"arrays": array, "array": array}
+    return _convert(expression.tree, units)
+
+
+def _convert(node: ast.expr, units: Mapping[str, Expr]) -> Expr:
+    match node:
+        case ast.Constant(value=number):
+            exact = Fraction(str(number))
+            return Rational(exact.numerator, exact.denominator)
+        case ast.Name(id=name):
+            return units[name] if name in units else symbol(name)
+        case ast.UnaryOp(operand=operand):
+            return -_convert(operand, units)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            function = Max if name == "max" else Min
+            return function(*(_convert(argument, units) for argument in arguments))
+        case ast.BinOp(left=left, op=operator, right=right):
+            a, b = _convert(left, units), _convert(right, units)
+            match operator:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.Div():
+                    return a / b
+            return a**b
+    raise AssertionError(ast.dump(node))
+
+
+def equal(a: Expression, b: Expression, array: Expr | None = None) -> bool:
+    """Whether two formulas are the same for every value of their parameters."""
+    first, second = (set(branches(of(each, array))) for each in (a, b))
+    return first == second
+
+
+def branches(expression: Expr) -> list[Expr]:
+    """The polynomials of which a formula is the largest, each multiplied out."""
+    parts = expression.args if isinstance(expression, Max) else [expression]
+    return [sympy.expand(part) for part in parts]
+
+
+def at_least(a: Expr, b: Expr, least: Mapping[str, int]) -> bool:
+    """Whether a >= b holds wherever each parameter is no smaller than in ``least``.
+
+    A sufficient test: with every parameter replaced by its least value and an amount above
+    that, no coefficient of the difference is negative.
+    """
+    amounts = {symbol(name): symbol(name) + value for name, value in least.items()}
+    difference = sympy.expand((a - b).subs(amounts, simultaneous=True))
+    if difference.is_number:
+        return bool(difference >= 0)
+    return all(c >= 0 for c in Poly(difference, *difference.free_symbols).coeffs())
+
+
+def envelope(parts: Iterable[Expr], least: Mapping[str, int]) -> list[Expr]:
+    """Return the polynomials without those that another one is never below.
+
+    Args:
+        least: the smallest value of each parameter.
+    """
+    kept: list[Expr] = []
+    for part in dict.fromkeys(parts):
+        if not any(at_least(other, part, least) for other in kept):
+            kept = [other for other in kept if not at_least(part, other, least)] + [part]
+    return kept
+
+
+def crossings(parts: Sequence[Expr], name: str, least: int) -> list[int]:
+    """The values of a parameter at which another one of the polynomials becomes the largest.
+
+    Args:
+        parts: polynomials in this parameter alone.
+        least: the smallest value of the parameter.
+    """
+    x = symbol(name)
+    near: set[int] = set()
+    for a, b in combinations(parts, 2):
+        difference = Poly(a - b, x)
+        for (low, _), _ in difference.intervals(eps=Rational(1, 4)) if difference.degree() else ():
+            near |= {int(sympy.floor(low)) + step for step in (0, 1, 2)}
+
+    def largest(at: int) -> set[Expr]:
+        values = {part: part.subs(x, at) for part in parts}
+        return {part for part in parts if values[part] == max(values.values())}
+
+    return sorted(at for at in near if at > least and largest(at) - largest(at - 1))
+
+
+def written(expression: Expr, itemsize: int = 0) -> str:
+    """Write a formula as people do: ``(n + 2) arrays + 160 B``, or ``8 N (n + 2) + 160 B``.
+
+    Args:
+        itemsize: bytes of one element of the workload's arrays, of `SIZE` elements each; 0 writes
+            bytes alone.
+    """
+    parts = [_polynomial(part, itemsize) for part in _ordered(branches(expression))]
+    return parts[0] if len(parts) == 1 else f"max({', '.join(parts)})"
+
+
+def _ordered(parts: list[Expr]) -> list[Expr]:
+    """Polynomials, the one that grows fastest first."""
+    names = sorted({name for part in parts for name in part.free_symbols}, key=str)
+    return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).monoms(), reverse=True)
+
+
+def _polynomial(part: Expr, itemsize: int) -> str:
+    constant = part.subs(dict.fromkeys(part.free_symbols, 0))
+    rest, texts = part - constant, []
+    if itemsize:
+        arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize
+        rest -= sympy.expand(arrays * itemsize * symbol(SIZE))
+        if arrays:
+            texts.append(_in_arrays(arrays))
+    if rest:
+        texts.append(_formula(sympy.factor(rest)))
+        if not constant:
+            texts[-1] += " B"
+    if constant or not texts:
+        texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
+    return " + ".join(texts).replace("+ -", "- ")
+
+
+def _in_arrays(count: Expr) -> str:
+    if count.is_Add:
+        return f"({_formula(count)}) arrays"
+    return f"{_formula(count)} array{'s' * (count != 1)}"
+
+
+def _formula(expression: Expr) -> str:
+    return str(expression).replace("**", "^").replace("*", " ")

@@ -1,0 +1,288 @@
+"""Find the laws of a program: where to measure, what formula holds, and from where on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from math import gcd
+
+from gradmeter.bench.laws import algebra, formulas
+from gradmeter.bench.laws.formulas import FEWEST, Formula
+from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
+
+TENFOLD = 10
+CLIMBS = 2  # tenfold steps beyond the values that laws are found from, where there is time
+LEVELS = 5  # how often laws are searched for, above one more break each time
+NO_FORMULA = "no polynomial reproduces it"
+SLOWER = 3  # times: what time may grow by in a tenfold step, beyond tenfold
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a program.
+
+    Attributes:
+        values: that laws are found from, ascending.
+        least: the smallest that the program takes.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a search goes: what one held-out measurement may be expected to take and hold."""
+
+    seconds: float = 3.0
+    bytes: int = 2 * 10**9
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a search found.
+
+    Attributes:
+        names: of the parameters.
+        laws: by figure; None where no law holds.
+        reasons: by figure without a law, why there is none.
+        measured: every measurement by its point, in the order in which they were made.
+        held_out: points that laws were verified at and not found from.
+    """
+
+    names: tuple[str, ...]
+    laws: Mapping[str, Law | None]
+    reasons: Mapping[str, str]
+    measured: Mapping[Point, Measured]
+    held_out: tuple[Point, ...]
+
+
+Measure = Callable[[Point, bool], Measured]
+
+
+def find(
+    parameters: Sequence[Parameter], measure: Measure, limits: Limits | None = None
+) -> Findings:
+    """Measure at a few points, find the law of every figure, and verify it at larger values.
+
+    Args:
+        measure: measures at a point; with places, where it is given True.
+
+    Raises:
+        UnmeasurableError: a point that laws are found from cannot be measured.
+    """
+    search = _Search(parameters, measure, limits or Limits())
+    search.run()
+    figures = search.figures
+    return Findings(
+        names=tuple(search.names),
+        laws={figure: search.laws.get(figure) for figure in figures},
+        reasons={f: search.reasons.get(f, "") for f in figures if f not in search.laws},
+        measured=search.measured,
+        held_out=tuple(search.held_out),
+    )
+
+
+@dataclass
+class _Search:
+    parameters: Sequence[Parameter]
+    measure: Measure
+    limits: Limits
+    measured: dict[Point, Measured] = field(default_factory=dict)
+    unmeasurable: dict[Point, str] = field(default_factory=dict)
+    laws: dict[str, Law] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    held_out: dict[Point, None] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the parameters."""
+        return [parameter.name for parameter in self.parameters]
+
+    @property
+    def figures(self) -> list[str]:
+        """What every measurement has."""
+        readings = [each.figures for each in self.measured.values()]
+        return [figure for figure in readings[0] if all(figure in each for each in readings)]
+
+    def run(self) -> None:
+        """Search at small values first, and then above each break."""
+        levels: list[Sequence[int]] = [parameter.values for parameter in self.parameters]
+        for _ in range(LEVELS):
+            points = [*product(*levels)]
+            for point in points:
+                self._at(point, places=True)
+            found = {f: self._formula(f, points) for f in self.figures if f not in self.laws}
+            candidates = {f: formula for f, formula in found.items() if formula is not None}
+            self.reasons = dict.fromkeys(found.keys() - candidates.keys(), NO_FORMULA)
+            breaks = self._verify(candidates, levels)
+            if self.reasons.keys() - candidates.keys() and levels[0] == self.parameters[0].values:
+                breaks.setdefault(0, levels[0][-1] * 2)  # perhaps it changes among these values
+            for figure, formula in candidates.items():
+                if figure not in self.reasons:
+                    self.laws[figure] = self._law(formula, figure, levels)
+            if not breaks:
+                break
+            for at, value in breaks.items():
+                levels[at] = _above(value, levels[at])
+
+    def _at(self, point: Point, *, places: bool = False) -> Measured:
+        """The measurement at a point; a known one serves where it has what is needed."""
+        if point in self.unmeasurable:
+            raise UnmeasurableError(self.unmeasurable[point])
+        known = self.measured.get(point)
+        if known is not None and (known.places or not places):
+            return known
+        try:
+            self.measured[point] = self.measure(point, places)
+        except UnmeasurableError as error:
+            self.unmeasurable[point] = str(error)
+            raise
+        return self.measured[point]
+
+    def _formula(self, figure: str, points: Sequence[Point]) -> Formula | None:
+        readings = [self.measured[point] for point in points]
+        values = [reading.figures[figure] for reading in readings]
+        places = [reading.places.get(figure, {}) for reading in readings]
+        by_place = formulas.of_places(self.names, points, values, places) if all(places) else None
+        return by_place or formulas.of_values(self.names, points, values)
+
+    def _holds(self, formula: Formula, figure: str, point: Point) -> bool:
+        try:
+            return formula.reproduces(self.names, [point], [self._at(point).figures[figure]])
+        except UnmeasurableError:
+            return False
+
+    # Held-out values.
+
+    def _verify(
+        self, candidates: Mapping[str, Formula], levels: Sequence[Sequence[int]]
+    ) -> dict[int, int]:
+        """Try formulas at larger values; note why one fails.
+
+        Returns:
+            By number of a parameter, its smallest value where a formula fails.
+        """
+        breaks: dict[int, int] = {}
+        for at in range(len(levels)):
+            climbed = 0
+            for point in self._climb(at, levels, candidates.values()):
+                climbed += 1
+                for figure, formula in candidates.items():
+                    if figure not in self.reasons and not self._holds(formula, figure, point):
+                        self.reasons[figure] = f"what holds for less fails at {self._text(point)}"
+                        value = self._break(formula, figure, at, levels)
+                        breaks[at] = min(value, breaks.get(at, value))
+            if not climbed:
+                for figure in candidates:
+                    self.reasons.setdefault(
+                        figure,
+                        f"{self._text(_beyond(at, levels, TENFOLD))}, where it has to be verified, "
+                        "takes too long or too much memory",
+                    )
+        return breaks
+
+    def _climb(
+        self, at: int, levels: Sequence[Sequence[int]], candidates: Iterable[Formula]
+    ) -> Iterator[Point]:
+        """Points with ever larger values of one parameter, while they can be measured."""
+        parts = list(candidates)
+        for step in range(1, CLIMBS + 1):
+            point = _beyond(at, levels, TENFOLD**step)
+            if point not in self.measured:
+                before = self._at(_beyond(at, levels, TENFOLD ** (step - 1)))
+                parameters = dict(zip(self.names, point, strict=True))
+                most = max((f.expression.value(parameters) for f in parts), default=0)
+                seconds = before.seconds * TENFOLD * SLOWER
+                if most > self.limits.bytes or seconds > self.limits.seconds:
+                    return
+                try:
+                    self._at(point)
+                except UnmeasurableError:
+                    return
+            self.held_out[point] = None
+            yield point
+
+    def _break(
+        self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
+    ) -> int:
+        """The smallest larger value of a parameter that the formula fails at, by bisection."""
+        step = gcd(*levels[at])
+        top = _beyond(at, levels, 1)
+        good, bad = top[at] // step, self._first_failure(formula, figure, at, levels) // step
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if self._holds(formula, figure, _with(top, at, middle * step)):
+                good = middle
+            else:
+                bad = middle
+        return bad * step
+
+    def _first_failure(
+        self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
+    ) -> int:
+        beyond = (_beyond(at, levels, TENFOLD**step) for step in range(1, CLIMBS + 1))
+        return next(point[at] for point in beyond if not self._holds(formula, figure, point))
+
+    # Where a law holds.
+
+    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
+        smallest = tuple(values[0] for values in levels)
+        since: dict[str, int] = {}
+        multiple: dict[str, int] = {}
+        crossings: dict[str, list[int]] = {}
+        for at, parameter in enumerate(self.parameters):
+            step = self._multiple(formula, figure, at, levels)
+            if step > 1:
+                multiple[parameter.name] = step
+            low = -(-parameter.least // step)
+            high = smallest[at] // step
+            if not self._holds(formula, figure, _with(smallest, at, low * step)):
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    if self._holds(formula, figure, _with(smallest, at, middle * step)):
+                        high = middle
+                    else:
+                        low = middle
+                since[parameter.name] = high * step
+            others = {
+                n: v for n, v in zip(self.names, smallest, strict=True) if n != parameter.name
+            }
+            values = {algebra.symbol(name): value for name, value in others.items()}
+            along = [part.subs(values) for part in formula.parts]
+            least = since.get(parameter.name, parameter.least)
+            if places := algebra.crossings(along, parameter.name, least):
+                crossings[parameter.name] = places
+        return Law(formula.expression, since, multiple, formula.places, crossings)
+
+    def _multiple(
+        self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
+    ) -> int:
+        """What a parameter has to be a multiple of for the formula to hold."""
+        whole = gcd(*levels[at])
+        top = tuple(max(values) if i == at else values[0] for i, values in enumerate(levels))
+        for step in range(1, whole):
+            near = [_with(top, at, top[at] + k * step) for k in (1, 3)]
+            if whole % step == 0 and all(self._holds(formula, figure, point) for point in near):
+                return step
+        return whole
+
+    def _text(self, point: Point) -> str:
+        return ", ".join(f"{n} = {v:,}" for n, v in zip(self.names, point, strict=True))
+
+
+def _beyond(at: int, levels: Sequence[Sequence[int]], factor: int) -> Point:
+    """The point with the largest value of one parameter times a factor, and the smallest others."""
+    return tuple(v[-1] * factor if i == at else v[0] for i, v in enumerate(levels))
+
+
+def _with(point: Point, at: int, value: int) -> Point:
+    return (*point[:at], value, *point[at + 1 :])
+
+
+def _above(value: int, values: Sequence[int]) -> tuple[int, ...]:
+    """Values of a parameter from one on, multiples of what those before are multiples of."""
+    step = gcd(*values)
+    return tuple(-(-value * (4 + k) // (4 * step)) * step for k in range(FEWEST))
