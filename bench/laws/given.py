@@ -1,7 +1,8 @@
 """Find laws from figures at points that were measured for another purpose, a run's or a session's.
 
-Nothing is measured anew, so a law is what holds with at least one point more than it has terms;
-where more points would be needed, the reason says of which parameter.
+Nothing is measured anew, so a law is what holds with at least one point more than it has terms,
+and one value of each parameter more than it has powers of that; where more points would be
+needed, the reason says of which parameter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import product
 from sympy import QQ, Add
 from sympy.polys.matrices import DomainMatrix
 
-from gradmeter.bench.laws import fit, formulas
+from gradmeter.bench.laws import algebra, fit, formulas
 from gradmeter.bench.laws.formulas import Formula
 from gradmeter.bench.laws.law import Law, Point
 
@@ -38,9 +39,12 @@ def of_points(
     laws, reasons = {}, {}
     polynomials = fit.polynomials(names, points, list(figures.values()))
     for (figure, values), polynomial in zip(figures.items(), polynomials, strict=True):
-        if polynomial is not None:
-            laws[figure] = Law(Formula((polynomial,), ("",)).expression)
-        elif law := _piecewise(names, points, values):
+        law = (
+            Law(Formula((polynomial,), ("",)).expression)
+            if polynomial is not None
+            else _piecewise(names, points, values)
+        )
+        if law is not None and _is_proved(law, names, points, values):
             laws[figure] = law
         else:
             reasons[figure] = _no_law(names, points)
@@ -64,6 +68,30 @@ def _piecewise(names: Sequence[str], points: Sequence[Point], values: Sequence[i
         since = next(step for step in steps if _holds(formula, names, points, values, at, step))
         return Law(formula.expression, since={name: since})
     return None
+
+
+def _is_proved(
+    law: Law, names: Sequence[str], points: Sequence[Point], values: Sequence[int]
+) -> bool:
+    """Whether each polynomial of a law holds at more values of each parameter than it has powers.
+
+    A line through two depths holds at every size, too, where a figure is not linear in the depth.
+    """
+    parts = algebra.branches(algebra.of(law.expression))
+    for part in parts:
+        expression = Formula((part,), ("",)).expression
+        there = [
+            point
+            for point, value in zip(points, values, strict=True)
+            if (len(parts) == 1 and not law.since)
+            or expression.value(dict(zip(names, point, strict=True))) == value
+        ]
+        terms = [term.as_powers_dict() for term in Add.make_args(part)]
+        for i, name in enumerate(names):
+            powers = {term[algebra.symbol(name)] for term in terms}
+            if len(powers) >= len({point[i] for point in there}):
+                return False
+    return True
 
 
 def _holds(
