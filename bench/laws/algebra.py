@@ -136,19 +136,50 @@ def _ordered(parts: list[Expr]) -> list[Expr]:
 
 
 def _polynomial(part: Expr, itemsize: int) -> str:
+    arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize if itemsize else Integer(0)
+    rest = sympy.expand(part - arrays * itemsize * symbol(SIZE))
+    texts = [_in_arrays(arrays)] if arrays else []
+    return _joined(texts + _in_bytes(rest)) or "0 B"
+
+
+def in_arrays(expression: Expr, array: Expr) -> str:
+    """Write a formula as a number of arrays: ``n + 2``, or ``3 + 8 B`` with bytes left over.
+
+    Args:
+        array: bytes of one array, of `SIZE` elements or as a number.
+    """
+    texts = [_counted(part, array) for part in _ordered(branches(expression))]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+
+
+def _counted(part: Expr, array: Expr) -> str:
+    if array.is_number:
+        whole = [(Integer(int(c / array)), term) for term, c in part.as_coefficients_dict().items()]
+        arrays = sympy.expand(sum((count * term for count, term in whole), Integer(0)))
+    else:
+        arrays = part.coeff(symbol(SIZE), 1) / array.coeff(symbol(SIZE), 1)
+    rest = sympy.expand(part - arrays * array)
+    return _joined(([_formula(arrays)] if arrays else []) + _in_bytes(rest)) or "0"
+
+
+def number(expression: Expr) -> str:
+    """Write a formula of what is no bytes."""
+    return _formula(sympy.factor(expression))
+
+
+def _in_bytes(part: Expr) -> list[str]:
+    """A polynomial in bytes: what grows, and what does not."""
     constant = part.subs(dict.fromkeys(part.free_symbols, 0))
-    rest, texts = part - constant, []
-    if itemsize:
-        arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize
-        rest -= sympy.expand(arrays * itemsize * symbol(SIZE))
-        if arrays:
-            texts.append(_in_arrays(arrays))
+    rest = part - constant
+    texts = []
     if rest:
-        texts.append(_formula(sympy.factor(rest)))
-        if not constant:
-            texts[-1] += " B"
-    if constant or not texts:
+        texts.append(_formula(sympy.factor(rest)) + " B" * (not constant))
+    if constant:
         texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
+    return texts
+
+
+def _joined(texts: list[str]) -> str:
     return " + ".join(texts).replace("+ -", "- ")
 
 

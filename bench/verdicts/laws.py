@@ -16,6 +16,7 @@ from gradmeter.bench.results.laws import DEPTH, SIZE, family
 from gradmeter.bench.results.run import Case, Run
 
 FIGURES = ("peak", "held", "cycle", "forward", "backward", "dropped")
+OBJECTS = "objects"  # in reference cycles
 FEWEST = 2  # values of a parameter, from which a formula of one term is told
 PACKAGE = "sympy"
 
@@ -45,7 +46,7 @@ class VariantLaws:
     Attributes:
         baseline: the variant that it is compared with; itself for a baseline, empty where it is
             compared with none.
-        figures: by name.
+        figures: by name, and the number of `OBJECTS`.
         predicted: of the figures that were predicted otherwise than they were measured.
         as_predicted: whether every figure is as predicted at every point; None where not all
             points have a prediction.
@@ -185,14 +186,14 @@ def _families(
             alike.setdefault((_names(points), sizes[0] * (len(sizes) == 1)), []).append(variant)
     for variants in alike.values():
         cases = [case for v in variants for case in measured[v].values()]
-        points = [point for v in variants for point in measured[v]]
+        of_all = [point for v in variants for point in measured[v]]
         items = {(case.array_bytes // case.size, case.array_bytes % case.size) for case in cases}
         [(item, odd)] = items if len(items) == 1 else [(0, 0)]
-        values = {name: _column(points, at) for at, name in enumerate((SIZE, DEPTH))}
+        values = {name: _column(of_all, at) for at, name in enumerate((SIZE, DEPTH))}
         first = {v: i for i, v in enumerate(variants)}
         yield FamilyLaws(
             program=program or cases[0].workload,
-            values=values if program.endswith(f"-{DEPTH}") else {SIZE: values[SIZE]},
+            values=values if program else {SIZE: values[SIZE]},
             item_bytes=0 if odd else item,
             variants=tuple(
                 sorted(
@@ -206,16 +207,16 @@ def _families(
 
 def _names(points: Iterable[Point]) -> tuple[str, ...]:
     """The parameters that have several values."""
-    points = list(points)
-    return tuple(n for at, n in enumerate((SIZE, DEPTH)) if len(_column(points, at)) >= FEWEST)
+    columns = [tuple(sorted(set(column))) for column in zip(*points, strict=True)]
+    return tuple(n for n, c in zip((SIZE, DEPTH), columns, strict=True) if len(c) >= FEWEST)
 
 
 def _search(measured: Measured, baselines: Baselines) -> dict[str, VariantLaws]:
     """Look for the laws of each variant that has a parameter."""
     alike: dict[tuple[Point, ...], list[str]] = {}
-    for variant, points in measured.items():
-        if _names(points):
-            alike.setdefault(tuple(sorted(points)), []).append(variant)
+    for variant, of_variant in measured.items():
+        if len(of_variant) >= FEWEST:
+            alike.setdefault(tuple(sorted(of_variant)), []).append(variant)
     found: dict[str, VariantLaws] = {}
     for points, variants in alike.items():
         columns: dict[tuple[str, str, bool], list[int]] = {}
@@ -225,6 +226,7 @@ def _search(measured: Measured, baselines: Baselines) -> dict[str, VariantLaws]:
                 (variant, figure, False): [(case.figures or {})[figure] for case in cases]
                 for figure in FIGURES
             }
+            columns[variant, OBJECTS, False] = [c.cycles.objects if c.cycles else 0 for c in cases]
             predictions = [case.predicted for case in cases if case.predicted]
             for figure in FIGURES if len(predictions) == len(cases) else ():
                 field = "dropped" if figure == "cycle" else figure
@@ -242,7 +244,7 @@ def _search(measured: Measured, baselines: Baselines) -> dict[str, VariantLaws]:
             found[variant] = VariantLaws(
                 variant=variant,
                 baseline=of[0] if of else "",
-                figures={figure: told[variant, figure, False] for figure in FIGURES},
+                figures={f: told[variant, f, False] for f in (*FIGURES, OBJECTS)},
                 predicted=differing,
                 as_predicted=not differing if (variant, "peak", True) in columns else None,
             )
