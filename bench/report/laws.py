@@ -106,7 +106,8 @@ def _where(family: FamilyLaws) -> str:
         if len(values) > MOST_VALUES:
             listed = f"{len(values)} from {values[0]:,} to {values[-1]:,}"
         else:
-            listed = " and ".join(f"{value:,}" for value in values)
+            *first, last = (f"{value:,}" for value in values)
+            listed = " and ".join(filter(None, [", ".join(first), last]))
         texts.append(f"{name} = {listed}")
     return ", ".join(texts)
 
@@ -119,7 +120,7 @@ def _rows(family: FamilyLaws, columns: Sequence[str]) -> Iterator[Row]:
     alike: dict[tuple[str, ...], list[VariantLaws]] = {}
     of = {e.variant: tuple(_cell(family, e, c) for c in columns) for e in family.variants}
     for each in family.variants:
-        unlike = "" if all(found.law for found in each.figures.values()) else each.variant
+        unlike = "" if each.are_complete else each.variant
         texts = (cell.text for cell in of[each.variant])
         alike.setdefault((each.baseline, unlike, *texts), []).append(each)
     for variants in alike.values():

@@ -107,7 +107,7 @@ def _content(run: Run) -> dict[str, Any]:
         "memory": ("Memory", memory),
         "timelines": ("What is alive when", panels),
         "lines": ("Where the bytes are", content["lines"]),
-        "growth": ("Growth", content["growth"]),
+        "growth": ("Growth of time", content["growth"]),
         "views": ("Three views", content["views"]),
         "cases": ("Every case", True),
         "environment": ("Environment", True),

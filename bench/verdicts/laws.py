@@ -63,6 +63,11 @@ class VariantLaws:
         """Whether it is compared with another variant."""
         return self.baseline not in ("", self.variant)
 
+    @property
+    def are_complete(self) -> bool:
+        """Whether every figure has a law."""
+        return all(found.law for found in self.figures.values())
+
 
 @dataclass(frozen=True)
 class FamilyLaws:
@@ -146,22 +151,23 @@ def _of_family(program: str, measured: Measured, baselines: Baselines) -> Iterat
     """The laws with the depth as a parameter; of variants without, those at each depth."""
     deep = {v: points for v, points in measured.items() if len(_column(points, 1)) >= FEWEST}
     whole = _search(deep, baselines)
-    depths = sorted({depth for points in measured.values() for _, depth in points})
-    levels = [
-        {v: {at: c for at, c in points.items() if at[1] == depth} for v, points in measured.items()}
-        for depth in depths
-    ]
-    apart = [_search(level, baselines) for level in levels]
-    told = {
-        variant
-        for variant, laws in whole.items()
-        if all(_tells(laws, at_depth.get(variant)) for at_depth in apart)
+    told = {v for v, laws in whole.items() if laws.are_complete}
+    apart: list[tuple[Measured, Mapping[str, VariantLaws]]] = []
+    if told != measured.keys():
+        for depth in sorted({depth for points in measured.values() for _, depth in points}):
+            level = {
+                variant: {at: case for at, case in points.items() if at[1] == depth}
+                for variant, points in measured.items()
+            }
+            apart.append((level, _search(level, baselines)))
+    told |= {
+        v for v, laws in whole.items() if all(_tells(laws, level.get(v)) for _, level in apart)
     }
     told = {v for v in told if not whole[v].is_candidate or whole[v].baseline in told}
     yield from _families(program, {v: deep[v] for v in deep if v in told}, whole)
     rest = measured.keys() - told
     rest |= {laws.baseline for v, laws in whole.items() if v in rest}
-    for level, at_depth in zip(levels, apart, strict=True):
+    for level, at_depth in apart if rest else ():
         yield from _families("", {v: level[v] for v in level if v in rest}, at_depth)
 
 
