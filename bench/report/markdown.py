@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import comparison, laws, ordinary, prose, sentences
+from gradmeter.bench.report import comparison, law_tables, laws, ordinary, prose, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 from gradmeter.bench.verdicts import laws as run_laws
@@ -41,7 +41,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     if verdicts.calls(run):
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     found = run_laws.of_run(run)
-    told = laws.as_markdown(run, found)
+    told = law_tables.as_markdown(run, found)
     if told:
         parts.append(f"## Laws\n\n{told}")
     pairs = verdicts.ordered(run)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import compared_calls, laws, ordinary, prose, sentences
+from gradmeter.bench.report import compared_calls, law_tables, laws, ordinary, prose, sentences
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
 from gradmeter.bench.verdicts import laws as run_laws
@@ -36,7 +36,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
     found = run_laws.of_run(run)
-    laws.show(run, found, console)
+    law_tables.show(run, found, console)
     pairs = verdicts.ordered(run)
     of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]
     if of_calls:

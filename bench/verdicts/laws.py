@@ -155,7 +155,7 @@ def _of_family(program: str, measured: Measured, baselines: Baselines) -> Iterat
     apart: list[tuple[Measured, Mapping[str, VariantLaws]]] = []
     if told != measured.keys():
         for depth in sorted({depth for points in measured.values() for _, depth in points}):
-            level = {
+            level: Measured = {
                 variant: {at: case for at, case in points.items() if at[1] == depth}
                 for variant, points in measured.items()
             }
