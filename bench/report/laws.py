@@ -20,6 +20,7 @@ PREDICTED = "predicted"
 NONE = "none"
 MOST_VALUES = 4  # of a parameter, that are listed
 WORDS = {"N": "size", "n": "depth"}
+HOLDS = "Exact at all that was measured; N is the elements of an array"
 UNKNOWN = "?"
 LONGEST_LINE = 8  # characters of a law in a terminal
 _PIECES = re.compile(r"(?<=,) |(?<=\w) (?=[+-] [\d,]+ B)|(?<=\d) (?=from )")
@@ -176,9 +177,7 @@ def amount(family: FamilyLaws, law: Law) -> str:
 def _notes(run: Run, found: Sequence[FamilyLaws]) -> Iterator[str]:
     """Sentences on how the table is read, as far as they are needed."""
     deep = any("n" in family.values for family in found)
-    yield "Each law holds, to the byte, at all that was measured; N is the elements of an array" + (
-        ", n the depth." if deep else "."
-    )
+    yield HOLDS + (", n the depth." if deep else ".")
     unknown = [
         (family, each.variant, each.figures[name].more)
         for family in found
