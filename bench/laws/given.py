@@ -1,7 +1,8 @@
 """Find laws from figures at points that were measured for another purpose, a run's or a session's.
 
-Nothing is measured anew, so a law is what holds with at least one point more than it has terms;
-where more points would be needed, the reason says of which parameter.
+Nothing is measured anew, so a law is what holds with at least one point more than it has terms,
+and one value of each parameter more than it has powers of that; where more points would be
+needed, the reason says of which parameter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import product
 from sympy import QQ, Add
 from sympy.polys.matrices import DomainMatrix
 
-from gradmeter.bench.laws import fit, formulas
+from gradmeter.bench.laws import algebra, fit, formulas
 from gradmeter.bench.laws.formulas import Formula
 from gradmeter.bench.laws.law import Law, Point
 
@@ -36,11 +37,14 @@ def of_points(
     if few:
         return {}, dict.fromkeys(figures, few)
     laws, reasons = {}, {}
-    polynomials = fit.polynomials(names, points, list(figures.values()))
+    polynomials = fit.polynomials(names, points, list(figures.values()), spare=1)
     for (figure, values), polynomial in zip(figures.items(), polynomials, strict=True):
-        if polynomial is not None:
-            laws[figure] = Law(Formula((polynomial,), ("",)).expression)
-        elif law := _piecewise(names, points, values):
+        law = (
+            Law(Formula((polynomial,), ("",)).expression)
+            if polynomial is not None
+            else _piecewise(names, points, values)
+        )
+        if law is not None and _is_proved(law, names, points, values):
             laws[figure] = law
         else:
             reasons[figure] = _no_law(names, points)
@@ -52,7 +56,7 @@ def _piecewise(names: Sequence[str], points: Sequence[Point], values: Sequence[i
     for at, name in enumerate(names):
         order = [at, *(i for i in range(len(names)) if i != at)]
         turned = [tuple(point[i] for i in order) for point in points]
-        formula = formulas.of_values([names[i] for i in order], turned, values)
+        formula = formulas.of_values([names[i] for i in order], turned, values, spare=1)
         if formula is None:
             continue
         if formula.reproduces(names, points, values):
@@ -64,6 +68,30 @@ def _piecewise(names: Sequence[str], points: Sequence[Point], values: Sequence[i
         since = next(step for step in steps if _holds(formula, names, points, values, at, step))
         return Law(formula.expression, since={name: since})
     return None
+
+
+def _is_proved(
+    law: Law, names: Sequence[str], points: Sequence[Point], values: Sequence[int]
+) -> bool:
+    """Whether each polynomial of a law holds at more values of each parameter than it has powers.
+
+    A line through two depths holds at every size, too, where a figure is not linear in the depth.
+    """
+    parts = algebra.branches(algebra.of(law.expression))
+    for part in parts:
+        expression = Formula((part,), ("",)).expression
+        there = [
+            point
+            for point, value in zip(points, values, strict=True)
+            if (len(parts) == 1 and not law.since)
+            or expression.value(dict(zip(names, point, strict=True))) == value
+        ]
+        terms = [term.as_powers_dict() for term in Add.make_args(part)]
+        for i, name in enumerate(names):
+            powers = {term[algebra.symbol(name)] for term in terms}
+            if len(powers) >= len({point[i] for point in there}):
+                return False
+    return True
 
 
 def _holds(
@@ -112,7 +140,7 @@ def _no_law(names: Sequence[str], points: Sequence[Point]) -> str:
     few = [name for name, count in counts.items() if count <= TERMS]
     if not few:
         return f"no polynomial holds at its {measured}"
-    terms = max(len(basis) for basis in fit.bases(names, points))
+    terms = max(len(basis) for basis in fit.bases(names, points, spare=1))
     most = "one term" if terms == 1 else f"{terms} terms or fewer"
     return (
         f"no law with {most} holds at its {measured}; one more value of {' or '.join(few)} can "
