@@ -151,9 +151,10 @@ class _Search:
 
     def _holds(self, formula: Formula, figure: str, point: Point) -> bool:
         try:
-            return formula.reproduces(self.names, [point], [self._at(point).figures[figure]])
+            value = self._at(point).figures.get(figure)
         except UnmeasurableError:
             return False
+        return value is not None and formula.reproduces(self.names, [point], [value])
 
     # Held-out values.
 
