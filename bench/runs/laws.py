@@ -227,9 +227,7 @@ class _Points:
         size = max(self._sizes[0], law.since.get(SIZE, 1))
         return (-(-size // step) * step, self.depth)
 
-    def _problem(
-        self, figure: str, law: Law, point: Point, measured: dict[Point, Measured]
-    ) -> str:
+    def _problem(self, figure: str, law: Law, point: Point, measured: dict[Point, Measured]) -> str:
         """Why a law does not hold at the depth that was named; empty where it does."""
         size, depth = point
         parameters = {SIZE: size, DEPTH: depth}
@@ -241,7 +239,7 @@ class _Points:
         except UnmeasurableError as error:
             return str(error)
         if measured[point].figures.get(figure) != law.expression.value(parameters):
-            return f"what holds for others fails at N = {size:,}, n = {depth:,}"
+            return f"what holds for others fails at {_text(point)}"
         return ""
 
     def laws(self, *, in_depth: bool, **fields: Any) -> Laws:
@@ -282,16 +280,14 @@ class _Points:
                 for figure, (one, other) in answer["differ"].items():
                     self.differ.setdefault(
                         figure,
-                        f"differs from pass to pass: {one:,} B and {other:,} B at "
-                        + ", ".join(f"{n} = {v:,}" for n, v in zip((SIZE, DEPTH), point)),
+                        f"differs from pass to pass: {one:,} B and {other:,} B at {_text(point)}",
                     )
         except WorkerError as error:
             if error.kind in ENDED:
                 self.close()
             if error.kind == "cannot":
                 raise
-            where = ", ".join(f"{n} = {v:,}" for n, v in zip((SIZE, DEPTH), point))
-            raise UnmeasurableError(f"at {where}: {error}") from None
+            raise UnmeasurableError(f"at {_text(point)}: {error}") from None
         return reading
 
     def _ready(self) -> Process:
@@ -314,3 +310,7 @@ def _formula(law: Law) -> Formula:
         places=list(law.places),
         crossings={name: list(values) for name, values in law.crossings.items()},
     )
+
+
+def _text(point: Point) -> str:
+    return ", ".join(f"{n} = {v:,}" for n, v in zip((SIZE, DEPTH), point, strict=False))
