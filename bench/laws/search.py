@@ -230,33 +230,54 @@ class _Search:
     # Where a law holds.
 
     def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
-        smallest = tuple(values[0] for values in levels)
+        corner = tuple(values[0] for values in levels)
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
-        crossings: dict[str, list[int]] = {}
-        for at, parameter in enumerate(self.parameters):
+        # The first parameter last, so that it may be what is large where the others are small: the
+        # law then holds at the smallest values of all parameters together.
+        for at, parameter in reversed([*enumerate(self.parameters)]):
             step = self._multiple(formula, figure, at, levels)
             if step > 1:
                 multiple[parameter.name] = step
-            low = -(-parameter.least // step)
-            high = smallest[at] // step
-            if not self._holds(formula, figure, _with(smallest, at, low * step)):
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if self._holds(formula, figure, _with(smallest, at, middle * step)):
-                        high = middle
-                    else:
-                        low = middle
-                since[parameter.name] = high * step
-            others = {
-                n: v for n, v in zip(self.names, smallest, strict=True) if n != parameter.name
+            low = self._lowest(formula, figure, at, step, corner)
+            if low > -(-parameter.least // step) * step:
+                since[parameter.name] = low
+            corner = _with(corner, at, low)
+        return Law(
+            formula.expression,
+            {name: since[name] for name in self.names if name in since},
+            {name: multiple[name] for name in self.names if name in multiple},
+            formula.places,
+            self._crossings(formula, corner),
+        )
+
+    def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
+        """The smallest value of a parameter that the formula holds from on, the others given."""
+        low, high = -(-self.parameters[at].least // step), corner[at] // step
+        near = range(low, min(low + FEWEST, high))  # one alone may be a coincidence
+        if all(self._holds(formula, figure, _with(corner, at, k * step)) for k in near):
+            return low * step
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._holds(formula, figure, _with(corner, at, middle * step)):
+                high = middle
+            else:
+                low = middle
+        return high * step
+
+    def _crossings(self, formula: Formula, corner: Point) -> dict[str, list[int]]:
+        """By parameter, where another polynomial becomes the largest, the others at a corner."""
+        found: dict[str, list[int]] = {}
+        for at, parameter in enumerate(self.parameters):
+            values = {
+                algebra.symbol(name): value
+                for i, (name, value) in enumerate(zip(self.names, corner, strict=True))
+                if i != at
             }
-            values = {algebra.symbol(name): value for name, value in others.items()}
             along = [part.subs(values) for part in formula.parts]
-            least = since.get(parameter.name, parameter.least)
-            if places := algebra.crossings(along, parameter.name, least):
-                crossings[parameter.name] = places
-        return Law(formula.expression, since, multiple, formula.places, crossings)
+            if places := algebra.crossings(along, parameter.name, corner[at]):
+                found[parameter.name] = places
+        return found
 
     def _multiple(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]

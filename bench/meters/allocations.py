@@ -56,12 +56,6 @@ class Count:
         """The most bytes alive at once since the start or the last `reset_peak`."""
         return tracemalloc.get_traced_memory()[1] - self._before
 
-    @property
-    def both(self) -> tuple[int, int]:
-        """Bytes alive now, and the peak."""
-        live, peak = tracemalloc.get_traced_memory()
-        return live - self._before, peak - self._before
-
     def reset_peak(self) -> None:
         """Start a new peak from what is alive now."""
         tracemalloc.reset_peak()

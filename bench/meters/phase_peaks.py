@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from threading import get_ident
+from tracemalloc import get_traced_memory, reset_peak
 from types import CodeType, FrameType
 
 from gradmeter.bench.cases.program import END, Program
-from gradmeter.bench.meters.allocations import Count, counting
+from gradmeter.bench.meters.allocations import counting
 from gradmeter.bench.meters.cycles import collector_off, debugging_off, sweep
 from gradmeter.bench.meters.file_names import FileNames
 from gradmeter.bench.meters.line_events import Events, Watches, listening
@@ -48,10 +49,13 @@ class PhasePeaks:
 
 
 class _Lines:
-    """The peaks of lines in the phase that runs, as a listener of `listening`."""
+    """The peaks of lines in the phase that runs, as a listener of `listening`.
 
-    def __init__(self, count: Count) -> None:
-        self._count = count
+    Bytes are tracemalloc's, from which those from before the count are not taken yet: there is an
+    event for each line, and few of them allocate.
+    """
+
+    def __init__(self) -> None:
         self._stacks: dict[int, list[tuple[CodeType, int]]] = {}
         self._peaks: dict[Where, int] = {}
         self._live = -1  # at the last event; in a new phase, what is there counts
@@ -64,15 +68,19 @@ class _Lines:
     def line(self, frame: FrameType, number: int) -> None:
         """A line is about to run, so the one before it has ended."""
         stack = self._tick()
-        if stack and stack[-1][0] is frame.f_code:
-            stack.pop()
-        stack.append((frame.f_code, number))
+        code = frame.f_code
+        if stack and stack[-1][0] is code:
+            stack[-1] = (code, number)
+        else:
+            stack.append((code, number))
 
     def leave(self, frame: FrameType) -> None:
         """A frame is left."""
-        stack = self._tick()
-        if any(code is frame.f_code for code, _ in stack):
-            while stack.pop()[0] is not frame.f_code:  # an event is missing
+        stack, code = self._tick(), frame.f_code
+        if stack and stack[-1][0] is code:
+            stack.pop()
+        elif any(known is code for known, _ in stack):
+            while stack.pop()[0] is not code:  # an event is missing
                 pass
 
     def instruction(self, frame: FrameType) -> None:
@@ -86,14 +94,18 @@ class _Lines:
         return peaks
 
     def _tick(self) -> list[tuple[CodeType, int]]:
-        stack = self._stacks.setdefault(get_ident(), [])
-        live, peak = self._count.both
-        if peak > self._live:  # something was allocated; else the peak is another line's
+        """Count what was allocated since the last event; return the stack of this thread."""
+        live, peak = get_traced_memory()
+        try:
+            stack = self._stacks[get_ident()]
+        except KeyError:
+            stack = self._stacks[get_ident()] = []
+        if peak > self._live:  # or else the peak is another line's
             where = stack[-1] if stack else None
             if peak > self._peaks.get(where, -1):
                 self._peaks[where] = peak
         if peak != live:
-            self._count.reset_peak()
+            reset_peak()
         self._live = live
         return stack
 
@@ -109,7 +121,7 @@ def measure(make: Callable[[], Program], watches: Watches | None = None) -> Phas
     """
     by_phase: dict[str, dict[Where, int]] = {}
     with debugging_off(), collector_off(), counting() as count:
-        lines = _Lines(count)
+        lines, base = _Lines(), get_traced_memory()[0] - count.live
         problem = ""
         with listening(lines, watches) if watches else nullcontext() as events:
             phases = make()
@@ -120,7 +132,7 @@ def measure(make: Callable[[], Program], watches: Watches | None = None) -> Phas
                 following = next(phases)
                 known = by_phase.setdefault(name, {})
                 for where, peak in lines.next_phase().items():
-                    known[where] = max(known.get(where, 0), peak)
+                    known[where] = max(known.get(where, 0), peak - base)
                 name = following
             if isinstance(events, Events):
                 problem = events.problem()

@@ -171,10 +171,10 @@ class _Points:
         """
         if self.depth is None:
             return
-        yield DEPTHS
         for _, number in self._variant.of_engine:
             if type(number) is int and 1 < number <= LONGEST_STEP and self.depth % number == 0:
                 yield tuple(depth * number for depth in DEPTHS)
+        yield DEPTHS
 
     def search(self, depths: tuple[int, ...]) -> Part:
         """Search laws in the size and, where depths are given, in the depth.
