@@ -27,7 +27,7 @@ from gradmeter.bench.commands.shared import (
 )
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
-from gradmeter.bench.report import laws as report
+from gradmeter.bench.report import law_tables as report
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
 from gradmeter.bench.runs import laws as law_runs
