@@ -143,7 +143,7 @@ class _Search:
             for figure, formula in candidates.items():
                 if figure not in self.reasons:
                     law = self._law(formula, figure, levels)
-                    if self._fails(law, formula, figure):
+                    if law is None:
                         self.reasons[figure] = "what holds for less fails at larger values"
                     else:
                         self.laws[figure] = law
@@ -175,9 +175,10 @@ class _Search:
 
     def _holds(self, formula: Formula, figure: str, point: Point) -> bool:
         try:
-            return formula.reproduces(self.names, [point], [self._at(point).figures[figure]])
+            value = self._at(point).figures.get(figure)
         except UnmeasurableError:
             return False
+        return value is not None and formula.reproduces(self.names, [point], [value])
 
     # Held-out values.
 
@@ -262,64 +263,75 @@ class _Search:
 
     # Where a law holds.
 
-    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
-        smallest = tuple(values[0] for values in levels)
+    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law | None:
+        """The law of a formula; None where it fails at some value that was measured."""
+        smallest = corner = tuple(values[0] for values in levels)
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
-        crossings: dict[str, list[int]] = {}
-        for at, parameter in enumerate(self.parameters):
+        # The first parameter last, so that it may be what is large where the others are small: the
+        # law then holds at the smallest values of all parameters together.
+        for at, parameter in reversed([*enumerate(self.parameters)]):
             step = self._multiple(formula, figure, at, levels)
             if step > 1:
                 multiple[parameter.name] = step
-            low = self._failure(formula, figure, smallest, at, step)
-            if low is not None:
-                high = smallest[at] // step
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if self._holds(formula, figure, _with(smallest, at, middle * step)):
-                        high = middle
-                    else:
-                        low = middle
-                since[parameter.name] = high * step
-            others = {
-                n: v for n, v in zip(self.names, smallest, strict=True) if n != parameter.name
-            }
-            values = {algebra.symbol(name): value for name, value in others.items()}
-            along = [part.subs(values) for part in formula.parts]
-            least = since.get(parameter.name, parameter.least)
-            if places := algebra.crossings(along, parameter.name, least):
-                crossings[parameter.name] = places
-        law = Law(formula.expression, since, multiple, formula.places, crossings)
-        # Where the smallest values of two parameters meet, it was not tried yet.
-        corner = [
-            -(-p.least // multiple.get(p.name, 1)) * multiple.get(p.name, 1)
-            for p in self.parameters
-        ]
-        self._holds(
-            formula, figure, tuple(since.get(n, v) for n, v in zip(self.names, corner, strict=True))
+            low = self._lowest(formula, figure, at, step, corner)
+            if low > -(-parameter.least // step) * step:
+                since[parameter.name] = low
+            corner = _with(corner, at, low)
+        law = Law(
+            formula.expression,
+            {name: since[name] for name in self.names if name in since},
+            {name: multiple[name] for name in self.names if name in multiple},
+            formula.places,
+            self._crossings(formula, corner),
         )
         if self._fails(law, formula, figure):
-            law = replace(law, since=dict(zip(self.names, smallest, strict=True)))
-        return law
+            since = dict(zip(self.names, smallest, strict=True))
+            law = replace(law, since=since, crossings=self._crossings(formula, smallest))
+        return None if self._fails(law, formula, figure) else law
 
-    def _failure(
-        self, formula: Formula, figure: str, smallest: Point, at: int, step: int
-    ) -> int | None:
-        """The largest value of a parameter, in steps, known to be too small; None for none."""
-        low = -(-self.parameters[at].least // step)
-        bad = [low] if not self._holds(formula, figure, _with(smallest, at, low * step)) else []
-        for point in self.measured:
-            on_axis = point[at] < smallest[at] and point == _with(smallest, at, point[at])
-            if on_axis and point[at] % step == 0 and not self._holds(formula, figure, point):
-                bad.append(point[at] // step)
-        return max(bad, default=None)
+    def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
+        """The smallest value of a parameter that the formula holds from on, the others given."""
+        low, high = -(-self.parameters[at].least // step), corner[at] // step
+        near = {*range(low, min(low + FEWEST, high))}  # one alone may be a coincidence
+        near |= {
+            point[at] // step
+            for point in self.measured
+            if point == _with(corner, at, point[at]) and point[at] < corner[at]
+            if point[at] % step == 0
+        }
+        bad = [k for k in near if not self._holds(formula, figure, _with(corner, at, k * step))]
+        if not bad:
+            return low * step
+        low = max(bad)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._holds(formula, figure, _with(corner, at, middle * step)):
+                high = middle
+            else:
+                low = middle
+        return high * step
+
+    def _crossings(self, formula: Formula, corner: Point) -> dict[str, list[int]]:
+        """By parameter, where another polynomial becomes the largest, the others at a corner."""
+        found: dict[str, list[int]] = {}
+        for at, parameter in enumerate(self.parameters):
+            values = {
+                algebra.symbol(name): value
+                for i, (name, value) in enumerate(zip(self.names, corner, strict=True))
+                if i != at
+            }
+            along = [part.subs(values) for part in formula.parts]
+            if places := algebra.crossings(along, parameter.name, corner[at]):
+                found[parameter.name] = places
+        return found
 
     def _fails(self, law: Law, formula: Formula, figure: str) -> bool:
-        """Whether a law says of a point what was not measured there, or could not be."""
+        """Whether a law says of a point what was not measured there."""
         return any(
             law.holds_at(dict(zip(self.names, point, strict=True)))
             and not self._holds(formula, figure, point)
-            for point in self.measured
+            for point in [*self.measured]
         )
 
     def _multiple(

@@ -98,11 +98,12 @@ class LawFile(Value, frozen=True, kw_only=True):
 def figures_of(laws: Iterable[Laws], key: Key) -> dict[str, int]:
     """The bytes of a case by figure, as the laws have them; none where no law speaks of it."""
     workload, size, variant = key
-    for each in laws:
+    found: dict[str, int] = {}
+    for each in laws:  # those in the depth, and those at one depth of figures without
         parameters = each.parameters_of(workload, size)
         if parameters is not None and each.variant == variant:
-            return each.at(parameters)
-    return {}
+            found = {**each.at(parameters), **found}
+    return found
 
 
 def is_law_file(path: Path) -> bool:
@@ -128,15 +129,19 @@ def load(path: Path) -> list[Laws]:
         raise UsageError(f"{path} is no file of laws: {error}") from None
 
 
+def encoded(laws: Iterable[Laws]) -> bytes:
+    """A file of laws, one figure a line."""
+    ordered = sorted(laws, key=lambda each: (each.program, each.variant))
+    return msgspec.json.format(msgspec.json.encode(LawFile(laws=ordered)), indent=1) + b"\n"
+
+
 def save(laws: Iterable[Laws], path: Path) -> None:
     """Write a file of laws, one figure a line.
 
     Raises:
         UsageError: it cannot be written.
     """
-    ordered = sorted(laws, key=lambda each: (each.program, each.variant))
-    text = msgspec.json.format(msgspec.json.encode(LawFile(laws=ordered)), indent=1)
     try:
-        files.write(path, text + b"\n")
+        files.write(path, encoded(laws))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
