@@ -120,14 +120,15 @@ def crossings(parts: Sequence[Expr], name: str, least: int) -> list[int]:
     return sorted(at for at in near if at > least and largest(at) - largest(at - 1))
 
 
-def written(expression: Expr, itemsize: int = 0) -> str:
+def written(expression: Expr, itemsize: int = 0, unit: str = "B") -> str:
     """Write a formula as people do: ``(n + 2) arrays + 160 B``, or ``8 N (n + 2) + 160 B``.
 
     Args:
         itemsize: bytes of one element of the workload's arrays, of `SIZE` elements each; 0 writes
             bytes alone.
+        unit: of the value; "" for a number, such as that of allocations.
     """
-    parts = [_polynomial(part, itemsize) for part in _ordered(branches(expression))]
+    parts = [_polynomial(part, itemsize, unit) for part in _ordered(branches(expression))]
     return parts[0] if len(parts) == 1 else f"max({', '.join(parts)})"
 
 
@@ -137,7 +138,7 @@ def _ordered(parts: list[Expr]) -> list[Expr]:
     return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).monoms(), reverse=True)
 
 
-def _polynomial(part: Expr, itemsize: int) -> str:
+def _polynomial(part: Expr, itemsize: int, unit: str) -> str:
     constant = part.subs(dict.fromkeys(part.free_symbols, 0))
     rest, texts = part - constant, []
     if itemsize:
@@ -148,10 +149,10 @@ def _polynomial(part: Expr, itemsize: int) -> str:
     if rest:
         texts.append(_formula(sympy.factor(rest)))
         if not constant:
-            texts[-1] += " B"
+            texts[-1] += f" {unit}"
     if constant or not texts:
-        texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
-    return " + ".join(texts).replace("+ -", "- ")
+        texts.append(f"{int(constant):,} {unit}" if constant.is_Integer else f"{constant} {unit}")
+    return " + ".join(text.rstrip() for text in texts).replace("+ -", "- ")
 
 
 def _in_arrays(count: Expr) -> str:

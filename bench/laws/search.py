@@ -352,7 +352,7 @@ class _Search:
 
 def _is_small(less: Measured, more: Measured, settled: int) -> bool:
     """Whether figures are below some bytes, and grow from one measurement to the other."""
-    return max(more.figures.values()) < settled and any(
+    return max(more.figures.values(), default=0) < settled and any(
         value > less.figures.get(figure, value) for figure, value in more.figures.items()
     )
 

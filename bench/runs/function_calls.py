@@ -33,7 +33,7 @@ class FunctionCalls:
         names: of the parameters.
         setup: likewise, of what makes the arguments; empty where the parameters are these.
         limit: the most seconds that a point may take.
-        unstable: by figure, why it has no law: where it differs from call to call.
+        unstable: by figure that differs from call to call somewhere, where that is.
     """
 
     target: str
@@ -63,7 +63,7 @@ class FunctionCalls:
         if self._worker is not None:
             self._worker.close()
 
-    def measure(self, point: Point, places: bool) -> Measured:  # noqa: FBT001 (search.Measure)
+    def measure(self, point: Point, places: bool) -> Measured:
         """Measure the function at a point.
 
         Raises:
@@ -116,11 +116,12 @@ class FunctionCalls:
             values = [each[name] for each in passes]
             if None in values:
                 continue  # allocations cannot be counted here
-            figures[figure] = values[-1]
-            if len(set(values)) > 1 and figure not in self.unstable:
+            if len(set(values)) == 1:
+                figures[figure] = values[0]
+            else:
                 shown = ", ".join(f"{value:,}" for value in values)
-                self.unstable[figure] = (
-                    f"it differs from call to call of {self._call(parameters)}: {shown}"
+                self.unstable.setdefault(
+                    figure, f"it differs from call to call of {self._call(parameters)}: {shown}"
                 )
         figures["growth"] = per_call(kept[-1] - kept[FIRST - 1]) if kept else 0
         return figures
