@@ -59,6 +59,7 @@ def check(
     run = run_file.load(run_path(path))
     before = None if against is None else load_baseline(against)
     gate_checks.check_terms(criteria, [*(case.key for case in run.cases), *(before or {})])
+    gate_checks.check_names(criteria, [case.key for case in run.cases])
     exact = [case.key for case in run.cases if case.array_data]
     if run.cases:
         gate_checks.check_exact(criteria, [*exact, *(before or {})])

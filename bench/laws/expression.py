@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -118,6 +118,17 @@ def _value(node: ast.expr, values: Mapping[str, int | Fraction]) -> Fraction:
                     return a / b
             return a ** int(b)
     raise AssertionError(f"{ast.dump(node)} was not refused")
+
+
+def unknown(text: str, known: Collection[str]) -> int | None:
+    """Where a formula's first name is that is none of the known; None where there is none."""
+    try:
+        for at, token in _tokens(text):
+            if token.isidentifier() and token not in known and token not in FUNCTIONS:
+                return at
+    except FormulaError:
+        pass  # it does not parse behind all of its names that can be read
+    return None
 
 
 @cache

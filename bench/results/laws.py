@@ -29,6 +29,14 @@ def family(workload: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (workload, None)
 
 
+def parameters(workload: str, size: int) -> dict[str, int]:
+    """The parameters of a case by its name: its size, and its depth; a test's call has none."""
+    if not size:
+        return {}
+    depth = family(workload)[1]
+    return {SIZE: size, **({DEPTH: depth} if depth is not None else {})}
+
+
 class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A law as it is written: bytes; see gradmeter.bench.laws.law.Law for the other fields."""
 
