@@ -53,7 +53,7 @@ def on_bytes(
         for gate in gates:
             if gate.what not in FIGURES or not gate.applies(case.key):
                 continue
-            new, old = after[gate.what], None if before is None else before[gate.what]
+            new, old = after[gate.what], None if before is None else before.get(gate.what)
             if gate.exceeded(new, old, case.array_bytes, case.key):
                 what, by = _breach_text(gate, new, old, case)
                 breaches.append(Breach(gate.text, case.title, what, by, case.key))
@@ -80,7 +80,7 @@ def on_layers(
                 continue
             for figure in layers.expanded(gate.what, case):
                 after = layers.reading(case, figure)
-                old = None if before is None or gate.operator == "<=" else before[figure]
+                old = None if before is None or gate.operator == "<=" else before.get(figure)
                 if gate.operator == ">" and old is None and after.value is not None:
                     continue
                 why = after.why or (old.why if old is not None else "")

@@ -112,18 +112,17 @@ def check_counted(gates: Sequence[Gate], options: Options) -> None:
             )
 
 
-def refuse_counted(gates: Sequence[Gate]) -> None:
-    """Refuse gates on instructions for a suite's calls, which have none.
+def refuse_counted(
+    gates: Sequence[Gate], why: str = "the instructions of a suite's calls cannot be counted"
+) -> None:
+    """Refuse gates on instructions where there are none.
 
     Raises:
         UsageError: there is such a gate.
     """
     for gate in gates:
         if gate.what == COUNTED:
-            raise UsageError(
-                f"--fail-on {gate.text!r} could never fail: the instructions of a suite's calls "
-                "cannot be counted"
-            )
+            raise UsageError(f"--fail-on {gate.text!r} could never fail: {why}")
 
 
 def check_sets(gates: Sequence[Gate], options: Options) -> None:
