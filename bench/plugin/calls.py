@@ -83,7 +83,7 @@ class Suite:
         """Read every budget before anything is run."""
         for item in session.items:
             try:
-                budget = budgets.read(item.iter_markers(budgets.MARK))
+                budget = budgets.read(item.iter_markers(budgets.MARK), budgets.parameters(item))
             except UsageError as error:
                 path, line, _ = item.location
                 message = f"{path}:{(line or 0) + 1}: {item.name}: {error}"
