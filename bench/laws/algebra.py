@@ -120,15 +120,14 @@ def crossings(parts: Sequence[Expr], name: str, least: int) -> list[int]:
     return sorted(at for at in near if at > least and largest(at) - largest(at - 1))
 
 
-def written(expression: Expr, itemsize: int = 0, unit: str = "B") -> str:
+def written(expression: Expr, itemsize: int = 0) -> str:
     """Write a formula as people do: ``(n + 2) arrays + 160 B``, or ``8 N (n + 2) + 160 B``.
 
     Args:
         itemsize: bytes of one element of the workload's arrays, of `SIZE` elements each; 0 writes
             bytes alone.
-        unit: of the value; "" for a number, such as that of allocations.
     """
-    parts = [_polynomial(part, itemsize, unit) for part in _ordered(branches(expression))]
+    parts = [_polynomial(part, itemsize) for part in _ordered(branches(expression))]
     return parts[0] if len(parts) == 1 else f"max({', '.join(parts)})"
 
 
@@ -138,21 +137,52 @@ def _ordered(parts: list[Expr]) -> list[Expr]:
     return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).monoms(), reverse=True)
 
 
-def _polynomial(part: Expr, itemsize: int, unit: str) -> str:
+def _polynomial(part: Expr, itemsize: int) -> str:
+    arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize if itemsize else Integer(0)
+    rest = sympy.expand(part - arrays * itemsize * symbol(SIZE))
+    texts = [_in_arrays(arrays)] if arrays else []
+    return _joined(texts + _in_bytes(rest)) or "0 B"
+
+
+def in_arrays(expression: Expr, array: Expr) -> str:
+    """Write a formula as a number of arrays: ``n + 2``, or ``3 + 8 B`` with bytes left over.
+
+    Args:
+        array: bytes of one array, of `SIZE` elements or as a number.
+    """
+    texts = [_counted(part, array) for part in _ordered(branches(expression))]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+
+
+def _counted(part: Expr, array: Expr) -> str:
+    if array.is_number:
+        whole = [(Integer(int(c / array)), term) for term, c in part.as_coefficients_dict().items()]
+        arrays = sympy.expand(sum((count * term for count, term in whole), Integer(0)))
+    else:
+        arrays = part.coeff(symbol(SIZE), 1) / array.coeff(symbol(SIZE), 1)
+    rest = sympy.expand(part - arrays * array)
+    return _joined(([_formula(arrays)] if arrays else []) + _in_bytes(rest)) or "0"
+
+
+def number(expression: Expr) -> str:
+    """Write a formula of what is no bytes."""
+    return _formula(sympy.factor(expression))
+
+
+def _in_bytes(part: Expr) -> list[str]:
+    """A polynomial in bytes: what grows, and what does not."""
     constant = part.subs(dict.fromkeys(part.free_symbols, 0))
-    rest, texts = part - constant, []
-    if itemsize:
-        arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize
-        rest -= sympy.expand(arrays * itemsize * symbol(SIZE))
-        if arrays:
-            texts.append(_in_arrays(arrays))
+    rest = part - constant
+    texts = []
     if rest:
-        texts.append(_formula(sympy.factor(rest)))
-        if not constant:
-            texts[-1] += f" {unit}"
-    if constant or not texts:
-        texts.append(f"{int(constant):,} {unit}" if constant.is_Integer else f"{constant} {unit}")
-    return " + ".join(text.rstrip() for text in texts).replace("+ -", "- ")
+        texts.append(_formula(sympy.factor(rest)) + " B" * (not constant))
+    if constant:
+        texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
+    return texts
+
+
+def _joined(texts: list[str]) -> str:
+    return " + ".join(texts).replace("+ -", "- ")
 
 
 def _in_arrays(count: Expr) -> str:

@@ -79,13 +79,11 @@ def _is_proved(
     """
     parts = algebra.branches(algebra.of(law.expression))
     for part in parts:
-        expression = Formula((part,), ("",)).expression
-        there = [
-            point
-            for point, value in zip(points, values, strict=True)
-            if (len(parts) == 1 and not law.since)
-            or expression.value(dict(zip(names, point, strict=True))) == value
-        ]
+        there = list(points)
+        if len(parts) > 1 or law.since:
+            formula = Formula((part,), ("",))
+            known = zip(points, values, strict=True)
+            there = [at for at, value in known if formula.reproduces(names, [at], [value])]
         terms = [term.as_powers_dict() for term in Add.make_args(part)]
         for i, name in enumerate(names):
             powers = {term[algebra.symbol(name)] for term in terms}

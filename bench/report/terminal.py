@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import compared_calls, ordinary, prose, sentences
+from gradmeter.bench.report import compared_calls, laws, ordinary, prose, sentences
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
+from gradmeter.bench.verdicts import laws as run_laws
 from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
@@ -34,6 +35,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
+    found = run_laws.of_run(run)
+    laws.show(run, found, console)
     pairs = verdicts.ordered(run)
     of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]
     if of_calls:
@@ -43,8 +46,10 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
             if not row.is_baseline:
-                console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
-                for line in sentences.lines_sentences(row):
+                lines = sentences.lines_sentences(row)
+                if lines or not laws.covering(found, row):
+                    console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
+                for line in lines:
                     console.print(f"    {escape(line)}", highlight=False)
                 counted = sentences.instructions_sentence(row)
                 if counted:

@@ -26,7 +26,7 @@ Key = tuple[str, int, str]
 
 def family(workload: str) -> tuple[str, int | None]:
     """Split a workload's name into its family and its depth: squares-30 is squares at 30."""
-    match = re.fullmatch(r"(.+)-([0-9]{1,9})", workload)
+    match = re.fullmatch(r"(.+)-(0|[1-9][0-9]{0,8})", workload)
     return (match[1], int(match[2])) if match else (workload, None)
 
 

@@ -77,7 +77,7 @@ def formula_of(figure: str, law: Law) -> Formula:
 
     text = law.expression.text
     if figure in NUMBERS:
-        text = algebra.written(algebra.of(law.expression), unit="")
+        text = algebra.number(algebra.of(law.expression))
     return Formula(
         bytes=text,
         since=dict(law.since),

@@ -115,8 +115,8 @@ def text(law: Formula, itemsize: int, figure: str = "peak") -> str:
     """Write a law as people do: (n + 2) arrays + 160 B; that of a number without a unit."""
     from gradmeter.bench.laws import algebra
 
-    unit = "" if figure in NUMBERS else "B"
-    return algebra.written(algebra.of(law.law.expression), itemsize, unit)
+    formula = algebra.of(law.law.expression)
+    return algebra.number(formula) if figure in NUMBERS else algebra.written(formula, itemsize)
 
 
 def range_text(law: Formula) -> str:
