@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from rich import markup
+from rich.console import Console
 
 from gradmeter.bench.laws.law import Measured, Point
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import law_tables
-from gradmeter.bench.report.text import markdown
+from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.results.layers import NUMBERS
+from gradmeter.bench.results.run import Run
+from gradmeter.bench.verdicts import call_laws
 from gradmeter.bench.verdicts.law_changes import range_text, text
 
 FIGURES = ("peak", "held", "cycle", "growth", "allocations")
 NO_LAW = "no law"
+TESTS = "laws of tests, in their parameters that are whole numbers"
 _ZERO = ("0 B", "0")
 
 
@@ -44,7 +50,8 @@ def verified(laws: Laws) -> str:
 def _law(laws: Laws, figure: str) -> str:
     law = laws.figures.get(figure)
     if law is None:
-        return f"{NO_LAW}: {laws.reasons[figure]}"
+        reason = laws.reasons[figure]
+        return reason if reason.startswith(NO_LAW) else f"{NO_LAW}: {reason}"
     return " ".join(filter(None, [text(law, laws.itemsize, figure), range_text(law)]))
 
 
@@ -84,8 +91,44 @@ def _amount(figure: str, value: int) -> str:
     return short if short == f"{value:,} B" else f"{short} ({value:,} B)"
 
 
-def markdown_of(laws: Iterable[Laws]) -> str:
-    """Laws as a table in Markdown, a row for each program, and what is to be said of them."""
+def show_tests(run: Run, console: Console) -> None:
+    """Print the laws of a run's tests; or what to install for them; nothing for none."""
+    if missing := call_laws.lacking(run):
+        console.print(f"{markup.escape(plain(missing))}\n", highlight=False)
+    found = call_laws.of_run(run)
+    if not found:
+        return
+    console.print(f"[bold]{TESTS}[/]", highlight=False)
+    for laws in found:
+        for line in lines(laws):
+            console.print(markup.escape(plain(line)), highlight=False)
+        if text := measured_at(laws):
+            console.print(f"  {markup.escape(plain(text))}", highlight=False)
+    console.print()
+
+
+def tests_markdown(run: Run) -> str:
+    """The laws of a run's tests in Markdown; or what to install for them; empty for none."""
+    if missing := call_laws.lacking(run):
+        return markdown(missing)
+    found = call_laws.of_run(run)
+    return markdown_of(found, measured_at) if found else ""
+
+
+def measured_at(laws: Laws) -> str:
+    """Up to which values the laws of a test hold, as a sentence; empty where there are none."""
+    if not laws.figures:
+        return ""
+    where = " and ".join(f"{name} = {value:,}" for name, value in laws.verified.items())
+    return f"at all values that were measured, up to {where}"
+
+
+def markdown_of(laws: Iterable[Laws], reach: Callable[[Laws], str] = verified) -> str:
+    """Laws as a table in Markdown, a row for each program, and what is to be said of them.
+
+    Args:
+        reach: says where the laws of a program were tried.
+    """
     laws = [*laws]
     names = [f for f in FIGURES if any(f in each.figures or f in each.reasons for each in laws)]
     rows = [f"| program | {' | '.join(names)} |", "| --- |" + " --- |" * len(names)]
@@ -104,9 +147,9 @@ def markdown_of(laws: Iterable[Laws]) -> str:
             more = [*filter(None, [range_text(known)])] if known is not None else []
             more += _notes(each, figure)
             if figure in each.reasons:
-                more = [f"no law: {each.reasons[figure]}"]
+                more = [_law(each, figure)]
             notes += [f"- {markdown(f'{each.program}, {figure}: {note}')}" for note in more]
-        if sentence := verified(each):
+        if sentence := reach(each):
             notes.append(f"- {markdown(f'{each.program}: {sentence}')}")
         rows.append(f"| {' | '.join(map(markdown, (each.program, *cells)))} |")
     return "\n".join([*rows, *([""] if notes else []), *notes])

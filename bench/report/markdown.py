@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import comparison, laws, ordinary, prose, sentences
+from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 from gradmeter.bench.verdicts import laws as run_laws
@@ -40,6 +40,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## Not as predicted\n\n" + "\n".join(surprised))
     if verdicts.calls(run):
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
+    if of_tests := law_lists.tests_markdown(run):
+        parts.append(f"## Laws of tests\n\n{of_tests}")
     found = run_laws.of_run(run)
     told = laws.as_markdown(run, found)
     if told:

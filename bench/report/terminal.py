@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import compared_calls, laws, ordinary, prose, sentences
+from gradmeter.bench.report import compared_calls, law_lists, laws, ordinary, prose, sentences
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
 from gradmeter.bench.verdicts import laws as run_laws
@@ -74,6 +74,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)
         console.print()
     ordinary.show(run, console, budgets or {})
+    law_lists.show_tests(run, console)
     measured = [case for case in run.cases if not case.ordinary]
     for case in measured:
         for surprise in sentences.surprises(case):
