@@ -9,7 +9,7 @@ import typer
 
 from gradmeter.bench.commands.shared import read_size
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.laws.expression import ARRAYS, FUNCTIONS, UNITS
+from gradmeter.bench.laws.expression import is_parameter
 
 FEWEST = 3  # values of a parameter
 MOST = 4  # parameters: three values of each are 81 points
@@ -48,10 +48,10 @@ def read_vary(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
             raise UsageError(f"{option} names no parameter and its values; write {FORM}")
         if name in found:
             raise UsageError(f"{option}: the values of {name} are given twice")
-        if name in {*UNITS, *FUNCTIONS, ARRAYS, "array"}:
+        if not is_parameter(name):
             raise UsageError(
-                f"{option}: {name} has a meaning of its own in a formula; vary a parameter of "
-                "another name"
+                f"{option}: {name} has a meaning of its own in a formula, as a unit or a function; "
+                "give the function a parameter of another name"
             )
         values = {read_size(part.strip(), f"{option}:") for part in given.split(",")}
         if min(values) < 1:

@@ -256,6 +256,7 @@ def read(config: pytest.Config) -> Settings:
         exact = _ini(config, "exact") or False
     memory, law = _layers(config), config.getoption("bench_law") or _ini(config, "law") or False
     law = law or config.getoption("bench_law_file") is not None
+    law = law and not config.getoption("bench_rev")  # which measures calls in its own way
     if law and not memory:
         if config.getoption("bench_memory") == "":
             raise UsageError("--bench-law is about what --no-bench-memory leaves out; give one")

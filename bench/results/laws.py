@@ -15,6 +15,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import ARRAYS, UNITS, FormulaError, parse
 from gradmeter.bench.laws.law import Law
 from gradmeter.bench.results import files
+from gradmeter.bench.results.layers import NUMBERS
 from gradmeter.bench.results.readings import Count, Value
 
 FORMAT: Final = "gradmeter laws"
@@ -72,6 +73,22 @@ class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
         steps = [(name, value) for name, value in self.multiple.items() if value > 1]
         parts += [f"for multiples of {value:,} as {name}" for name, value in steps]
         return ", ".join(parts)
+
+
+def formula_of(figure: str, law: Law) -> Formula:
+    """A law as it is written into a file; that of a number, as of allocations, without a unit."""
+    text = law.expression.text
+    if figure in NUMBERS:
+        from gradmeter.bench.laws import algebra
+
+        text = algebra.number(algebra.of(law.expression))
+    return Formula(
+        bytes=text,
+        since=dict(law.since),
+        multiple=dict(law.multiple),
+        places=list(law.places),
+        crossings={name: list(values) for name, values in law.crossings.items()},
+    )
 
 
 class Laws(Value, frozen=True, kw_only=True, omit_defaults=True):

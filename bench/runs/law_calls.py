@@ -9,9 +9,8 @@ import psutil
 
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.laws import extra
-from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
-from gradmeter.bench.results.laws import Formula, Laws
-from gradmeter.bench.results.layers import NUMBERS
+from gradmeter.bench.laws.law import Measured, Point, UnmeasurableError
+from gradmeter.bench.results.laws import Laws, formula_of
 from gradmeter.bench.runs.function_calls import FunctionCalls
 
 SECONDS = 3.0  # that one held-out measurement may be expected to take
@@ -68,22 +67,6 @@ def find(target: str, values: Mapping[str, Sequence[int]], setup: str, limit: fl
             },
         ),
         findings.measured,
-    )
-
-
-def formula_of(figure: str, law: Law) -> Formula:
-    """A law as it is written into a file; that of a number has no unit."""
-    from gradmeter.bench.laws import algebra
-
-    text = law.expression.text
-    if figure in NUMBERS:
-        text = algebra.number(algebra.of(law.expression))
-    return Formula(
-        bytes=text,
-        since=dict(law.since),
-        multiple=dict(law.multiple),
-        places=list(law.places),
-        crossings={name: list(values) for name, values in law.crossings.items()},
     )
 
 

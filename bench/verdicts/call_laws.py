@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 from gradmeter.bench.installing import install
-from gradmeter.bench.laws.law import Law, Point
+from gradmeter.bench.laws.expression import is_parameter
+from gradmeter.bench.laws.law import Point
 from gradmeter.bench.results import layers, parametrised
-from gradmeter.bench.results.laws import Formula, Laws
+from gradmeter.bench.results.laws import Laws, formula_of
 from gradmeter.bench.results.run import Case, Run
 
 FIGURES = ("peak", "held", "cycle", "growth", "allocations")
@@ -51,7 +52,11 @@ def _programs(run: Run) -> Iterator[tuple[str, tuple[str, ...], Points]]:
             alike.setdefault((case.template, tuple(case.parameters)), []).append(case)
     for (template, names), cases in alike.items():
         # A parameter that may be 0 or less is a choice, such as an axis, and no size.
-        sizes = [n for n in names if min(case.parameters[n] for case in cases) > 0]
+        sizes = [
+            name
+            for name in names
+            if is_parameter(name) and min(case.parameters[name] for case in cases) > 0
+        ]
         for group in _divided(cases, [n for n in names if n not in sizes]):
             varied = _varied(sizes, group)
             if varied:
@@ -109,7 +114,7 @@ def _laws(template: str, names: tuple[str, ...], points: Points) -> Laws:
     return Laws(
         program=parametrised.program(template, values_of_others, names),
         parameters=list(names),
-        figures={name: _formula(name, law) for name, law in laws.items()},
+        figures={name: formula_of(name, law) for name, law in laws.items()},
         reasons={**reasons, **none},
         verified={name: max(point[i] for point in ordered) for i, name in enumerate(names)},
     )
@@ -129,16 +134,6 @@ def _figure(case: Case, figure: str) -> tuple[int | None, str]:
     if len(set(values := passes.get(figure, []))) > 1:
         return None, f"its passes disagree: {', '.join(f'{value:,} B' for value in values)}"
     return (case.figures or {}).get(figure), "it was not measured"
-
-
-def _formula(figure: str, law: Law) -> Formula:
-    """A law as it is written into a file; that of a number has no unit."""
-    from gradmeter.bench.laws import algebra
-
-    text = law.expression.text
-    if figure in layers.NUMBERS:
-        text = algebra.number(algebra.of(law.expression))
-    return Formula(bytes=text, since=dict(law.since))
 
 
 def changed(before: Iterable[Laws], after: Iterable[Laws]) -> list[str]:
