@@ -265,6 +265,7 @@ def compare(
             else:
                 groups, comparisons = plan(names, sizes, targets)
             gate_checks.check_terms(criteria, _candidates(comparisons))
+            gate_checks.check_names(criteria, _candidates(comparisons))
             gate_checks.check_exact(criteria, _exact(comparisons, groups))
             gate_checks.check_sets(criteria, options)
             gate_checks.check_counted(criteria, options)
@@ -353,6 +354,7 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
     before, after = (run_file.load(run_path(Path(word))) for word in targets)
     run = compared.of_files(before, after, (targets[0], targets[1]))
     gate_checks.check_terms(criteria, _candidates(run.comparisons))
+    gate_checks.check_names(criteria, _candidates(run.comparisons))
     return run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 
@@ -12,6 +13,7 @@ from sympy import Expr, Integer, Max, Min, Poly, Rational, Symbol
 
 from gradmeter.bench.laws.expression import UNITS, Expression
 
+THOUSAND = 1000
 SIZE = "N"  # the parameter that array data grows with
 
 
@@ -184,6 +186,8 @@ def _joined(texts: list[str]) -> str:
 
 
 def _in_arrays(count: Expr) -> str:
+    if count.is_Rational and THOUSAND % count.q == 0:  # 7.125, which is exact
+        return f"{Decimal(count.p) / count.q} array{'s' * (count != 1)}"
     if count.is_Add:
         return f"({_formula(count)}) arrays"
     return f"{_formula(count)} array{'s' * (count != 1)}"

@@ -15,12 +15,15 @@ from gradmeter.bench.laws.algebra import symbol
 
 Point = tuple[int, ...]
 Monomial = tuple[Fraction, ...]  # the power of each parameter
-DEGREE = 2
+DEGREE = 3
 HALF = Fraction(1, 2)
 
 
 def polynomials(
-    names: Sequence[str], points: Sequence[Point], columns: Sequence[Sequence[int]]
+    names: Sequence[str],
+    points: Sequence[Point],
+    columns: Sequence[Sequence[int]],
+    spare: int = 0,
 ) -> list[Expr | None]:
     """Find for each column the simplest polynomial that has its value at every point.
 
@@ -31,9 +34,11 @@ def polynomials(
         names: of the parameters.
         points: their values, no two the same.
         columns: values at the points, in the points' order.
+        spare: how many more values each parameter has than the polynomial has powers of it, at
+            least; 0 is for polynomials that are verified at further values.
     """
     solved: list[Expr | None] = [None] * len(columns)
-    for basis in bases(names, points):
+    for basis in bases(names, points, spare):
         left = [number for number, law in enumerate(solved) if law is None]
         if not left:
             break
@@ -44,12 +49,14 @@ def polynomials(
     return solved
 
 
-def bases(names: Sequence[str], points: Sequence[Point]) -> Iterator[list[Monomial]]:
+def bases(
+    names: Sequence[str], points: Sequence[Point], spare: int = 0
+) -> Iterator[list[Monomial]]:
     """Sets of terms that a polynomial may have, the fewest first, and fewer than points.
 
     The terms are products of powers up to `DEGREE`, of each parameter on its own bound, with and
-    without those that are free of the first parameter; and last, with its square root, as a side
-    of a square of as many elements.
+    without those that are free of the first parameter, or the highest alone; and last, with its
+    square root, as a side of a square of as many elements.
     """
     values = [len({point[i] for point in points}) for i in range(len(names))]
     bounds = [range(min(DEGREE, count - 1) + 1) for count in values]
@@ -58,12 +65,15 @@ def bases(names: Sequence[str], points: Sequence[Point]) -> Iterator[list[Monomi
         terms = [*product(*(range(degree + 1) for degree in degrees))]
         whole = [tuple(map(Fraction, term)) for term in terms]
         sets[tuple(whole)] = None
+        sets[whole[-1],] = None
         if degrees and degrees[0]:
             sets[tuple(term for term in whole if term[0])] = None
-            if degrees[0] == 1 and values[0] > DEGREE + 1:
+            if degrees[0] == 1 and values[0] > 3:
                 sets[(*whole, *((HALF, *term[1:]) for term in whole if not term[0]))] = None
     for basis in sorted(sets, key=lambda terms: (len(terms), sum(map(sum, terms)))):
-        if basis and len(basis) < len(points):
+        powers = [{term[i] for term in basis} for i in range(len(names))]
+        few = any(len(p) + spare > count for p, count in zip(powers, values, strict=True))
+        if basis and len(basis) < len(points) and not few:
             yield list(basis)
 
 

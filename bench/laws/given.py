@@ -37,7 +37,7 @@ def of_points(
     if few:
         return {}, dict.fromkeys(figures, few)
     laws, reasons = {}, {}
-    polynomials = fit.polynomials(names, points, list(figures.values()))
+    polynomials = fit.polynomials(names, points, list(figures.values()), spare=1)
     for (figure, values), polynomial in zip(figures.items(), polynomials, strict=True):
         law = (
             Law(Formula((polynomial,), ("",)).expression)
@@ -56,7 +56,7 @@ def _piecewise(names: Sequence[str], points: Sequence[Point], values: Sequence[i
     for at, name in enumerate(names):
         order = [at, *(i for i in range(len(names)) if i != at)]
         turned = [tuple(point[i] for i in order) for point in points]
-        formula = formulas.of_values([names[i] for i in order], turned, values)
+        formula = formulas.of_values([names[i] for i in order], turned, values, spare=1)
         if formula is None:
             continue
         if formula.reproduces(names, points, values):
@@ -138,7 +138,7 @@ def _no_law(names: Sequence[str], points: Sequence[Point]) -> str:
     few = [name for name, count in counts.items() if count <= TERMS]
     if not few:
         return f"no polynomial holds at its {measured}"
-    terms = max(len(basis) for basis in fit.bases(names, points))
+    terms = max(len(basis) for basis in fit.bases(names, points, spare=1))
     most = "one term" if terms == 1 else f"{terms} terms or fewer"
     return (
         f"no law with {most} holds at its {measured}; one more value of {' or '.join(few)} can "

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from gradmeter.bench.report import law_tables, laws, sentences
+from gradmeter.bench.report import laws, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import laws as run_laws
+from gradmeter.bench.verdicts import laws as law_verdicts
 from gradmeter.bench.verdicts import verdicts
 from gradmeter.bench.verdicts.breaches import Breach
 from gradmeter.bench.verdicts.laws import FamilyLaws
@@ -175,10 +175,10 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
     if moved:
         parts.append(table(moved))
-        found = run_laws.of_run(run)
+        found = law_verdicts.of_run(run)
         said = {s: None for row in moved for s in _once(row, run, found)}
         parts.append("\n".join(f"- {_text(s)}" for s in said))
-        parts.append(law_tables.as_markdown(run, found))
+        parts.append(run_laws.as_markdown(run, found))
     elif rows:
         parts.append("Nothing changed.")
     if same:
