@@ -70,7 +70,7 @@ class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
         least = [f"{name} = {value:,}" for name, value in self.since.items() if value > 1]
         parts = [f"from {' and '.join(least)} on"] if least else []
         steps = [(name, value) for name, value in self.multiple.items() if value > 1]
-        parts += [f"for multiples of {value:,} as {name}" for name, value in steps]
+        parts += [f"where {name} is a multiple of {value:,}" for name, value in steps]
         return ", ".join(parts)
 
 
