@@ -48,15 +48,8 @@ def new_case(
     predicted = None
     # Predictions are derived for one engine, not for another revision of it.
     if variant.engine.name == workload.predicted_engine and not variant.label:
-        arrays = checking.predicted(workload, variant.all_settings)
-        if arrays is not None:
-            predicted = Predicted(
-                forward=arrays.forward * array_bytes + arrays.scalars,
-                backward=arrays.backward * array_bytes,
-                peak=arrays.peak(array_bytes),
-                held=arrays.held * array_bytes,
-                dropped=arrays.dropped * array_bytes,
-            )
+        figures = checking.predicted_bytes(workload, variant.all_settings, group.size)
+        predicted = Predicted(**figures) if figures is not None else None
     return Case(
         workload=workload.name,
         size=group.size,
