@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.laws.expression import parse
@@ -14,6 +14,7 @@ COUNTS = st.integers(0, 40)
 NAMES = ["N", "n"]
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
 def test_the_same_polynomial_is_equal_however_it_is_written(a, b, c, d):
     first = Law(parse(f"({a} n + {b}) arrays + {c} n + {d} kB"))
@@ -22,6 +23,7 @@ def test_the_same_polynomial_is_equal_however_it_is_written(a, b, c, d):
     assert compared(second, first, 8, NAMES)[0] == "equal"
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS, COUNTS, COUNTS, st.sampled_from(["N", "n", "N n", "n^2", "1"]))
 def test_a_difference_is_shown_where_it_is(a, b, c, d, term):
     first = Law(parse(f"{a} N n + {b} N + {c} n + {d}"))
@@ -31,6 +33,7 @@ def test_a_difference_is_shown_where_it_is(a, b, c, d, term):
     assert first.expression.value(at) != second.expression.value(at)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 5))
 def test_laws_are_compared_only_where_both_hold(first, second, step):
     """Below, and between the multiples, one of the two says nothing."""

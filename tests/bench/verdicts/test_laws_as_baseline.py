@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.report import gate as screen
@@ -50,6 +50,7 @@ def outcome(laws, *cases, texts=gates.DEFAULT):
     return judge(found, known.of_laws(laws, cases), [gates.parse(text) for text in texts], None)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9), st.integers(1, 500), st.integers(-8, 8))
 def test_a_byte_more_than_the_law_fails_at_any_size_and_depth(size, depth, more):
     law = max(8 * size * (depth + 2), 8 * size * depth + 1000)
@@ -64,6 +65,7 @@ def test_a_byte_more_than_the_law_fails_at_any_size_and_depth(size, depth, more)
     assert not result.new
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(1, 60), st.integers(0, 60))
 def test_amounts_are_of_what_the_law_says(size, depth, percent):
     law = max(8 * size * (depth + 2), 8 * size * depth + 1000)
@@ -73,6 +75,7 @@ def test_amounts_are_of_what_the_law_says(size, depth, percent):
     assert outcome([SQUARES], one, texts=["peak>N n"]).exit_code == (more > size * depth)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 9))
 def test_a_law_speaks_only_where_it_holds(size, depth):
     one = measured(size, depth, 0, held=10**9)
