@@ -12,8 +12,7 @@ from gradmeter.bench.report import laws, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import laws as law_verdicts
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.breaches import Breach
 from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
@@ -175,7 +174,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
     if moved:
         parts.append(table(moved))
-        found = law_verdicts.of_run(run)
+        found = law_search.of_run(run)
         said = {s: None for row in moved for s in _once(row, run, found)}
         parts.append("\n".join(f"- {_text(s)}" for s in said))
         parts.append(run_laws.as_markdown(run, found))

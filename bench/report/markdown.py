@@ -11,8 +11,7 @@ from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
 from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
-from gradmeter.bench.verdicts import laws as law_verdicts
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
@@ -42,7 +41,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     if of_tests := law_lists.tests_markdown(run):
         parts.append(f"## Laws of tests\n\n{of_tests}")
-    found = law_verdicts.of_run(run)
+    found = law_search.of_run(run)
     told = run_laws.as_markdown(run, found)
     if told:
         parts.append(f"## Laws\n\n{told}")

@@ -12,7 +12,7 @@ from gradmeter.bench.report.laws import PREDICTED, Table, table
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import laws
+from gradmeter.bench.verdicts import law_search
 from gradmeter.bench.verdicts.laws import FamilyLaws
 
 HEADS = {PREDICTED: "pre-\ndicted"}  # in a terminal
@@ -23,7 +23,7 @@ NAME = 16  # characters of a variant at least
 
 def show(run: Run, laws_of_run: Sequence[FamilyLaws], console: Console) -> None:
     """Print the table, in at most the console's width; or what to install for it."""
-    if missing := laws.lacking(run):
+    if missing := law_search.lacking(run):
         console.print(f"{_escape(missing)}\n", highlight=False)
     found = table(run, laws_of_run)
     if found is None:
@@ -74,7 +74,7 @@ def as_markdown(run: Run, laws_of_run: Sequence[FamilyLaws]) -> str:
     """The table in Markdown, what a candidate changes bold; or what to install; empty for none."""
     found = table(run, laws_of_run)
     if found is None:
-        return _text(laws.lacking(run))
+        return _text(law_search.lacking(run))
     lines = [
         f"| variant | {' | '.join(found.columns)} |",
         "| --- |" + " ---: |" * len(found.columns),

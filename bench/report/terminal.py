@@ -20,8 +20,7 @@ from gradmeter.bench.report import (
 )
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
-from gradmeter.bench.verdicts import laws as law_verdicts
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -43,7 +42,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
-    found = law_verdicts.of_run(run)
+    found = law_search.of_run(run)
     run_laws.show(run, found, console)
     pairs = verdicts.ordered(run)
     of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]

@@ -16,7 +16,7 @@ from gradmeter.bench.report import comparison, markdown, page
 from gradmeter.bench.report import laws as law_report
 from gradmeter.bench.results import run_file
 from gradmeter.bench.session import PAGE_FILE, REPORT_FILE, RUN_FILE
-from gradmeter.bench.verdicts import laws
+from gradmeter.bench.verdicts import law_search
 
 from ..browser import CHROMIUM, DRIVER, browser
 from ..command import TINY, gradmeter
@@ -117,7 +117,7 @@ def test_a_law_may_count_the_objects_in_cycles_and_the_bytes_of_no_arrays():
 
 @pytest.mark.parametrize("report", [shown, markdown.render, page.render])
 def test_without_sympy_one_sentence_says_what_to_install(report, monkeypatch):
-    monkeypatch.setattr(laws, "find_spec", lambda name: None)
+    monkeypatch.setattr(law_search, "find_spec", lambda name: None)
     text = " ".join(report(chains()).split())
     assert text.count("pip install sympy") == 1
     assert "instead of" in text
@@ -183,7 +183,7 @@ def test_a_real_run_at_three_sizes_says_its_laws(three_sizes):
 def test_the_run_file_holds_no_laws(three_sizes):
     folder, _ = three_sizes
     assert b"law" not in (folder / RUN_FILE).read_bytes()
-    assert laws.of_run(run_file.load(folder / RUN_FILE))
+    assert law_search.of_run(run_file.load(folder / RUN_FILE))
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="the page is tested in chromium")
