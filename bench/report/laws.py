@@ -226,7 +226,8 @@ def sentence(family: FamilyLaws, variant: str) -> str:
         elif figure in TELLING or not parts:
             parts.append(f"{sentences.LONG.get(figure, figure)} {new} instead of {old}")
     unit = "in arrays" if family.item_bytes else "in bytes"
-    return f"{variant} on {family.program}, {unit}: {'; '.join(parts) or 'the same memory to the byte'}."
+    said = "; ".join(parts) or "the same memory to the byte"
+    return f"{variant} on {family.program}, {unit}: {said}."
 
 
 def effects(found: Sequence[FamilyLaws], rows: Iterable[Compared]) -> list[tuple[str, Compared]]:
