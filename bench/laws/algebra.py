@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import combinations
 
 import sympy
-from sympy import Expr, Integer, Max, Min, Poly, Rational, Symbol
+from sympy import Expr, Integer, Max, Min, Poly, PolynomialError, Rational, Symbol
 
 from gradmeter.bench.laws.expression import UNITS, Expression
 
@@ -61,10 +61,26 @@ def _convert(node: ast.expr, units: Mapping[str, Expr]) -> Expr:
     raise AssertionError(ast.dump(node))
 
 
-def equal(a: Expression, b: Expression, array: Expr | None = None) -> bool:
-    """Whether two formulas are the same for every value of their parameters."""
-    first, second = (set(branches(of(each, array))) for each in (a, b))
-    return first == second
+def equal(
+    a: Expression,
+    b: Expression,
+    array: Expr | None = None,
+    least: Mapping[str, int] | None = None,
+) -> bool:
+    """Whether two formulas are proved to be the same for every value of their parameters.
+
+    Args:
+        array: the bytes of one array, where a formula may count in arrays.
+        least: the smallest value of each parameter, where a formula may have polynomials that
+            are never its largest from there on.
+    """
+    first, second = (branches(of(each, array)) for each in (a, b))
+    if set(first) == set(second) or least is None:
+        return set(first) == set(second)
+    try:
+        return set(envelope(first, least)) == set(envelope(second, least))
+    except PolynomialError:  # a minimum, or a quotient of parameters
+        return False
 
 
 def branches(expression: Expr) -> list[Expr]:

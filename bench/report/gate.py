@@ -123,7 +123,7 @@ def lines(
         "more, within the gates", [p for p in outcome.larger if p[0].key not in allowed]
     )
     screen += _changed("good news, less than before", outcome.smaller)
-    if by_law and outcome.smaller:
+    if by_law and outcome.smaller and outcome.file is not None:
         screen.append(f"take it over: find the laws of {outcome.file} anew with gradmeter law")
     elif (
         outcome.file is not None

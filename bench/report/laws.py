@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich import markup
-from rich import table as rich
-from rich.console import Console
-
 from gradmeter.bench.laws.law import Law
 from gradmeter.bench.report import sentences
-from gradmeter.bench.report.text import markdown as _text
-from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.laws import SIZE
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import laws
@@ -25,8 +20,10 @@ PREDICTED = "predicted"
 NONE = "none"
 MOST_VALUES = 4  # of a parameter, that are listed
 WORDS = {"N": "size", "n": "depth"}
-HEADS = {PREDICTED: "pre-\ndicted"}  # in a terminal
+HOLDS = "Exact at all that was measured; N is the elements of an array"
 UNKNOWN = "?"
+LONGEST_LINE = 8  # characters of a law in a terminal
+_PIECES = re.compile(r"(?<=,) |(?<=\w) (?=[+-] [\d,]+ B)|(?<=\d) (?=from )")
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,16 @@ class Cell:
 
     text: str
     changed: bool = False
+
+    @property
+    def pieces(self) -> list[str]:
+        """What stays on a line: bytes beside arrays, and each of what a maximum is of."""
+        return _PIECES.split(self.text)
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines in a terminal, which has no room for long ones."""
+        return [self.text] if len(self.text) <= LONGEST_LINE else self.pieces
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """The laws of one workload or family: its name, what they count, where it was measured."""
+    """The laws of one workload or family: its name, what they count and hold for, its variants."""
 
     title: str
-    unit: str
-    where: str
+    facts: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
@@ -72,14 +78,16 @@ class Table:
 
     @property
     def common(self) -> str:
-        """What the laws of every block count, and where these were measured, if it is the same."""
-        same = [{block.unit for block in self.blocks}, {block.where for block in self.blocks}]
-        return "; ".join(min(texts) for texts in same if len(texts) == 1)
+        """The facts that every block has."""
+        return ", ".join(fact for fact in self.blocks[0].facts if self._is_common(fact))
 
     def heading(self, block: Block) -> str:
-        """The title of a block, and what of it is not `common`."""
-        parts = [part for part in (block.unit, block.where) if part not in self.common.split("; ")]
-        return f"{block.title}: {'; '.join(parts)}" if parts else block.title
+        """The title of a block, with the facts that others do not have."""
+        own = ", ".join(fact for fact in block.facts if not self._is_common(fact))
+        return f"{block.title}: {own}" if own else block.title
+
+    def _is_common(self, fact: str) -> bool:
+        return all(fact in block.facts for block in self.blocks)
 
 
 def table(run: Run, found: Sequence[FamilyLaws]) -> Table | None:
@@ -93,27 +101,21 @@ def table(run: Run, found: Sequence[FamilyLaws]) -> Table | None:
     if any(each.as_predicted is not None for each in every):
         columns.append(PREDICTED)
     blocks = tuple(
-        Block(family.program, _unit(family), _where(family), tuple(_rows(family, columns)))
+        Block(family.program, tuple(_facts(family)), tuple(_rows(family, columns)))
         for family in found
     )
     return Table(tuple(columns), blocks, tuple(_notes(run, found)))
 
 
-def _where(family: FamilyLaws) -> str:
-    """The values at which a family was measured."""
-    texts = []
+def _facts(family: FamilyLaws) -> Iterator[str]:
+    """What the laws of a family count, and the values that they were measured at."""
+    yield f"in arrays of {family.item_bytes} N bytes" if family.item_bytes else "in bytes"
     for name, values in family.values.items():
         if len(values) > MOST_VALUES:
-            listed = f"{len(values)} from {values[0]:,} to {values[-1]:,}"
+            yield f"{name} = {values[0]:,} to {values[-1]:,} ({len(values)} values)"
         else:
             *first, last = (f"{value:,}" for value in values)
-            listed = " and ".join(filter(None, [", ".join(first), last]))
-        texts.append(f"{name} = {listed}")
-    return ", ".join(texts)
-
-
-def _unit(family: FamilyLaws) -> str:
-    return f"in arrays of {family.item_bytes} N bytes" if family.item_bytes else "in bytes"
+            yield f"{name} = {' and '.join(filter(None, [', '.join(first), last]))}"
 
 
 def _rows(family: FamilyLaws, columns: Sequence[str]) -> Iterator[Row]:
@@ -175,9 +177,7 @@ def amount(family: FamilyLaws, law: Law) -> str:
 def _notes(run: Run, found: Sequence[FamilyLaws]) -> Iterator[str]:
     """Sentences on how the table is read, as far as they are needed."""
     deep = any("n" in family.values for family in found)
-    yield "Each law holds, to the byte, at all that was measured; N is the elements of an array" + (
-        ", n the depth." if deep else "."
-    )
+    yield HOLDS + (", n the depth." if deep else ".")
     unknown = [
         (family, each.variant, each.figures[name].more)
         for family in found
@@ -201,57 +201,6 @@ def _notes(run: Run, found: Sequence[FamilyLaws]) -> Iterator[str]:
         )
 
 
-def show(run: Run, laws_of_run: Sequence[FamilyLaws], console: Console) -> None:
-    """Print the table, in at most the console's width; or what to install for it."""
-    if missing := laws.lacking(run):
-        console.print(f"{_escape(missing)}\n", highlight=False)
-    found = table(run, laws_of_run)
-    if found is None:
-        return
-    heading = "Laws" + f" {found.common}" * bool(found.common)
-    grid = rich.Table(
-        title=_escape(heading), title_justify="left", title_style="bold", box=None,
-        padding=(0, 1, 0, 0), pad_edge=False,
-    )  # fmt: skip
-    grid.add_column("variant", overflow="fold", min_width=16)
-    for name in found.columns:
-        grid.add_column(HEADS.get(name, name), justify="right")
-    for block in found.blocks:
-        grid.add_row(f"[bold]{_escape(found.heading(block))}[/]")
-        for row in block.rows:
-            laws_of_row = [f"[bold]{c.text}[/]" if c.changed else c.text for c in row.cells]
-            grid.add_row(",\n".join(f"  {_escape(name)}" for name in row.names), *laws_of_row)
-    console.print(grid)
-    for note in found.notes:
-        console.print(f"  {_escape(note)}", highlight=False)
-    console.print()
-
-
-def _escape(text: str) -> str:
-    return markup.escape(plain(text))
-
-
-def as_markdown(run: Run, laws_of_run: Sequence[FamilyLaws]) -> str:
-    """The table in Markdown, what a candidate changes bold; or what to install; empty for none."""
-    found = table(run, laws_of_run)
-    if found is None:
-        return _text(laws.lacking(run))
-    parts = []
-    for block in found.blocks:
-        lines = [
-            f"**{_text(found.heading(block))}**",
-            "",
-            f"| variant | {' | '.join(found.columns)} |",
-            "| --- |" + " ---: |" * len(found.columns),
-        ]
-        for row in block.rows:
-            cells = [f"**{_text(c.text)}**" if c.changed else _text(c.text) for c in row.cells]
-            lines.append(f"| {', '.join(map(_text, row.names))} | {' | '.join(cells)} |")
-        parts.append("\n".join(lines))
-    common = [f"Exact bytes {_text(found.common)}."] if found.common else []
-    return "\n\n".join([*common, *parts, *map(_text, found.notes)])
-
-
 def covering(found: Sequence[FamilyLaws], row: Compared) -> FamilyLaws | None:
     """The laws that say all of what a candidate changes in memory; None where none do."""
     if not row.exact:
@@ -270,17 +219,11 @@ def sentence(family: FamilyLaws, variant: str) -> str:
     parts = []
     changes = laws.changed(ours, base)
     for figure, (before, after) in sorted(changes.items(), key=lambda item: item[0] != "cycle"):
-        texts = amount(family, before), amount(family, after)
-        if figure == "cycle" and "0" in texts:
-            more, less = (ours, base) if texts[0] == "0" else (base, ours)
-            objects = more.figures[OBJECTS].law
-            count = f" ({_number(objects)} objects)" if objects else ""
-            held = texts[1] if more is ours else texts[0]
-            parts.append(
-                f"{more.variant} keeps {held} in reference cycles{count}; {less.variant} keeps none"
-            )
+        old, new = amount(family, before), amount(family, after)
+        if figure == "cycle":
+            parts.append(f"cycle {new}{_objects(ours)} instead of {old}{_objects(base)}")
         elif figure in TELLING or not parts:
-            parts.append(f"{sentences.LONG.get(figure, figure)} {texts[1]} instead of {texts[0]}")
+            parts.append(f"{sentences.LONG.get(figure, figure)} {new} instead of {old}")
     unit = "in arrays" if family.item_bytes else "in bytes"
     return f"{variant} on {family.program}, {unit}: {'; '.join(parts) or 'the same memory'}."
 
@@ -295,7 +238,10 @@ def effects(found: Sequence[FamilyLaws], rows: Iterable[Compared]) -> list[tuple
     return [*texts.items()]
 
 
-def _number(law: Law) -> str:
+def _objects(each: VariantLaws) -> str:
+    """How many objects are in reference cycles, in brackets; empty for none, or without a law."""
     from gradmeter.bench.laws import algebra
 
-    return algebra.number(algebra.of(law.expression))
+    law = each.figures[OBJECTS].law
+    number = algebra.number(algebra.of(law.expression)) if law else "0"
+    return f" ({number} objects)" if number != "0" else ""

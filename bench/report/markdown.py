@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, sentences
+from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
-from gradmeter.bench.verdicts import laws as run_laws
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
@@ -42,8 +41,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     if of_tests := law_lists.tests_markdown(run):
         parts.append(f"## Laws of tests\n\n{of_tests}")
-    found = run_laws.of_run(run)
-    told = laws.as_markdown(run, found)
+    found = law_search.of_run(run)
+    told = run_laws.as_markdown(run, found)
     if told:
         parts.append(f"## Laws\n\n{told}")
     pairs = verdicts.ordered(run)

@@ -24,8 +24,7 @@ from gradmeter.bench.report.colours import COLOURS, OF_CATEGORY
 from gradmeter.bench.report.tables import Column, Figure, Value
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import laws as run_laws
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 
@@ -65,7 +64,7 @@ def _content(run: Run) -> dict[str, Any]:
     panels, undrawn = timelines.panels(run)
     memory = figures.memory(run)
     largest = figures.largest(run)
-    found = run_laws.of_run(run)
+    found = law_search.of_run(run)
     content: dict[str, Any] = {
         "heading": prose.heading(run),
         "compared": prose.compared(run),
@@ -74,7 +73,7 @@ def _content(run: Run) -> dict[str, Any]:
         "largest": largest,
         "said": _verdict_sentences(run, largest, found),
         "laws": laws.table(run, found),
-        "no_laws": run_laws.lacking(run),
+        "no_laws": law_search.lacking(run),
         "times": figures.times(run),
         "rounds": list(figures.rounds(run)),
         "noise": _sentence(sentences.noise_text(run)),

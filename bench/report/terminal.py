@@ -9,11 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import compared_calls, law_lists, laws, ordinary, prose, sentences
+from gradmeter.bench.report import (
+    compared_calls,
+    law_lists,
+    laws,
+    ordinary,
+    prose,
+    run_laws,
+    sentences,
+)
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
-from gradmeter.bench.verdicts import laws as run_laws
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -35,8 +42,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
-    found = run_laws.of_run(run)
-    laws.show(run, found, console)
+    found = law_search.of_run(run)
+    run_laws.show(run, found, console)
     pairs = verdicts.ordered(run)
     of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]
     if of_calls:

@@ -96,17 +96,17 @@ def of_laws(laws: Sequence[Laws], cases: Iterable[Case]) -> Known:
                 refused[_other_dtype(each, case)] = None
                 continue
             where = ", ".join(f"{name} = {value:,}" for name, value in at.items())
+            figures.setdefault(case.key, {})
+            formulas.setdefault(case.key, {})
             for figure in dict.fromkeys([*each.figures, *each.reasons, *EXACT]):
                 value, reason = each.reading(figure, at)
-                if figure in figures.get(case.key, {}):
+                if figure in figures[case.key]:
                     continue
                 if value is None:
                     reasons.setdefault(case.key, {})[figure] = reason
                 else:
-                    figures.setdefault(case.key, {})[figure] = value
-                    formulas.setdefault(case.key, {})[figure] = (
-                        f"{each.figures[figure].bytes} at {where}"
-                    )
+                    figures[case.key][figure] = value
+                    formulas[case.key][figure] = f"{each.figures[figure].bytes} at {where}"
     return Known(
         figures={key: _only(values, EXACT) for key, values in figures.items()},
         layers={

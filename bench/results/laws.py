@@ -20,6 +20,7 @@ from gradmeter.bench.results.readings import Count, Value
 
 FORMAT: Final = "gradmeter laws"
 VERSION: Final = 1
+COMMITTED: Final = Path("reports/laws.json")
 SIZE: Final = "N"  # elements of each array of a workload
 DEPTH: Final = "n"  # of a workload that has one, whose name ends with it
 Key = tuple[str, int, str]
@@ -71,7 +72,7 @@ class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
         least = [f"{name} = {value:,}" for name, value in self.since.items() if value > 1]
         parts = [f"from {' and '.join(least)} on"] if least else []
         steps = [(name, value) for name, value in self.multiple.items() if value > 1]
-        parts += [f"for multiples of {value:,} as {name}" for name, value in steps]
+        parts += [f"where {name} is a multiple of {value:,}" for name, value in steps]
         return ", ".join(parts)
 
 
@@ -173,9 +174,35 @@ def figures_of(laws: Iterable[Laws], key: Key) -> dict[str, int]:
     return found
 
 
+def law_of(laws: Iterable[Laws], key: Key, figure: str) -> tuple[int, Formula] | None:
+    """The bytes of a figure of a case and the law that they are of; None where none speaks of it.
+
+    Laws at one depth go before those in the depth.
+    """
+    workload, size, variant = key
+    for each in sorted(laws, key=lambda each: len(each.parameters)):
+        at = each.parameters_of(workload, size)
+        if at is not None and each.variant == variant:
+            value, _ = each.reading(figure, at)
+            if value is not None:
+                return value, each.figures[figure]
+    return None
+
+
+def committed() -> list[Laws]:
+    """The laws that the project in the working folder commits; none where it has no such file.
+
+    Raises:
+        UsageError: it has one, which cannot be read.
+    """
+    return load(COMMITTED) if is_law_file(COMMITTED) else []
+
+
 def is_law_file(path: Path) -> bool:
     """Whether a file says that it is one of laws."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         start = msgspec.json.decode(path.read_bytes())
     except (OSError, ValueError):
         return False

@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         file: the baseline's; None where only budgets are judged.
         known: whether there is a baseline.
-        compared: the number of cases on both sides.
+        compared: the number of cases on both sides; of laws, of those that one speaks of.
         breaches: the gates that failed, the largest breach first.
         smaller: the figures that fell, by case.
         larger: the figures that rose, by case, with or without a gate on them.
@@ -85,6 +85,7 @@ def judge(
     vanished = [key for key in baseline if key not in measured_keys]
     vanished += by_law.unused if by_law is not None else []
     common = [case for case in exact if case.key in baseline]
+    compared = [case for case in common if by_law is None or by_law.formulas[case.key]]
     differing = [(c, changes(c.figures, dict(baseline[c.key])) or []) for c in common]
     failed = [
         *breaches.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
@@ -108,7 +109,7 @@ def judge(
     problem = ""
     if not run.cases or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
-    elif by_law is not None and not common and not failed and not refused:
+    elif by_law is not None and not compared and not failed:
         problem = "no law of the file speaks of a case of the run"
     elif baseline and not common and not failed:
         problem = "the run has no case of the baseline; is the baseline of another run?"
@@ -117,7 +118,7 @@ def judge(
         refused=refused,
         file=file,
         known=known is not None,
-        compared=len(common),
+        compared=len(compared),
         breaches=sorted(failed, key=lambda breach: -breach.by),
         smaller=_changes_in_direction(differing, -1),
         larger=_changes_in_direction(differing, +1),

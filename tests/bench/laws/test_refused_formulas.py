@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.laws.expression import HIGHEST, MOST, FormulaError, parse
@@ -46,6 +46,7 @@ PIECES = ["8", "1,000", "2.5", "N", "n", "kB", "arrays", "max", "(", ")", ",", "
           "^", " ", "?", "lambda", "²"]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join) | st.text(max_size=20))
 def test_any_text_is_a_formula_or_is_refused_with_a_sentence(text):
     said = ""

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.errors import UsageError
@@ -18,6 +18,7 @@ SIZES = st.integers(1, 10**9)
 DEPTHS = st.integers(1, 999)
 
 
+@settings(deadline=None)
 @given(SIZES, DEPTHS, st.sampled_from([2, 4, 8]), st.integers(-1, 1))
 def test_a_budget_is_the_formulas_value_at_the_size_and_depth_of_the_case(size, depth, width, more):
     key = (f"squares-{depth}", size, "engine")
@@ -33,6 +34,7 @@ def test_a_budget_is_the_formulas_value_at_the_size_and_depth_of_the_case(size, 
         assert gate.exceeded(int(limit) + more, None, width * size, key) == (more > 0)
 
 
+@settings(deadline=None)
 @given(SIZES, DEPTHS, st.integers(0, 2**40), st.integers(0, 2**40))
 def test_a_growth_by_a_formula_is_judged_at_the_case(size, depth, before, after):
     gate = gates.parse("held>N n")

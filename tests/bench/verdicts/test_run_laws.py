@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradmeter.bench.results.readings import Failure
-from gradmeter.bench.verdicts import laws
+from gradmeter.bench.results.readings import Failure, Predicted
+from gradmeter.bench.verdicts import law_search, laws
 from gradmeter.bench.verdicts.laws import FIGURES, Found
 
 from ..command import PATIENCE
@@ -28,7 +28,7 @@ FEW_DEPTHS = st.lists(st.integers(1, 60), min_size=2, max_size=4, unique=True)
 
 def peak(found, program: str, variant: str = WEAK) -> Found:
     """What is said of a variant's peak."""
-    [family] = [each for each in laws.of_run(found) if each.program == program]
+    [family] = [each for each in law_search.of_run(found) if each.program == program]
     of = family.of(variant)
     assert of is not None
     return of.figures["peak"]
@@ -38,7 +38,7 @@ def peak(found, program: str, variant: str = WEAK) -> Found:
 @given(a=COUNTS, b=COUNTS, c=COUNTS, sizes=SIZES, depths=DEPTHS)
 def test_what_all_sizes_and_depths_follow_is_one_law(a, b, c, sizes, depths):
     found = alone(lambda size, depth: 8 * size * (a * depth + b) + c, sizes, depths)
-    [family] = laws.of_run(found)
+    [family] = law_search.of_run(found)
     assert family.program == "chain-n"
     assert family.workloads == {case.workload for case in found.cases}
     law = peak(found, "chain-n").law
@@ -68,7 +68,7 @@ def test_a_law_that_is_claimed_holds_where_nothing_was_measured(along, down, siz
         grown = sum(c * size**power for power, c in enumerate(along))
         return grown * sum(c * depth**power for power, c in enumerate(down))
 
-    for family in laws.of_run(alone(truth, sizes, depths)):
+    for family in law_search.of_run(alone(truth, sizes, depths)):
         law = family.variants[0].figures["peak"].law
         if law is None:
             continue
@@ -84,7 +84,7 @@ def test_arrays_that_no_formula_gives_by_depth_are_told_at_each_depth(counts, de
     depths = depths[: len(counts)]
     by_depth = dict(zip(sorted(depths), counts, strict=False))
     found = alone(lambda size, depth: 8 * size * by_depth[depth], [100, 1000, 7000], depths)
-    for family in laws.of_run(found):
+    for family in law_search.of_run(found):
         law = family.variants[0].figures["peak"].law
         assert law is not None
         if family.program == "chain-n":
@@ -133,7 +133,7 @@ def test_a_law_starts_where_the_figures_change():
 def test_a_case_that_was_not_measured_is_not_part_of_a_law(spoiled):
     plain = alone(lambda size, _: 8 * size, [10, 100, 1000])
     cases = [*plain.cases[:2], change(plain.cases[2], **spoiled)]
-    [family] = laws.of_run(run(*cases, comparisons=[]))
+    [family] = law_search.of_run(run(*cases, comparisons=[]))
     assert family.values == {"N": (10, 100)}
 
 
@@ -141,12 +141,15 @@ def test_passes_that_disagree_are_no_part_of_a_law():
     plain = alone(lambda size, _: 8 * size, [10, 100])
     first, second = plain.cases
     other = change(second.allocations[0], held=5)
-    assert laws.of_run(run(first, change(second, allocations=[other, *second.allocations]))) == []
+    assert (
+        law_search.of_run(run(first, change(second, allocations=[other, *second.allocations])))
+        == []
+    )
 
 
 def test_there_are_no_laws_of_one_size_nor_of_the_calls_of_tests():
-    assert laws.of_run(run()) == []
-    assert laws.of_run(run(ordinary("a.py::b"), ordinary("a.py::c"), comparisons=[])) == []
+    assert law_search.of_run(run()) == []
+    assert law_search.of_run(run(ordinary("a.py::b"), ordinary("a.py::c"), comparisons=[])) == []
 
 
 def test_a_candidate_is_told_with_its_baseline_and_what_it_changes():
@@ -163,7 +166,7 @@ def test_a_candidate_is_told_with_its_baseline_and_what_it_changes():
         (found, [STRONG, WEAK]),
         (change(found, comparisons=swapped), [WEAK, STRONG]),
     ):
-        [family] = laws.of_run(runs)
+        [family] = law_search.of_run(runs)
         assert [each.variant for each in family.variants] == names
         assert [each.is_candidate for each in family.variants] == [False, True]
         assert laws.changed(family.variants[1], family.variants[0]).keys() == {"peak"}
@@ -183,7 +186,7 @@ def test_what_has_no_law_for_all_depths_is_told_at_each_beside_its_baseline():
         [10, 1000],
         [1, 2, 3, 4, 7],
     )
-    told = {f.program: [each.variant for each in f.variants] for f in laws.of_run(found)}
+    told = {f.program: [each.variant for each in f.variants] for f in law_search.of_run(found)}
     assert told == {
         "chain-n": ["base", "same"],
         **{f"chain-{n}": ["base", "odd"] for n in (1, 2, 3, 4, 7)},
@@ -198,22 +201,59 @@ def test_predictions_that_are_met_and_not_met_are_told_as_laws():
         zero = dict.fromkeys(("forward", "backward", "dropped"), 0)
         return change(case, predicted=change(plain, **bytes_, **zero))
 
-    [met] = laws.of_run(run(*[predicted(size, 0) for size in (10, 100)], comparisons=[]))
+    [met] = law_search.of_run(run(*[predicted(size, 0) for size in (10, 100)], comparisons=[]))
     assert met.variants[0].as_predicted is True
     assert met.variants[0].predicted == {}
-    [other] = laws.of_run(run(*[predicted(size, 8) for size in (10, 100)], comparisons=[]))
+    [other] = law_search.of_run(run(*[predicted(size, 8) for size in (10, 100)], comparisons=[]))
     assert other.variants[0].as_predicted is False
     [(name, law)] = other.variants[0].predicted.items()
     assert (name, law.law.expression.text) == ("peak", "32 N B")
     mixed = run(predicted(10, 0), measured("chain", 100, WEAK, peak=2400), comparisons=[])
-    assert laws.of_run(mixed)[0].variants[0].as_predicted is None
+    assert law_search.of_run(mixed)[0].variants[0].as_predicted is None
+
+
+def test_a_prediction_that_is_met_tells_what_the_figures_alone_do_not():
+    """Two sizes prove no constant and two depths nothing between, but what was derived holds."""
+
+    def cases(name: str, peak, by: int = 0):
+        made = [
+            measured(f"{name}-{n}", size, WEAK, peak=peak(size, n), forward=peak(size, n))
+            for n in (3, 30)
+            for size in (10, 1000)
+        ]
+        return [
+            change(
+                c,
+                predicted=Predicted(
+                    forward=c.figures["forward"] + by,
+                    backward=24 * c.size,
+                    peak=c.figures["peak"] + by,
+                    held=24 * c.size,
+                    dropped=0,
+                ),
+                allocations=[change(c.allocations[0], backward=24 * c.size, held=24 * c.size)] * 2,
+            )
+            for c in made
+        ]
+
+    def constant(size: int, n: int) -> int:
+        return 24 * size + 8
+
+    told = peak(run(*cases("constant_sums", constant), comparisons=[]), "constant_sums-n").law
+    assert told is not None
+    assert told.expression.value({"N": 5, "n": 9}) == 128
+    # Of a workload that nobody derived anything for, and where the run predicted something else.
+    unknown = law_search.of_run(run(*cases("chain", constant), comparisons=[]))
+    other = law_search.of_run(run(*cases("constant_sums", constant, by=8), comparisons=[]))
+    for families in (unknown, other):
+        assert [f.variants[0].figures["peak"].law for f in families] == [None] * len(families)
 
 
 def test_names_that_end_alike_are_no_depths_of_each_other():
     cases = [
         measured(name, size, WEAK, peak=8 * size) for name in ("a-03", "a") for size in (10, 100)
     ]
-    assert {f.program for f in laws.of_run(run(*cases, comparisons=[]))} == {"a-03", "a"}
+    assert {f.program for f in law_search.of_run(run(*cases, comparisons=[]))} == {"a-03", "a"}
 
 
 def test_sympy_is_not_imported_for_a_run_of_one_size():
