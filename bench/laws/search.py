@@ -286,7 +286,7 @@ class _Search:
         whole = gcd(*levels[at])
         top = tuple(max(values) if i == at else values[0] for i, values in enumerate(levels))
         for step in range(1, whole):
-            near = [_with(top, at, top[at] + k * step) for k in (1, 3)]
+            near = [_with(top, at, top[at] + k * step) for k in (1, 2, 3)]
             if whole % step == 0 and all(self._holds(formula, figure, point) for point in near):
                 return step
         return whole
