@@ -230,7 +230,7 @@ class _Search:
     # Where a law holds.
 
     def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
-        corner = tuple(values[0] for values in levels)
+        corner = (self._first(formula, figure, levels), *(values[0] for values in levels[1:]))
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
         # The first parameter last, so that it may be what is large where the others are small: the
@@ -250,6 +250,20 @@ class _Search:
             formula.places,
             self._crossings(formula, corner),
         )
+
+    def _first(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> int:
+        """The smallest value of the first parameter at which, and above which, a formula holds.
+
+        It may have been found from the larger of the values alone.
+        """
+        holds = levels[0][-1]
+        for value in reversed(levels[0]):
+            if not all(
+                self._holds(formula, figure, point) for point in product([value], *levels[1:])
+            ):
+                break
+            holds = value
+        return holds
 
     def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
         """The smallest value of a parameter that the formula holds from on, the others given."""
