@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import gcd
+from math import gcd, prod
 
 from gradmeter.bench.laws import algebra, formulas
 from gradmeter.bench.laws.formulas import FEWEST, Formula
@@ -169,42 +169,66 @@ class _Search:
         breaks: dict[int, int] = {}
         for at in range(len(levels)):
             climbed = 0
-            for point in self._climb(at, levels, candidates.values()):
+            for point in self._climb(at, levels, candidates):
                 climbed += 1
-                for figure, formula in candidates.items():
-                    if figure not in self.reasons and not self._holds(formula, figure, point):
-                        self.reasons[figure] = f"what holds for less fails at {self._text(point)}"
-                        value = self._break(formula, figure, at, levels)
-                        breaks[at] = min(value, breaks.get(at, value))
+                for figure in self._failing(candidates, point):
+                    value = self._break(candidates[figure], figure, at, levels)
+                    breaks[at] = min(value, breaks.get(at, value))
             if not climbed:
+                point = _beyond(at, levels, TENFOLD)
+                why = self.unmeasurable.get(point, "that takes too long or too much memory")
                 for figure in candidates:
                     self.reasons.setdefault(
-                        figure,
-                        f"{self._text(_beyond(at, levels, TENFOLD))}, where it has to be verified, "
-                        "takes too long or too much memory",
+                        figure, f"it could not be verified at {self._text(point)}: {why}"
                     )
+        corner = tuple(values[-1] * TENFOLD for values in levels)
+        if len(levels) > 1 and self._can(corner, _beyond(0, levels, TENFOLD), candidates):
+            self.held_out[corner] = None
+            self._failing(candidates, corner)
         return breaks
 
+    def _failing(self, candidates: Mapping[str, Formula], point: Point) -> list[str]:
+        """The figures whose formula fails at a held-out point, and for the first time."""
+        found = [
+            figure
+            for figure, formula in candidates.items()
+            if figure not in self.reasons and not self._holds(formula, figure, point)
+        ]
+        self.reasons |= dict.fromkeys(found, f"what holds for less fails at {self._text(point)}")
+        return found
+
     def _climb(
-        self, at: int, levels: Sequence[Sequence[int]], candidates: Iterable[Formula]
+        self, at: int, levels: Sequence[Sequence[int]], candidates: Mapping[str, Formula]
     ) -> Iterator[Point]:
         """Points with ever larger values of one parameter, while they can be measured."""
-        parts = list(candidates)
         for step in range(1, CLIMBS + 1):
             point = _beyond(at, levels, TENFOLD**step)
-            if point not in self.measured:
-                before = self._at(_beyond(at, levels, TENFOLD ** (step - 1)))
-                parameters = dict(zip(self.names, point, strict=True))
-                most = max((f.expression.value(parameters) for f in parts), default=0)
-                seconds = before.seconds * TENFOLD * SLOWER
-                if most > self.limits.bytes or seconds > self.limits.seconds:
-                    return
-                try:
-                    self._at(point)
-                except UnmeasurableError:
-                    return
+            if self.reasons.keys() >= candidates.keys() or not self._can(
+                point, _beyond(at, levels, TENFOLD ** (step - 1)), candidates
+            ):
+                return
             self.held_out[point] = None
             yield point
+
+    def _can(self, point: Point, before: Point, candidates: Mapping[str, Formula]) -> bool:
+        """Whether a larger point can be measured, and within the limits, as far as can be told.
+
+        Args:
+            before: a smaller point, from whose time that of the larger one is expected.
+        """
+        if point in self.measured:
+            return True
+        parameters = dict(zip(self.names, point, strict=True))
+        values = (f.expression.value(parameters) for f in candidates.values())
+        larger = prod(a / b for a, b in zip(point, before, strict=True))
+        seconds = self._at(before).seconds * larger * SLOWER
+        if max(values, default=0) > self.limits.bytes or seconds > self.limits.seconds:
+            return False
+        try:
+            self._at(point)
+        except UnmeasurableError:
+            return False
+        return True
 
     def _break(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
