@@ -34,7 +34,7 @@ from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
-from gradmeter.bench.verdicts import law_changes
+from gradmeter.bench.verdicts import as_predicted, law_changes
 from gradmeter.bench.workloads import Workload
 
 LIMIT = 60.0  # seconds
@@ -130,18 +130,18 @@ def law(
         results = _find(chosen, variants, seed or 0, limit)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    found = [part.laws for each in results if each.found for part in each.found.parts]
+    found = [part.laws for each in results for part in each.parts]
     if as_json:
         say_lines(law_file.encoded(found).decode().rstrip())
     elif as_markdown:
-        say_lines(report.markdown_of(report.tables(found)))
+        say_lines(report.markdown_of(report.tables(found, _predicted(results))))
     else:
         _show(results)
     if wanted and not as_json and not as_markdown:
         console = Console(emoji=False)
         for workload in chosen:
             parts = [
-                [part.laws for part in each.found.parts]
+                [part.laws for part in each.parts]
                 for each in results
                 if each.workload is workload and each.found
             ]
@@ -204,6 +204,11 @@ class _Result:
     problem: WorkerError | None = None
 
     @property
+    def parts(self) -> tuple[law_runs.Part, ...]:
+        """The laws and their measurements; none where it could not be measured."""
+        return self.found.parts if self.found else ()
+
+    @property
     def failed(self) -> bool:
         """Whether it should have been measured and was not."""
         return self.problem is not None and self.problem.kind != "cannot"
@@ -231,18 +236,26 @@ def _find(
 
 
 def _show(results: Sequence[_Result]) -> None:
-    console = Console(emoji=False)
-    found = [each for each in results if each.found]
-    laws = [part.laws for each in found if each.found for part in each.found.parts]
-    report.show(report.tables(laws), console)
-    for each in found:
-        assert each.found is not None
-        part = each.found.parts[-1]
-        without = [figure for figure in part.laws.reasons if figure in report.FIGURES]
-        if without and part.measured:
-            say(f"{each.workload.name} {each.variant}: measured, where no law was found")
-            for line in report.measurements(part.laws, part.measured, without):
-                say(f"  {line}")
+    laws = [part.laws for each in results for part in each.parts]
+    report.show(report.tables(laws, _predicted(results)), Console(emoji=False))
+    for each in results:
+        for part in each.parts[-1:]:
+            without = [figure for figure in part.laws.reasons if figure in report.FIGURES]
+            if without and part.measured:
+                say(f"{each.workload.name} {each.variant}: measured, where no law was found")
+                for line in report.measurements(part.laws, part.measured, without):
+                    say(f"  {line}")
+
+
+def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
+    """Of each workload and variant, a sentence on what was derived by hand, where it was."""
+    notes = {}
+    for each in results:
+        for part in each.parts[:1]:
+            least = max(law_runs.SIZES[0], each.workload.least)
+            text = as_predicted.sentence(each.workload, each.variant, part.measured, least)
+            notes[part.laws.program, part.laws.variant] = [text] if text else []
+    return notes
 
 
 def _parameters(text: str, workload: Workload) -> dict[str, int]:

@@ -143,14 +143,15 @@ def written(expression: Expr, itemsize: int = 0) -> str:
         itemsize: bytes of one element of the workload's arrays, of `SIZE` elements each; 0 writes
             bytes alone.
     """
-    parts = [_polynomial(part, itemsize) for part in _ordered(branches(expression))]
+    parts = [_polynomial(part, itemsize) for part in ordered(branches(expression))]
     return parts[0] if len(parts) == 1 else f"max({', '.join(parts)})"
 
 
-def _ordered(parts: list[Expr]) -> list[Expr]:
-    """Polynomials, the one that grows fastest first."""
+def ordered(parts: Iterable[Expr]) -> list[Expr]:
+    """Polynomials in the order in which they are written: the one that grows fastest first."""
+    parts = list(parts)
     names = sorted({name for part in parts for name in part.free_symbols}, key=str)
-    return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).monoms(), reverse=True)
+    return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).terms(), reverse=True)
 
 
 def _polynomial(part: Expr, itemsize: int) -> str:
@@ -166,7 +167,7 @@ def in_arrays(expression: Expr, array: Expr) -> str:
     Args:
         array: bytes of one array, of `SIZE` elements or as a number.
     """
-    texts = [_counted(part, array) for part in _ordered(branches(expression))]
+    texts = [_counted(part, array) for part in ordered(branches(expression))]
     return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
 
 

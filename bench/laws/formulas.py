@@ -17,7 +17,10 @@ FEWEST = 3  # values of a parameter that tell the terms of one formula apart
 
 @dataclass(frozen=True)
 class Formula:
-    """The largest of polynomials, each with the place whose bytes it is; "" where not known."""
+    """The largest of polynomials, each with the place whose bytes it is; "" where not known.
+
+    They are in the order of `algebra.ordered`, in which they are written.
+    """
 
     parts: tuple[Expr, ...]
     places: tuple[str, ...]
@@ -65,7 +68,7 @@ def of_places(
         if part is not None:
             parts.setdefault(part, name)
     least = {name: min(point[i] for point in points) for i, name in enumerate(names)}
-    kept = algebra.envelope(parts, least)
+    kept = algebra.ordered(algebra.envelope(parts, least))
     if not kept:
         return None
     formula = Formula(tuple(kept), tuple(parts[part] for part in kept))
@@ -97,7 +100,7 @@ def of_values(
         for fewer in range(len(first) - 1, FEWEST - 1, -1):
             lower = _among(names, points, values, first[:fewer], spare)
             if lower is not None:
-                both = Formula((upper, lower), ("", ""))
+                both = Formula(tuple(algebra.ordered([upper, lower])), ("", ""))
                 if both.reproduces(names, points, values):
                     return both
         return Formula((upper,), ("",))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
-from math import gcd, log
+from math import gcd, log, prod
 
 from gradmeter.bench.laws import algebra, formulas
 from gradmeter.bench.laws.expression import HIGHEST
@@ -105,7 +105,7 @@ class _Search:
     laws: dict[str, Law] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     held_out: dict[Point, None] = field(default_factory=dict)
-    stops: dict[int, str] = field(default_factory=dict)  # why a climb ended, by its parameter
+    stops: dict[Point, str] = field(default_factory=dict)  # why points are too large
 
     @property
     def names(self) -> list[str]:
@@ -193,52 +193,82 @@ class _Search:
         breaks: dict[int, int] = {}
         for at in range(len(levels)):
             climbed = 0
-            for point in self._climb(at, levels, candidates.values()):
+            for point in self._climb(at, levels, candidates):
                 climbed += 1
-                for figure, formula in candidates.items():
-                    if figure not in self.reasons and not self._holds(formula, figure, point):
-                        self.reasons[figure] = f"what holds for less fails at {self._text(point)}"
-                        value = self._break(formula, figure, at, levels)
-                        breaks[at] = min(value, breaks.get(at, value))
+                for figure in self._failing(candidates, point):
+                    value = self._break(candidates[figure], figure, at, levels)
+                    breaks[at] = min(value, breaks.get(at, value))
             if not climbed:
+                point = _beyond(at, levels, TENFOLD)
+                why = f"{self._text(point)}, where it has to be verified, {self.stops.get(point)}"
                 for figure in candidates:
-                    self.reasons.setdefault(
-                        figure,
-                        f"{self._text(_beyond(at, levels, TENFOLD))}, where it has to be verified, "
-                        f"{self.stops[at]}",
-                    )
+                    self.reasons.setdefault(figure, why)
+        corner = tuple(values[-1] * TENFOLD for values in levels)
+        if len(levels) > 1 and self._can(corner, _beyond(0, levels, TENFOLD), candidates):
+            self.held_out[corner] = None
+            self._failing(candidates, corner)
         return breaks
 
+    def _failing(self, candidates: Mapping[str, Formula], point: Point) -> list[str]:
+        """The figures whose formula fails at a held-out point, and for the first time."""
+        found = [
+            figure
+            for figure, formula in candidates.items()
+            if figure not in self.reasons and not self._holds(formula, figure, point)
+        ]
+        self.reasons |= dict.fromkeys(found, f"what holds for less fails at {self._text(point)}")
+        return found
+
     def _climb(
-        self, at: int, levels: Sequence[Sequence[int]], candidates: Iterable[Formula]
+        self, at: int, levels: Sequence[Sequence[int]], candidates: Mapping[str, Formula]
     ) -> Iterator[Point]:
         """Points with ever larger values of one parameter, while they can be measured."""
-        parts = list(candidates)
         values = [*levels[at][-2:]]
         for step in range(1, MOST_CLIMBS + 1):
             point = _beyond(at, levels, TENFOLD**step)
-            less, before = (self._at(_with(point, at, value)) for value in values[-2:])
-            if step > CLIMBS and not _is_small(less, before, self.limits.settled):
+            less, before = (_with(point, at, value) for value in values[-2:])
+            if self.reasons.keys() >= candidates.keys():
                 return
-            if point not in self.measured:
-                parameters = dict(zip(self.names, point, strict=True))
-                most = [formula.expression.value(parameters) for formula in parts]
-                most.append(_extrapolated(less, before, values[-1] / values[-2]))
-                seconds = before.seconds * TENFOLD * SLOWER
-                if max(most) > self.limits.bytes:
-                    self.stops[at] = f"takes about {bytes_text(int(max(most)))}"
-                elif seconds > self.limits.seconds:
-                    self.stops[at] = f"may take {seconds_text(seconds, 1)}"
-                else:
-                    try:
-                        self._at(point)
-                    except UnmeasurableError as error:
-                        self.stops[at] = f"cannot be measured: {error}"
-                if point not in self.measured:
-                    return
+            if step > CLIMBS and not _is_small(
+                self._at(less), self._at(before), self.limits.settled
+            ):
+                return
+            most = _extrapolated(self._at(less), self._at(before), values[-1] / values[-2])
+            if not self._can(point, before, candidates, most):
+                return
             self.held_out[point] = None
             values.append(point[at])
             yield point
+
+    def _can(
+        self,
+        point: Point,
+        before: Point,
+        candidates: Mapping[str, Formula],
+        most: Fraction = Fraction(0),
+    ) -> bool:
+        """Whether a larger point can be measured, and within the limits, as far as can be told.
+
+        Args:
+            before: a smaller point, from whose time that of the larger one is expected.
+            most: the bytes that figures without a formula are expected to have.
+        """
+        if point in self.measured:
+            return True
+        parameters = dict(zip(self.names, point, strict=True))
+        most = max([most, *(f.expression.value(parameters) for f in candidates.values())])
+        larger = prod(a / b for a, b in zip(point, before, strict=True))
+        seconds = self._at(before).seconds * larger * SLOWER
+        if most > self.limits.bytes:
+            self.stops[point] = f"takes about {bytes_text(int(most))}"
+        elif seconds > self.limits.seconds:
+            self.stops[point] = f"may take {seconds_text(seconds, 1)}"
+        else:
+            try:
+                self._at(point)
+            except UnmeasurableError as error:
+                self.stops[point] = f"cannot be measured: {error}"
+        return point in self.measured
 
     def _break(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
@@ -265,7 +295,8 @@ class _Search:
 
     def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law | None:
         """The law of a formula; None where it fails at some value that was measured."""
-        smallest = corner = tuple(values[0] for values in levels)
+        corner = (self._first(formula, figure, levels), *(values[0] for values in levels[1:]))
+        smallest = corner
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
         # The first parameter last, so that it may be what is large where the others are small: the
@@ -289,6 +320,20 @@ class _Search:
             since = dict(zip(self.names, smallest, strict=True))
             law = replace(law, since=since, crossings=self._crossings(formula, smallest))
         return None if self._fails(law, formula, figure) else law
+
+    def _first(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> int:
+        """The smallest value of the first parameter at which, and above which, a formula holds.
+
+        It may have been found from the larger of the values alone.
+        """
+        holds = levels[0][-1]
+        for value in reversed(levels[0]):
+            if not all(
+                self._holds(formula, figure, point) for point in product([value], *levels[1:])
+            ):
+                break
+            holds = value
+        return holds
 
     def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
         """The smallest value of a parameter that the formula holds from on, the others given."""
@@ -341,7 +386,7 @@ class _Search:
         whole = gcd(*levels[at])
         top = tuple(max(values) if i == at else values[0] for i, values in enumerate(levels))
         for step in range(1, whole):
-            near = [_with(top, at, top[at] + k * step) for k in (1, 3)]
+            near = [_with(top, at, top[at] + k * step) for k in (1, 2, 3)]
             if whole % step == 0 and all(self._holds(formula, figure, point) for point in near):
                 return step
         return whole

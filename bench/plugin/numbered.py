@@ -46,7 +46,10 @@ def _whole(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     if not isinstance(value, numbers.Integral):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:  # a fraction of large integers
+            return None
         if not value.is_integer():  # nor nan, nor inf
             return None
     number = int(value)

@@ -69,8 +69,15 @@ class LawTable:
         return f"{self.program}  (1 array = {self.itemsize} N B)" if self.itemsize else self.program
 
 
-def tables(laws: Iterable[Laws]) -> list[LawTable]:
-    """Put laws into tables, by program, in the order in which they come."""
+def tables(
+    laws: Iterable[Laws], more: Mapping[tuple[str, str], Sequence[str]] | None = None
+) -> list[LawTable]:
+    """Put laws into tables, by program, in the order in which they come.
+
+    Args:
+        more: further notes, by the program and the variant of laws.
+    """
+    laws = list(laws)
     programs: dict[str, dict[str, list[Laws]]] = {}
     deep = {each.program for each in laws if DEPTH in each.parameters}
     for each in laws:
@@ -78,11 +85,18 @@ def tables(laws: Iterable[Laws]) -> list[LawTable]:
         general = f"{name}-{DEPTH}"
         program = general if depth is not None and general in deep else each.program
         programs.setdefault(program, {}).setdefault(each.variant, []).append(each)
-    return [_table(program, variants) for program, variants in programs.items()]
+    return [_table(program, variants, more or {}) for program, variants in programs.items()]
 
 
-def _table(program: str, variants: Mapping[str, Sequence[Laws]]) -> LawTable:
-    rows = [_row(variant, parts) for variant, parts in variants.items()]
+def _table(
+    program: str,
+    variants: Mapping[str, Sequence[Laws]],
+    more: Mapping[tuple[str, str], Sequence[str]],
+) -> LawTable:
+    rows = [
+        _row(variant, parts, [note for p in parts for note in more.get((p.program, variant), ())])
+        for variant, parts in variants.items()
+    ]
     shown = tuple(
         figure
         for figure in FIGURES
@@ -92,7 +106,7 @@ def _table(program: str, variants: Mapping[str, Sequence[Laws]]) -> LawTable:
     return LawTable(program, itemsize, shown, tuple(rows))
 
 
-def _row(variant: str, parts: Sequence[Laws]) -> Row:
+def _row(variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
     """Join the laws of a variant: a figure's is the first that there is."""
     parts = sorted(parts, key=lambda part: -len(part.parameters))
     cells: dict[str, str] = {}
@@ -109,7 +123,7 @@ def _row(variant: str, parts: Sequence[Laws]) -> Row:
             if figure in FIGURES:
                 where = " in n" if DEPTH in part.parameters and part is not parts[-1] else at
                 notes.append(f"no law of {figure}{where}: {reason}")
-    return Row(variant, cells, tuple(dict.fromkeys(notes)))
+    return Row(variant, cells, tuple(dict.fromkeys([*notes, *more])))
 
 
 def _notes(part: Laws, at: str) -> list[str]:

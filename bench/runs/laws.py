@@ -14,6 +14,7 @@ import psutil
 from gradmeter.bench import workloads
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.cases.watched import watched
+from gradmeter.bench.engines import EXECUTION
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
@@ -27,6 +28,7 @@ SIZES = (400, 1600, 3600, 6400, 10_000)  # squares, of which a side is a whole n
 DEPTHS = (4, 5, 7, 10, 14)
 LONGEST_STEP = 20  # depths that are multiples of more are not tried
 SECONDS = 1.0  # that one held-out measurement may be expected to take
+COMPILED_SECONDS = 5.0  # that of a program that is compiled before
 MOST_BYTES = 2 * 10**9
 ENDED = ("crashed", "killed", "timed out", "rubbish")  # kinds of errors after which no worker is
 
@@ -189,7 +191,9 @@ class _Points:
         if depths:
             parameters.append(search.Parameter(DEPTH, depths))
         most = min(MOST_BYTES, psutil.virtual_memory().available // 2)
-        findings = search.find(parameters, self.measure, search.Limits(SECONDS, most))
+        compiled = self._variant.all_settings.get(EXECUTION.name, EXECUTION.default)
+        seconds = SECONDS if compiled == EXECUTION.default else COMPILED_SECONDS
+        findings = search.find(parameters, self.measure, search.Limits(seconds, most))
         measured = dict(findings.measured)
         laws = {figure: law for figure, law in findings.laws.items() if law is not None}
         reasons = dict(findings.reasons)

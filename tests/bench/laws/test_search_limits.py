@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.laws import search
@@ -30,6 +30,7 @@ def test_a_break_is_seen_where_both_formulas_agree_at_the_smallest_value():
     assert law.since == {"n": 3000}
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     low=st.integers(1, 60),
     high=st.integers(61, 200),
