@@ -7,11 +7,13 @@ says that the comparison measures the history.
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 OBJECTS: Final = 1_000_000
+COMPUTING: Final = 2.0  # processor seconds
 _UNUSED: Final = (
     "asyncio",
     "email.mime.text",
@@ -39,6 +41,23 @@ def _free_small_blocks() -> None:
     arrays = [np.ones(1 + i % 128) for i in range(100_000)]
     del arrays[::2]  # holes
     del arrays
+
+
+def _touch_huge_pages() -> None:
+    import numpy as np
+
+    arrays = [np.ones(8_000_000) for _ in range(4)]  # NumPy asks for huge pages from 4 MiB on
+    del arrays[::2]  # holes among them
+    del arrays
+
+
+def _compute_long() -> None:
+    import numpy as np
+
+    matrix = np.ones((400, 400))
+    began = time.process_time()
+    while time.process_time() - began < COMPUTING:
+        matrix @ matrix
 
 
 def _import_much() -> None:
@@ -69,6 +88,15 @@ HISTORIES: Mapping[str, History] = {
     ),
     "small blocks freed": History(
         "100,000 arrays of up to 1 kB were made and freed", _free_small_blocks
+    ),
+    "huge pages touched": History(
+        "four arrays of 64 MB were made, in huge pages where the system gives them, and freed",
+        _touch_huge_pages,
+    ),
+    "long computed": History(
+        f"matrix products were computed for {COMPUTING:g} seconds, as a compiler's work would be, "
+        "which may change the clock",
+        _compute_long,
     ),
     "much imported": History("nine packages were imported that nothing uses", _import_much),
     "many objects": History(f"{OBJECTS:,} lists are alive that nothing uses", _make_objects),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradmeter.bench.cases.variants import parse
-from gradmeter.bench.runs import allocators
+from gradmeter.bench.runs import allocators, histories
 from gradmeter.bench.runs.histories import HISTORIES, act
 
 from ..scripted import World
@@ -94,7 +94,8 @@ def test_what_is_timed_has_the_policy_and_resident_memory_the_systems():
     assert {case.allocator for case in world.saved[-1].cases} == {"kept"}
 
 
-def test_every_history_can_be_acted():
+def test_every_history_can_be_acted(monkeypatch):
+    monkeypatch.setattr(histories, "COMPUTING", 0.1)
     for name in HISTORIES:
         if name != "many objects":  # which would stay alive in this process
             act(name)
