@@ -154,8 +154,8 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         metavar="GATE",
         help="Fail if this holds, such as peak>1%%, cycle>0, slower; or unless a budget holds, "
-        "such as peak<=24MB or peak<=(n+2)arrays; see gradmeter gates. Default with --bench-against: peak>0, held>0, "
-        "cycle>0",
+        "such as peak<=24MB or peak<=(n+2)arrays; see gradmeter gates. Default with "
+        "--bench-against: peak>0, held>0, cycle>0",
     )
     group.addoption(
         "--bench-rev",
