@@ -14,6 +14,7 @@ from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
 TENFOLD = 10
 CLIMBS = 2  # tenfold steps beyond the values that laws are found from, where there is time
 LEVELS = 5  # how often laws are searched for, above one more break each time
+PATIENCE = 5  # times the limit, that the one point takes without which there is no law
 NO_FORMULA = "no polynomial reproduces it"
 SLOWER = 3  # times: what time may grow by in a tenfold step, beyond tenfold
 
@@ -203,18 +204,23 @@ class _Search:
         """Points with ever larger values of one parameter, while they can be measured."""
         for step in range(1, CLIMBS + 1):
             point = _beyond(at, levels, TENFOLD**step)
+            before = _beyond(at, levels, TENFOLD ** (step - 1))
+            patience = PATIENCE if step == 1 else 1
             if self.reasons.keys() >= candidates.keys() or not self._can(
-                point, _beyond(at, levels, TENFOLD ** (step - 1)), candidates
+                point, before, candidates, patience
             ):
                 return
             self.held_out[point] = None
             yield point
 
-    def _can(self, point: Point, before: Point, candidates: Mapping[str, Formula]) -> bool:
+    def _can(
+        self, point: Point, before: Point, candidates: Mapping[str, Formula], patience: int = 1
+    ) -> bool:
         """Whether a larger point can be measured, and within the limits, as far as can be told.
 
         Args:
             before: a smaller point, from whose time that of the larger one is expected.
+            patience: how many times the limit it may take.
         """
         if point in self.measured:
             return True
@@ -222,7 +228,7 @@ class _Search:
         values = (f.expression.value(parameters) for f in candidates.values())
         larger = prod(a / b for a, b in zip(point, before, strict=True))
         seconds = self._at(before).seconds * larger * SLOWER
-        if max(values, default=0) > self.limits.bytes or seconds > self.limits.seconds:
+        if max(values, default=0) > self.limits.bytes or seconds > self.limits.seconds * patience:
             return False
         try:
             self._at(point)
