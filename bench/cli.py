@@ -13,6 +13,7 @@ from gradmeter.bench.commands import (
     check,
     compare,
     costs,
+    law,
     lines,
     listing,
     program_arguments,
@@ -67,6 +68,7 @@ app.command()(run.show)
 app.command()(report.report)
 app.command(cls=program_arguments.Command)(trace.trace)
 app.command(cls=program_arguments.Command)(lines.lines)
+app.command()(law.law)
 app.command()(run.baseline)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)

@@ -25,7 +25,7 @@ INTERRUPTED = 130
 UNMEASURED = 3
 
 
-def read_size(text: str | int) -> int:
+def read_size(text: str | int, option: str = "--size") -> int:
     """Read a number of elements, such as 1000000, 1_000_000 or 1e6.
 
     Raises:
@@ -37,7 +37,7 @@ def read_size(text: str | int) -> int:
             raise InvalidOperation
         return int(number)
     except (ArithmeticError, ValueError, OverflowError):
-        raise UsageError(f"--size {text!r} is no whole number; write 1000000 or 1e6") from None
+        raise UsageError(f"{option} {text!r} is no whole number; write 1000000 or 1e6") from None
 
 
 Workloads = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 
@@ -12,6 +13,7 @@ from sympy import Expr, Integer, Max, Min, Poly, PolynomialError, Rational, Symb
 
 from gradmeter.bench.laws.expression import UNITS, Expression
 
+THOUSAND = 1000
 SIZE = "N"  # the parameter that array data grows with
 
 
@@ -141,34 +143,68 @@ def written(expression: Expr, itemsize: int = 0) -> str:
         itemsize: bytes of one element of the workload's arrays, of `SIZE` elements each; 0 writes
             bytes alone.
     """
-    parts = [_polynomial(part, itemsize) for part in _ordered(branches(expression))]
+    parts = [_polynomial(part, itemsize) for part in ordered(branches(expression))]
     return parts[0] if len(parts) == 1 else f"max({', '.join(parts)})"
 
 
-def _ordered(parts: list[Expr]) -> list[Expr]:
-    """Polynomials, the one that grows fastest first."""
+def ordered(parts: Iterable[Expr]) -> list[Expr]:
+    """Polynomials in the order in which they are written: the one that grows fastest first."""
+    parts = list(parts)
     names = sorted({name for part in parts for name in part.free_symbols}, key=str)
-    return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).monoms(), reverse=True)
+    return sorted(parts, key=lambda p: Poly(p, *(names or [symbol(SIZE)])).terms(), reverse=True)
 
 
 def _polynomial(part: Expr, itemsize: int) -> str:
+    arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize if itemsize else Integer(0)
+    rest = sympy.expand(part - arrays * itemsize * symbol(SIZE))
+    texts = [_in_arrays(arrays)] if arrays else []
+    return _joined(texts + _in_bytes(rest)) or "0 B"
+
+
+def in_arrays(expression: Expr, array: Expr) -> str:
+    """Write a formula as a number of arrays: ``n + 2``, or ``3 + 8 B`` with bytes left over.
+
+    Args:
+        array: bytes of one array, of `SIZE` elements or as a number.
+    """
+    texts = [_counted(part, array) for part in ordered(branches(expression))]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+
+
+def _counted(part: Expr, array: Expr) -> str:
+    if array.is_number:
+        whole = [(Integer(int(c / array)), term) for term, c in part.as_coefficients_dict().items()]
+        arrays = sympy.expand(sum((count * term for count, term in whole), Integer(0)))
+    else:
+        arrays = part.coeff(symbol(SIZE), 1) / array.coeff(symbol(SIZE), 1)
+    rest = sympy.expand(part - arrays * array)
+    return _joined(([_formula(arrays)] if arrays else []) + _in_bytes(rest)) or "0"
+
+
+def number(expression: Expr) -> str:
+    """Write a formula of what is no bytes."""
+    return _formula(sympy.factor(expression))
+
+
+def _in_bytes(part: Expr) -> list[str]:
+    """A polynomial in bytes: what grows, and what does not."""
     constant = part.subs(dict.fromkeys(part.free_symbols, 0))
-    rest, texts = part - constant, []
-    if itemsize:
-        arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize
-        rest -= sympy.expand(arrays * itemsize * symbol(SIZE))
-        if arrays:
-            texts.append(_in_arrays(arrays))
+    rest = part - constant
+    texts = []
     if rest:
-        texts.append(_formula(sympy.factor(rest)))
-        if not constant:
-            texts[-1] += " B"
-    if constant or not texts:
+        texts.append(_formula(sympy.factor(rest)) + " B" * (not constant))
+    if constant:
         texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
+    return texts
+
+
+def _joined(texts: list[str]) -> str:
     return " + ".join(texts).replace("+ -", "- ")
 
 
 def _in_arrays(count: Expr) -> str:
+    if count.is_Rational and THOUSAND % count.q == 0:  # 7.125, which is exact
+        return f"{Decimal(count.p) / count.q} array{'s' * (count != 1)}"
     if count.is_Add:
         return f"({_formula(count)}) arrays"
     return f"{_formula(count)} array{'s' * (count != 1)}"

@@ -131,6 +131,12 @@ def unknown(text: str, known: Collection[str]) -> int | None:
     return None
 
 
+def is_parameter(name: str) -> bool:
+    """Whether a name can be a parameter's in a law, and not a unit's or a function's."""
+    reserved = name in {*UNITS, *FUNCTIONS, ARRAYS, "array"} or keyword.iskeyword(name)
+    return name.isascii() and name.isidentifier() and not reserved
+
+
 @cache
 def parse(text: str) -> Expression:
     """Read a formula: numbers, names, + - * / ^, max and min; "8 N" is a product.

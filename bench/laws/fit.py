@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 import sympy
@@ -14,13 +14,15 @@ from sympy.polys.matrices import DomainMatrix
 from gradmeter.bench.laws.algebra import symbol
 
 Point = tuple[int, ...]
-Monomial = tuple[Fraction, ...]  # the power of each parameter
-DEGREE = 2
-HALF = Fraction(1, 2)
+Monomial = tuple[int, ...]  # the power of each parameter
+DEGREE = 3
 
 
 def polynomials(
-    names: Sequence[str], points: Sequence[Point], columns: Sequence[Sequence[int]]
+    names: Sequence[str],
+    points: Sequence[Point],
+    columns: Sequence[Sequence[int]],
+    spare: int = 0,
 ) -> list[Expr | None]:
     """Find for each column the simplest polynomial that has its value at every point.
 
@@ -31,9 +33,11 @@ def polynomials(
         names: of the parameters.
         points: their values, no two the same.
         columns: values at the points, in the points' order.
+        spare: how many more values each parameter has than the polynomial has powers of it, at
+            least; 0 is for polynomials that are verified at further values.
     """
     solved: list[Expr | None] = [None] * len(columns)
-    for basis in bases(names, points):
+    for basis in bases(names, points, spare):
         left = [number for number, law in enumerate(solved) if law is None]
         if not left:
             break
@@ -44,26 +48,27 @@ def polynomials(
     return solved
 
 
-def bases(names: Sequence[str], points: Sequence[Point]) -> Iterator[list[Monomial]]:
+def bases(
+    names: Sequence[str], points: Sequence[Point], spare: int = 0
+) -> Iterator[list[Monomial]]:
     """Sets of terms that a polynomial may have, the fewest first, and fewer than points.
 
     The terms are products of powers up to `DEGREE`, of each parameter on its own bound, with and
-    without those that are free of the first parameter; and last, with its square root, as a side
-    of a square of as many elements.
+    without those that are free of the first parameter, or the highest alone.
     """
     values = [len({point[i] for point in points}) for i in range(len(names))]
     bounds = [range(min(DEGREE, count - 1) + 1) for count in values]
     sets: dict[tuple[Monomial, ...], None] = {}
     for degrees in product(*bounds):
         terms = [*product(*(range(degree + 1) for degree in degrees))]
-        whole = [tuple(map(Fraction, term)) for term in terms]
-        sets[tuple(whole)] = None
+        sets[tuple(terms)] = None
+        sets[terms[-1],] = None
         if degrees and degrees[0]:
-            sets[tuple(term for term in whole if term[0])] = None
-            if degrees[0] == 1 and values[0] > DEGREE + 1:
-                sets[(*whole, *((HALF, *term[1:]) for term in whole if not term[0]))] = None
+            sets[tuple(term for term in terms if term[0])] = None
     for basis in sorted(sets, key=lambda terms: (len(terms), sum(map(sum, terms)))):
-        if basis and len(basis) < len(points):
+        powers = [{term[i] for term in basis} for i in range(len(names))]
+        few = any(len(p) + spare > count for p, count in zip(powers, values, strict=True))
+        if basis and len(basis) < len(points) and not few:
             yield list(basis)
 
 
@@ -74,12 +79,8 @@ def _solve(
     columns: Sequence[Sequence[int]],
 ) -> list[Expr | None]:
     """The polynomial in these terms for each column; None where it is none, or not the only one."""
-    rows = [[_power(point, term) for term in basis] for point in points]
-    if not all(all(value is not None for value in row) for row in rows):
-        return [None] * len(columns)
-    matrix = DomainMatrix(
-        [[QQ(int(v or 0)) for v in row] for row in rows], (len(rows), len(basis)), QQ
-    )
+    rows = [[QQ(prod(map(pow, point, term))) for term in basis] for point in points]
+    matrix = DomainMatrix(rows, (len(rows), len(basis)), QQ)
     chosen = matrix.transpose().rref()[1]  # rows that determine the others
     if len(chosen) < len(basis):
         return [None] * len(columns)
@@ -96,24 +97,10 @@ def _solve(
     ]
 
 
-def _power(point: Point, term: Monomial) -> int | None:
-    """The value of a term at a point; None where a square root is no integer."""
-    result = 1
-    for value, power in zip(point, term, strict=True):
-        if power.denominator == 1:
-            result *= value ** int(power)
-            continue
-        root, exact = sympy.integer_nthroot(value, 2)
-        if not exact:
-            return None
-        result *= root ** int(2 * power)
-    return result
-
-
 def _expression(names: Sequence[str], basis: Sequence[Monomial], factors: Sequence[Any]) -> Expr:
     terms = [
         sympy.Rational(factor.numerator, factor.denominator)
-        * sympy.prod(symbol(n) ** sympy.Rational(p) for n, p in zip(names, term, strict=True))
+        * sympy.prod(symbol(n) ** p for n, p in zip(names, term, strict=True))
         for term, factor in zip(basis, factors, strict=True)
     ]
     return sympy.expand(sum(terms, Integer(0)))

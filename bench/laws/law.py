@@ -23,7 +23,7 @@ class Law:
         places: where the figure's bytes are alive, for each of the polynomials that it is the
             largest of, in the formula's order; empty where it is not known.
         crossings: by parameter, where another polynomial becomes the largest, the other
-            parameters as small as they were measured.
+            parameters as small as the law takes them.
     """
 
     expression: Expression

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import product
-from math import gcd
+from math import gcd, log, prod
 
 from gradmeter.bench.laws import algebra, formulas
+from gradmeter.bench.laws.expression import HIGHEST
 from gradmeter.bench.laws.formulas import FEWEST, Formula
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
+from gradmeter.bench.numbers import bytes_text, seconds_text
 
 TENFOLD = 10
 CLIMBS = 2  # tenfold steps beyond the values that laws are found from, where there is time
+MOST_CLIMBS = 5  # the same, for a program whose figures are small
 LEVELS = 5  # how often laws are searched for, above one more break each time
 NO_FORMULA = "no polynomial reproduces it"
 SLOWER = 3  # times: what time may grow by in a tenfold step, beyond tenfold
@@ -34,10 +38,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a search goes: what one held-out measurement may be expected to take and hold."""
+    """How far a search goes: what one held-out measurement may be expected to take and hold.
+
+    Attributes:
+        settled: the bytes from which a program is large enough to do all that it does for large
+            arrays; while its figures grow and are less, it is measured at larger values.
+    """
 
     seconds: float = 3.0
     bytes: int = 2 * 10**9
+    settled: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,7 @@ class _Search:
     laws: dict[str, Law] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     held_out: dict[Point, None] = field(default_factory=dict)
+    stops: dict[Point, str] = field(default_factory=dict)  # why points are too large
 
     @property
     def names(self) -> list[str]:
@@ -110,19 +121,32 @@ class _Search:
     def run(self) -> None:
         """Search at small values first, and then above each break."""
         levels: list[Sequence[int]] = [parameter.values for parameter in self.parameters]
-        for _ in range(LEVELS):
+        for level in range(LEVELS):
             points = [*product(*levels)]
-            for point in points:
-                self._at(point, places=True)
+            try:
+                for point in points:
+                    self._at(point, places=True)
+            except UnmeasurableError:
+                if level == 0:
+                    raise
+                break  # the reasons are those of the level below
             found = {f: self._formula(f, points) for f in self.figures if f not in self.laws}
             candidates = {f: formula for f, formula in found.items() if formula is not None}
             self.reasons = dict.fromkeys(found.keys() - candidates.keys(), NO_FORMULA)
             breaks = self._verify(candidates, levels)
-            if self.reasons.keys() - candidates.keys() and levels[0] == self.parameters[0].values:
-                breaks.setdefault(0, levels[0][-1] * 2)  # perhaps it changes among these values
+            if self.reasons.keys() - candidates.keys() and level == 0:
+                less, more = (_with(points[0], 0, value) for value in levels[0][-2:])
+                ratio = levels[0][-1] / levels[0][-2]
+                next_to = _extrapolated(self._at(less), self._at(more), ratio)
+                if next_to <= self.limits.bytes:  # perhaps it changes among these values
+                    breaks.setdefault(0, levels[0][-1] * 2)
             for figure, formula in candidates.items():
                 if figure not in self.reasons:
-                    self.laws[figure] = self._law(formula, figure, levels)
+                    law = self._law(formula, figure, levels)
+                    if law is None:
+                        self.reasons[figure] = "what holds for less fails at larger values"
+                    else:
+                        self.laws[figure] = law
             if not breaks:
                 break
             for at, value in breaks.items():
@@ -151,9 +175,10 @@ class _Search:
 
     def _holds(self, formula: Formula, figure: str, point: Point) -> bool:
         try:
-            return formula.reproduces(self.names, [point], [self._at(point).figures[figure]])
+            value = self._at(point).figures.get(figure)
         except UnmeasurableError:
             return False
+        return value is not None and formula.reproduces(self.names, [point], [value])
 
     # Held-out values.
 
@@ -168,42 +193,82 @@ class _Search:
         breaks: dict[int, int] = {}
         for at in range(len(levels)):
             climbed = 0
-            for point in self._climb(at, levels, candidates.values()):
+            for point in self._climb(at, levels, candidates):
                 climbed += 1
-                for figure, formula in candidates.items():
-                    if figure not in self.reasons and not self._holds(formula, figure, point):
-                        self.reasons[figure] = f"what holds for less fails at {self._text(point)}"
-                        value = self._break(formula, figure, at, levels)
-                        breaks[at] = min(value, breaks.get(at, value))
+                for figure in self._failing(candidates, point):
+                    value = self._break(candidates[figure], figure, at, levels)
+                    breaks[at] = min(value, breaks.get(at, value))
             if not climbed:
+                point = _beyond(at, levels, TENFOLD)
+                why = f"{self._text(point)}, where it has to be verified, {self.stops.get(point)}"
                 for figure in candidates:
-                    self.reasons.setdefault(
-                        figure,
-                        f"{self._text(_beyond(at, levels, TENFOLD))}, where it has to be verified, "
-                        "takes too long or too much memory",
-                    )
+                    self.reasons.setdefault(figure, why)
+        corner = tuple(values[-1] * TENFOLD for values in levels)
+        if len(levels) > 1 and self._can(corner, _beyond(0, levels, TENFOLD), candidates):
+            self.held_out[corner] = None
+            self._failing(candidates, corner)
         return breaks
 
+    def _failing(self, candidates: Mapping[str, Formula], point: Point) -> list[str]:
+        """The figures whose formula fails at a held-out point, and for the first time."""
+        found = [
+            figure
+            for figure, formula in candidates.items()
+            if figure not in self.reasons and not self._holds(formula, figure, point)
+        ]
+        self.reasons |= dict.fromkeys(found, f"what holds for less fails at {self._text(point)}")
+        return found
+
     def _climb(
-        self, at: int, levels: Sequence[Sequence[int]], candidates: Iterable[Formula]
+        self, at: int, levels: Sequence[Sequence[int]], candidates: Mapping[str, Formula]
     ) -> Iterator[Point]:
         """Points with ever larger values of one parameter, while they can be measured."""
-        parts = list(candidates)
-        for step in range(1, CLIMBS + 1):
+        values = [*levels[at][-2:]]
+        for step in range(1, MOST_CLIMBS + 1):
             point = _beyond(at, levels, TENFOLD**step)
-            if point not in self.measured:
-                before = self._at(_beyond(at, levels, TENFOLD ** (step - 1)))
-                parameters = dict(zip(self.names, point, strict=True))
-                most = max((f.expression.value(parameters) for f in parts), default=0)
-                seconds = before.seconds * TENFOLD * SLOWER
-                if most > self.limits.bytes or seconds > self.limits.seconds:
-                    return
-                try:
-                    self._at(point)
-                except UnmeasurableError:
-                    return
+            less, before = (_with(point, at, value) for value in values[-2:])
+            if self.reasons.keys() >= candidates.keys():
+                return
+            if step > CLIMBS and not _is_small(
+                self._at(less), self._at(before), self.limits.settled
+            ):
+                return
+            most = _extrapolated(self._at(less), self._at(before), values[-1] / values[-2])
+            if not self._can(point, before, candidates, most):
+                return
             self.held_out[point] = None
+            values.append(point[at])
             yield point
+
+    def _can(
+        self,
+        point: Point,
+        before: Point,
+        candidates: Mapping[str, Formula],
+        most: Fraction = Fraction(0),
+    ) -> bool:
+        """Whether a larger point can be measured, and within the limits, as far as can be told.
+
+        Args:
+            before: a smaller point, from whose time that of the larger one is expected.
+            most: the bytes that figures without a formula are expected to have.
+        """
+        if point in self.measured:
+            return True
+        parameters = dict(zip(self.names, point, strict=True))
+        most = max([most, *(f.expression.value(parameters) for f in candidates.values())])
+        larger = prod(a / b for a, b in zip(point, before, strict=True))
+        seconds = self._at(before).seconds * larger * SLOWER
+        if most > self.limits.bytes:
+            self.stops[point] = f"takes about {bytes_text(int(most))}"
+        elif seconds > self.limits.seconds:
+            self.stops[point] = f"may take {seconds_text(seconds, 1)}"
+        else:
+            try:
+                self._at(point)
+            except UnmeasurableError as error:
+                self.stops[point] = f"cannot be measured: {error}"
+        return point in self.measured
 
     def _break(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
@@ -223,39 +288,96 @@ class _Search:
     def _first_failure(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
     ) -> int:
-        beyond = (_beyond(at, levels, TENFOLD**step) for step in range(1, CLIMBS + 1))
+        beyond = (_beyond(at, levels, TENFOLD**step) for step in range(1, MOST_CLIMBS + 1))
         return next(point[at] for point in beyond if not self._holds(formula, figure, point))
 
     # Where a law holds.
 
-    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
-        smallest = tuple(values[0] for values in levels)
+    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law | None:
+        """The law of a formula; None where it fails at some value that was measured."""
+        corner = (self._first(formula, figure, levels), *(values[0] for values in levels[1:]))
+        smallest = corner
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
-        crossings: dict[str, list[int]] = {}
-        for at, parameter in enumerate(self.parameters):
+        # The first parameter last, so that it may be what is large where the others are small: the
+        # law then holds at the smallest values of all parameters together.
+        for at, parameter in reversed([*enumerate(self.parameters)]):
             step = self._multiple(formula, figure, at, levels)
             if step > 1:
                 multiple[parameter.name] = step
-            low = -(-parameter.least // step)
-            high = smallest[at] // step
-            if not self._holds(formula, figure, _with(smallest, at, low * step)):
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if self._holds(formula, figure, _with(smallest, at, middle * step)):
-                        high = middle
-                    else:
-                        low = middle
-                since[parameter.name] = high * step
-            others = {
-                n: v for n, v in zip(self.names, smallest, strict=True) if n != parameter.name
+            low = self._lowest(formula, figure, at, step, corner)
+            if low > -(-parameter.least // step) * step:
+                since[parameter.name] = low
+            corner = _with(corner, at, low)
+        law = Law(
+            formula.expression,
+            {name: since[name] for name in self.names if name in since},
+            {name: multiple[name] for name in self.names if name in multiple},
+            formula.places,
+            self._crossings(formula, corner),
+        )
+        if self._fails(law, formula, figure):
+            since = dict(zip(self.names, smallest, strict=True))
+            law = replace(law, since=since, crossings=self._crossings(formula, smallest))
+        return None if self._fails(law, formula, figure) else law
+
+    def _first(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> int:
+        """The smallest value of the first parameter at which, and above which, a formula holds.
+
+        It may have been found from the larger of the values alone.
+        """
+        holds = levels[0][-1]
+        for value in reversed(levels[0]):
+            if not all(
+                self._holds(formula, figure, point) for point in product([value], *levels[1:])
+            ):
+                break
+            holds = value
+        return holds
+
+    def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
+        """The smallest value of a parameter that the formula holds from on, the others given."""
+        low, high = -(-self.parameters[at].least // step), corner[at] // step
+        near = {*range(low, min(low + FEWEST, high))}  # one alone may be a coincidence
+        near |= {
+            point[at] // step
+            for point in self.measured
+            if point == _with(corner, at, point[at]) and point[at] < corner[at]
+            if point[at] % step == 0
+        }
+        bad = [k for k in near if not self._holds(formula, figure, _with(corner, at, k * step))]
+        if not bad:
+            return low * step
+        low = max(bad)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._holds(formula, figure, _with(corner, at, middle * step)):
+                high = middle
+            else:
+                low = middle
+        return high * step
+
+    def _crossings(self, formula: Formula, corner: Point) -> dict[str, list[int]]:
+        """By parameter, where another polynomial becomes the largest, the others at a corner."""
+        found: dict[str, list[int]] = {}
+        for at, parameter in enumerate(self.parameters):
+            values = {
+                algebra.symbol(name): value
+                for i, (name, value) in enumerate(zip(self.names, corner, strict=True))
+                if i != at
             }
-            values = {algebra.symbol(name): value for name, value in others.items()}
             along = [part.subs(values) for part in formula.parts]
-            least = since.get(parameter.name, parameter.least)
-            if places := algebra.crossings(along, parameter.name, least):
-                crossings[parameter.name] = places
-        return Law(formula.expression, since, multiple, formula.places, crossings)
+            if places := algebra.crossings(along, parameter.name, corner[at]):
+                found[parameter.name] = places
+        return found
+
+    def _fails(self, law: Law, formula: Formula, figure: str) -> bool:
+        """Whether a law says of a point what was not measured there."""
+        return any(
+            law.holds_at(dict(zip(self.names, point, strict=True)))
+            and not self._holds(formula, figure, point)
+            for point in [*self.measured]
+        )
 
     def _multiple(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
@@ -264,13 +386,33 @@ class _Search:
         whole = gcd(*levels[at])
         top = tuple(max(values) if i == at else values[0] for i, values in enumerate(levels))
         for step in range(1, whole):
-            near = [_with(top, at, top[at] + k * step) for k in (1, 3)]
+            near = [_with(top, at, top[at] + k * step) for k in (1, 2, 3)]
             if whole % step == 0 and all(self._holds(formula, figure, point) for point in near):
                 return step
         return whole
 
     def _text(self, point: Point) -> str:
         return ", ".join(f"{n} = {v:,}" for n, v in zip(self.names, point, strict=True))
+
+
+def _is_small(less: Measured, more: Measured, settled: int) -> bool:
+    """Whether figures are below some bytes, and grow from one measurement to the other."""
+    return max(more.figures.values(), default=0) < settled and any(
+        value > less.figures.get(figure, value) for figure, value in more.figures.items()
+    )
+
+
+def _extrapolated(less: Measured, more: Measured, ratio: float) -> Fraction:
+    """The largest figure at a tenfold value, if each goes on by the power that it grew by.
+
+    Args:
+        ratio: of the value of the second measurement to that of the first.
+    """
+    largest = Fraction(0)
+    for figure, value in more.figures.items():
+        power = log(max(value, 1) / max(less.figures.get(figure, value), 1)) / log(ratio)
+        largest = max(largest, value * Fraction(TENFOLD ** min(max(power, 0.0), HIGHEST)))
+    return largest
 
 
 def _beyond(at: int, levels: Sequence[Sequence[int]], factor: int) -> Point:

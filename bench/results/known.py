@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradmeter.bench.results import baseline, layers
+from gradmeter.bench.results import baseline, layers, parametrised
 from gradmeter.bench.results.baseline import EXACT, Figures, LayerFigures
 from gradmeter.bench.results.laws import SIZE, Key, LawFile, Laws
 from gradmeter.bench.results.lines import FewLines
@@ -88,7 +88,7 @@ def of_laws(laws: Sequence[Laws], cases: Iterable[Case]) -> Known:
     ordered = sorted(laws, key=lambda each: len(each.parameters))
     for case in cases:
         for each in ordered:
-            at = each.parameters_of(case.workload, case.size)
+            at = _parameters_in(each, case)
             if at is None or each.variant != case.variant:
                 continue
             used.add((each.program, each.variant))
@@ -128,6 +128,17 @@ def of_laws(laws: Sequence[Laws], cases: Iterable[Case]) -> Known:
             ),
         ),
     )
+
+
+def _parameters_in(laws: Laws, case: Case) -> Mapping[str, int] | None:
+    """The values of the parameters in a case; None where the laws are not of it."""
+    if not case.ordinary:
+        return laws.parameters_of(case.workload, case.size)
+    if not case.parameters.keys() >= {*laws.parameters}:
+        return None
+    program = parametrised.program(case.template, case.parameters, laws.parameters)
+    chosen = {name: case.parameters[name] for name in laws.parameters}
+    return chosen if program == laws.program else None
 
 
 def _other_dtype(laws: Laws, case: Case) -> str:

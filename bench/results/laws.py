@@ -15,6 +15,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import ARRAYS, UNITS, FormulaError, parse
 from gradmeter.bench.laws.law import Law
 from gradmeter.bench.results import files
+from gradmeter.bench.results.layers import NUMBERS
 from gradmeter.bench.results.readings import Count, Value
 
 FORMAT: Final = "gradmeter laws"
@@ -27,7 +28,7 @@ Key = tuple[str, int, str]
 
 def family(workload: str) -> tuple[str, int | None]:
     """Split a workload's name into its family and its depth: squares-30 is squares at 30."""
-    match = re.fullmatch(r"(.+)-([0-9]{1,9})", workload)
+    match = re.fullmatch(r"(.+)-(0|[1-9][0-9]{0,8})", workload)
     return (match[1], int(match[2])) if match else (workload, None)
 
 
@@ -73,6 +74,22 @@ class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
         steps = [(name, value) for name, value in self.multiple.items() if value > 1]
         parts += [f"where {name} is a multiple of {value:,}" for name, value in steps]
         return ", ".join(parts)
+
+
+def formula_of(figure: str, law: Law) -> Formula:
+    """A law as it is written into a file; that of a number, as of allocations, without a unit."""
+    text = law.expression.text
+    if figure in NUMBERS:
+        from gradmeter.bench.laws import algebra
+
+        text = algebra.number(algebra.of(law.expression))
+    return Formula(
+        bytes=text,
+        since=dict(law.since),
+        multiple=dict(law.multiple),
+        places=list(law.places),
+        crossings={name: list(values) for name, values in law.crossings.items()},
+    )
 
 
 class Laws(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,11 +166,12 @@ class LawFile(Value, frozen=True, kw_only=True):
 def figures_of(laws: Iterable[Laws], key: Key) -> dict[str, int]:
     """The bytes of a case by figure, as the laws have them; none where no law speaks of it."""
     workload, size, variant = key
-    for each in laws:
+    found: dict[str, int] = {}
+    for each in laws:  # those in the depth, and those at one depth of figures without
         parameters = each.parameters_of(workload, size)
         if parameters is not None and each.variant == variant:
-            return each.at(parameters)
-    return {}
+            found = {**each.at(parameters), **found}
+    return found
 
 
 def law_of(laws: Iterable[Laws], key: Key, figure: str) -> tuple[int, Formula] | None:
@@ -221,15 +239,19 @@ def load(path: Path) -> list[Laws]:
     return laws
 
 
+def encoded(laws: Iterable[Laws]) -> bytes:
+    """A file of laws, one figure a line."""
+    ordered = sorted(laws, key=lambda each: (each.program, each.variant))
+    return msgspec.json.format(msgspec.json.encode(LawFile(laws=ordered)), indent=1) + b"\n"
+
+
 def save(laws: Iterable[Laws], path: Path) -> None:
     """Write a file of laws, one figure a line.
 
     Raises:
         UsageError: it cannot be written.
     """
-    ordered = sorted(laws, key=lambda each: (each.program, each.variant))
-    text = msgspec.json.format(msgspec.json.encode(LawFile(laws=ordered)), indent=1)
     try:
-        files.write(path, text + b"\n")
+        files.write(path, encoded(laws))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None

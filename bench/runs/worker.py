@@ -43,6 +43,7 @@ class Bench:
     def __init__(self, case: Request, answers: int) -> None:
         self.answers = answers
         self.frozen = False
+        self.warm: set[str] = set()  # workloads that have run, see law_requests.py
         # Only the engine under test comes from elsewhere, not the harness.
         if case.get("engine_path"):
             from gradmeter.bench.runs.revision_engine import import_engine_from
@@ -251,6 +252,12 @@ class Bench:
         from gradmeter.bench.runs import line_requests
 
         return line_requests.line_timeline(self, request)
+
+    def law_point(self, request: Request) -> dict[str, Any]:
+        """Measure the exact bytes of the workload, at any size and depth; see law_requests.py."""
+        from gradmeter.bench.runs import law_requests
+
+        return law_requests.law_point(self, request)
 
     def ground(self, _: Request) -> dict[str, str]:
         """Describe what a count of instructions depends on besides the code."""

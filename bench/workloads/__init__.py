@@ -58,6 +58,31 @@ def get(text: str, folder: Path | None = None) -> Workload:
     )
 
 
+def depth_of(workload: Workload) -> int | None:
+    """Return the depth that a workload was named with; None for one that takes none."""
+    _, depth = loading.split(workload.source or workload.name)
+    if depth is None:
+        return None
+    try:
+        return depth if at_depth(workload, depth + 1).name != workload.name else None
+    except UsageError:
+        return None
+
+
+def at_depth(workload: Workload, depth: int) -> Workload:
+    """Return a workload that takes a depth with another one.
+
+    Raises:
+        UsageError: it takes none, or not this one.
+    """
+    return get(name_at_depth(workload, depth))
+
+
+def name_at_depth(workload: Workload, depth: int) -> str:
+    """Return what `get` takes for a workload with another depth."""
+    return f"{loading.split(workload.source or workload.name)[0]}-{depth}"
+
+
 def is_ours(workload: Workload) -> bool:
     """Whether a workload is one of gradmeter's own."""
     return ours.get(workload.name) is workload

@@ -50,7 +50,7 @@ def from_text(text: str, folder: Path | None) -> Workload:
 def _from_file(path: Path, name: str) -> Workload:
     module = loading.load_module(path, "the workload file")
     loading.add_folders(path)  # its functions may import late
-    word, depth = _split(name)
+    word, depth = split(name)
     source = f"{path}:{name}"
     with loading.refusing(f"{source} does not load", path):
         value = getattr(module, word, None)
@@ -78,10 +78,11 @@ def from_entry_point(point: metadata.EntryPoint, group: str, depth: int | None) 
 
 def with_depth(name: str, points: Mapping[str, metadata.EntryPoint]) -> tuple[str, int | None]:
     """Split a name into that of an entry point and a depth; None for one without."""
-    return (name, None) if name in points else _split(name)
+    return (name, None) if name in points else split(name)
 
 
-def _split(name: str) -> tuple[str, int | None]:
+def split(name: str) -> tuple[str, int | None]:
+    """Split a name into what is before a depth, and that; None for a name that ends with none."""
     match = _DEPTH.fullmatch(name)
     assert match is not None
     return match[1], int(match[2]) if match[2] else None

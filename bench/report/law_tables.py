@@ -1,0 +1,276 @@
+"""Render laws: a table for each program, a row for each variant, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.numbers import bytes_text
+from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws, family
+from gradmeter.bench.verdicts.law_changes import range_text, text
+
+FIGURES = ("peak", "forward", "backward", "held", "cycle", "growth")
+NO_LAW = "no law"
+MOST_POINTS = 12  # of a table of measurements
+LEGEND = (
+    "Exact bytes of NumPy's array data, as formulas: N elements in each array, n the depth, an "
+    "array N elements of the width that is said. Each holds at every size and depth that was "
+    "measured, among them ones that it was not found from. peak: the most alive at once, inputs "
+    "included; held: at the end, with inputs and result; cycle: when every name is dropped, what "
+    "only the collector can free; growth: what each further run leaves."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The laws of a variant: those in the depth and those at one depth as one.
+
+    Attributes:
+        cells: a law by figure, or `NO_LAW`.
+        notes: sentences about them.
+    """
+
+    variant: str
+    cells: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LawTable:
+    """The laws of a program under its variants.
+
+    Attributes:
+        figures: the columns: those that are not 0 in every row, and peak.
+    """
+
+    program: str
+    itemsize: int
+    figures: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """The variants that each note is about."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            for note in row.notes:
+                found.setdefault(note, []).append(row.variant)
+        return found
+
+    @property
+    def title(self) -> str:
+        """The program, and what an array of it is."""
+        return f"{self.program}  (1 array = {self.itemsize} N B)" if self.itemsize else self.program
+
+
+def tables(
+    laws: Iterable[Laws], more: Mapping[tuple[str, str], Sequence[str]] | None = None
+) -> list[LawTable]:
+    """Put laws into tables, by program, in the order in which they come.
+
+    Args:
+        more: further notes, by the program and the variant of laws.
+    """
+    laws = list(laws)
+    programs: dict[str, dict[str, list[Laws]]] = {}
+    deep = {each.program for each in laws if DEPTH in each.parameters}
+    for each in laws:
+        name, depth = family(each.program)
+        general = f"{name}-{DEPTH}"
+        program = general if depth is not None and general in deep else each.program
+        programs.setdefault(program, {}).setdefault(each.variant, []).append(each)
+    return [_table(program, variants, more or {}) for program, variants in programs.items()]
+
+
+def _table(
+    program: str,
+    variants: Mapping[str, Sequence[Laws]],
+    more: Mapping[tuple[str, str], Sequence[str]],
+) -> LawTable:
+    rows = [
+        _row(variant, parts, [note for p in parts for note in more.get((p.program, variant), ())])
+        for variant, parts in variants.items()
+    ]
+    shown = tuple(
+        figure
+        for figure in FIGURES
+        if figure == "peak" or any(row.cells.get(figure, "0 B") != "0 B" for row in rows)
+    )
+    itemsize = next(part.itemsize for parts in variants.values() for part in parts)
+    return LawTable(program, itemsize, shown, tuple(rows))
+
+
+def _row(variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
+    """Join the laws of a variant: a figure's is the first that there is."""
+    parts = sorted(parts, key=lambda part: -len(part.parameters))
+    cells: dict[str, str] = {}
+    notes: list[str] = []
+    for part in parts:
+        at = f" at n = {family(part.program)[1]}" if part is not parts[0] else ""
+        for figure, law in part.figures.items():
+            if figure in FIGURES:
+                cells.setdefault(figure, text(law, part.itemsize) + at)
+        notes += _notes(part, at)
+        for figure, reason in part.reasons.items():
+            if figure in FIGURES and (part is parts[-1] or figure not in parts[-1].figures):
+                cells.setdefault(figure, NO_LAW)
+            if figure in FIGURES:
+                where = " in n" if DEPTH in part.parameters and part is not parts[-1] else at
+                notes.append(f"no law of {figure}{where}: {reason}")
+    return Row(variant, cells, tuple(dict.fromkeys([*notes, *more])))
+
+
+def _notes(part: Laws, at: str) -> list[str]:
+    """What is to be said of laws: where they hold, where they were verified, what is largest."""
+    notes = []
+    ranges: dict[str, list[str]] = {}
+    for figure, law in part.figures.items():
+        if figure in FIGURES and range_text(law):
+            ranges.setdefault(range_text(law), []).append(figure)
+    notes += [f"{', '.join(figures)}{at} {where}" for where, figures in ranges.items()]
+    notes += [
+        f"{figure}{at} is largest in {places_text(part.figures[figure])}"
+        for figure in ("peak",)
+        if figure in part.figures and any(part.figures[figure].places)
+    ]
+    if part.verified and part.figures:
+        where = " and ".join(f"{name} = {value:,}" for name, value in part.verified.items())
+        notes.append(f"verified{at} up to {where}")
+    return notes
+
+
+def places_text(law: Formula) -> str:
+    """Where a figure is largest: "A up to N = 625,000, then B", or which law is whose."""
+    places = [place for place in dict.fromkeys(law.places) if place]
+    if len(places) == 1:
+        return places[0]
+    sizes = law.crossings.get(SIZE, [])
+    if len(law.places) == len(sizes) + 1 == 2:
+        # The formula's order has what grows fastest first.
+        return f"{law.places[1]} below N = {sizes[0]:,}, from there on in {law.places[0]}"
+    crossing = "; ".join(
+        f"{name} = {', '.join(f'{value:,}' for value in values)}"
+        for name, values in law.crossings.items()
+    )
+    return " or ".join(places) + (f" (changing at {crossing})" if crossing else "")
+
+
+def show(found: Iterable[LawTable], console: Console) -> None:
+    """Print tables of at most the console's columns, with their notes."""
+    for each in found:
+        table = _console_table(each.title, each.figures)
+        for row in each.rows:
+            cells = [row.cells.get(figure, "-") for figure in each.figures]
+            table.add_row(escape(plain(row.variant)), *map(escape, cells))
+        console.print(table, highlight=False)
+        for note, variants in each.notes.items():
+            whose = "" if len(variants) == len(each.rows) else f"{', '.join(variants)}: "
+            console.print(f"  {escape(plain(whose + note))}", highlight=False)
+        console.print()
+
+
+def markdown_of(found: Iterable[LawTable], level: int = 2) -> str:
+    """Tables as Markdown."""
+    parts = []
+    for each in found:
+        lines = [
+            f"| variant | {' | '.join(each.figures)} |",
+            "| --- |" + " --- |" * len(each.figures),
+        ]
+        for row in each.rows:
+            cells = [row.cells.get(figure, "-") for figure in each.figures]
+            lines.append(f"| {' | '.join(markdown(cell) for cell in (row.variant, *cells))} |")
+        notes = []
+        for note, variants in each.notes.items():
+            whose = "" if len(variants) == len(each.rows) else f"{', '.join(variants)}: "
+            notes.append(f"- {markdown(whose + note)}")
+        parts += [f"{'#' * level} {markdown(each.title)}", "\n".join(lines), "\n".join(notes)]
+    return "\n\n".join(filter(None, parts))
+
+
+def measurements(
+    laws: Laws, measured: Mapping[Point, Measured], figures: Sequence[str]
+) -> list[str]:
+    """A table of what was measured of figures that have no law, a line each."""
+    points = sorted(measured)[:MOST_POINTS]
+    rows = [[*laws.parameters, *figures]]
+    for point in points:
+        reading = measured[point].figures
+        cells = [f"{reading[f]:,}" if f in reading else "differs" for f in figures]
+        rows.append([*(f"{value:,}" for value in point), *cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    if len(measured) > len(points):
+        lines.append(f"and {len(measured) - len(points)} points more")
+    return lines
+
+
+def show_at(
+    name: str, parameters: Mapping[str, int], variants: Sequence[Sequence[Laws]], console: Console
+) -> None:
+    """Print what the laws of each variant say at a size, a row for each."""
+    by_variant = {parts[0].variant: _at(parts, parameters) for parts in variants}
+    figures = [
+        figure
+        for figure in FIGURES
+        if figure == "peak" or any(values.get(figure, 1) for values, _ in by_variant.values())
+    ]
+    where = ", ".join(f"{parameter} = {value:,}" for parameter, value in parameters.items())
+    table = _console_table(f"{name} at {where}, by its laws", figures)
+    for variant, (values, _) in by_variant.items():
+        cells = [bytes_text(values[f]) if f in values else "-" for f in figures]
+        table.add_row(escape(plain(variant)), *cells)
+    console.print(table, highlight=False)
+    for variant, (values, notes) in by_variant.items():
+        if "peak" in values and bytes_text(values["peak"]) != f"{values['peak']:,} B":
+            notes = [f"peak {values['peak']:,} B", *notes]
+        for note in notes:
+            console.print(f"  {escape(plain(f'{variant}: {note}'))}", highlight=False)
+    console.print()
+
+
+def _at(parts: Sequence[Laws], parameters: Mapping[str, int]) -> tuple[dict[str, int], list[str]]:
+    """The bytes of figures at a size, and why others have none there."""
+    values: dict[str, int] = {}
+    notes: dict[str, str] = {}
+    depth = parameters.get(DEPTH)
+    for part in parts:
+        named = family(part.program)[1]
+        for figure in FIGURES:
+            law = part.figures.get(figure)
+            if law is None or figure in values:
+                continue
+            if DEPTH not in part.parameters and depth != named and depth is not None:
+                notes[figure] = f"{figure} has a law at n = {named} only"
+            elif not law.law.holds_at(parameters):
+                notes[figure] = f"the law of {figure} holds only {range_text(law)}"
+            else:
+                values[figure] = int(law.law.expression.value(parameters))
+        for figure in part.reasons:
+            if figure in FIGURES:
+                notes.setdefault(figure, f"{figure} has no law")
+    return values, [note for figure, note in notes.items() if figure not in values]
+
+
+def _console_table(title: str, figures: Sequence[str]) -> Table:
+    table = Table(
+        title=escape(plain(title)),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("variant", overflow="fold", min_width=12)
+    for figure in figures:
+        table.add_column(figure)
+    return table
