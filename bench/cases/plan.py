@@ -9,9 +9,12 @@ from functools import cache
 from typing import Any
 
 from gradmeter.bench import engines, workloads
+from gradmeter.bench.cases.predicted_laws import predicted_laws
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
+from gradmeter.bench.results import laws as law_file
+from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.results.readings import Predicted
 from gradmeter.bench.results.run import Allocator, Case, Comparison
 from gradmeter.bench.workloads import Workload, checking
@@ -48,15 +51,8 @@ def new_case(
     predicted = None
     # Predictions are derived for one engine, not for another revision of it.
     if variant.engine.name == workload.predicted_engine and not variant.label:
-        arrays = checking.predicted(workload, variant.all_settings)
-        if arrays is not None:
-            predicted = Predicted(
-                forward=arrays.forward * array_bytes + arrays.scalars,
-                backward=arrays.backward * array_bytes,
-                peak=arrays.peak(array_bytes),
-                held=arrays.held * array_bytes,
-                dropped=arrays.dropped * array_bytes,
-            )
+        figures = checking.predicted_bytes(workload, variant.all_settings, group.size)
+        predicted = Predicted(**figures) if figures is not None else None
     return Case(
         workload=workload.name,
         size=group.size,
@@ -155,24 +151,41 @@ def _check_returned(workload: Workload) -> None:
 
 
 def check_fits(groups: Sequence[Group], available: int) -> None:
-    """Refuse cases that would not fit in memory.
+    """Refuse cases that would not fit in memory, by their laws where they have any.
 
     Args:
         available: free memory, in bytes.
 
     Raises:
-        UsageError: a case's estimated peak is more than that.
+        UsageError: a case's peak is more than that, as predicted, by a law of the file that is
+            committed, or as its workload estimates it.
     """
+    laws = law_file.committed()
     for group in groups:
         workload = group.workload
         for variant in group.variants:
             case = new_case(group, variant, "on")
             # In timing, one worker per variant holds its inputs while another one computes.
-            peak = case.predicted.peak if case.predicted else workload.estimate * case.array_bytes
+            peak, source = _peak(workload, variant, case, laws)
             copies = workload.iterations if workload.fresh else 2
             needed = peak + copies * case.array_bytes * len(group.variants)
             if needed > available:
                 raise UsageError(
-                    f"{case.title} would need about {-(-needed // 10**9):,} GB and "
+                    f"{case.title} would need about {-(-needed // 10**9):,} GB ({source}) and "
                     f"{available / 1e9:,.1f} GB are free; choose a smaller --size"
                 )
+
+
+def _peak(
+    workload: Workload, variant: Variant, case: Case, laws: Sequence[Laws]
+) -> tuple[int, str]:
+    """The peak of a case in bytes, and where that figure is from."""
+    predicted = predicted_laws(workload, variant)
+    if case.predicted is not None and predicted is not None:
+        return case.predicted.peak, f"predicted: peak = {predicted.figures['peak'].bytes}"
+    width = case.array_bytes // case.size
+    found = law_file.law_of([e for e in laws if e.itemsize in (0, width)], case.key, "peak")
+    if found is not None:
+        return found[0], f"by the law peak = {found[1].bytes} of {law_file.COMMITTED}"
+    estimate = workload.estimate
+    return estimate * case.array_bytes, f"an estimate: {estimate:,} array{'s' * (estimate != 1)}"

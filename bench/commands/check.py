@@ -18,13 +18,8 @@ from gradmeter.bench.commands.shared import (
 )
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import gate
+from gradmeter.bench.results import known as known_figures
 from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import (
-    load_baseline,
-    load_instructions,
-    load_layers,
-    load_lines,
-)
 from gradmeter.bench.verdicts import gate_checks, gates
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -33,7 +28,10 @@ def check(
     path: RunArgument = session.LATEST,
     against: Annotated[
         Path | None,
-        typer.Option(help="The baseline (or an earlier run.json) to compare exact bytes with."),
+        typer.Option(
+            help="The baseline (or an earlier run.json, or a file of laws) to compare exact bytes "
+            "with."
+        ),
     ] = None,
     fail_on: FailOn = None,
     markdown: AsMarkdown = False,
@@ -41,7 +39,8 @@ def check(
     """Gate a run's exact figures: against a committed baseline, or within budgets.
 
     Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
-    before. A baseline file that does not exist yet passes. Exit codes: 1 a
+    before. Against a file of laws, more than these say at the run's sizes
+    and depths. A baseline file that does not exist yet passes. Exit codes: 1 a
     gate failed, 3 a case has no exact figures, or its instructions, Python
     objects or heap were measured with other binaries than the baseline's.
 
@@ -57,18 +56,17 @@ def check(
                 "a budget, such as --fail-on 'peak<=24MB'"
             )
     run = run_file.load(run_path(path))
-    before = None if against is None else load_baseline(against)
-    gate_checks.check_terms(criteria, [*(case.key for case in run.cases), *(before or {})])
+    known = None if against is None else known_figures.load(against, run.cases)
+    before = known.figures if known is not None else {}
+    gate_checks.check_terms(criteria, [*(case.key for case in run.cases), *before])
+    gate_checks.check_names(criteria, [case.key for case in run.cases])
     exact = [case.key for case in run.cases if case.array_data]
     if run.cases:
-        gate_checks.check_exact(criteria, [*exact, *(before or {})])
-    counted = load_instructions(against) if against is not None else {}
-    by_layer = load_layers(against) if against is not None else {}
-    outcome = judge(
-        run, before, criteria, against, counted if before is not None else None, by_layer
-    )
-    known = load_lines(against) if against is not None else {}
-    lines = gate.lines(outcome, criteria, run, path, known)
+        gate_checks.check_exact(criteria, [*exact, *before])
+    if known is not None and known.by_law is not None:
+        gate_checks.refuse_counted(criteria, "a file of laws has none; name a baseline")
+    outcome = judge(run, known, criteria, against)
+    lines = gate.lines(outcome, criteria, run, path, known.lines if known is not None else {})
     if markdown:
         say_lines(gate.as_markdown("Memory gate", lines))
     else:

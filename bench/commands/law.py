@@ -14,17 +14,18 @@ from rich.console import Console
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan
 from gradmeter.bench.cases.variants import Variant, parse
+from gradmeter.bench.commands import law_functions
 from gradmeter.bench.commands.shared import (
     INTERRUPTED,
     UNMEASURED,
     AsMarkdown,
     Engines,
-    Seed,
     add_engines,
     read_size,
     say,
     say_lines,
 )
+from gradmeter.bench.commands.varied import Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.report import law_tables as report
@@ -34,7 +35,7 @@ from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
-from gradmeter.bench.verdicts import law_changes, law_predictions
+from gradmeter.bench.verdicts import as_predicted, law_changes
 from gradmeter.bench.workloads import Workload
 
 LIMIT = 60.0  # seconds
@@ -45,9 +46,12 @@ def law(
         list[str],
         typer.Argument(
             metavar="WORKLOAD...",
-            help="What is computed, such as squares-30; one of your own as FILE.py:NAME.",
+            help="What is computed, such as squares-30; one of your own as FILE.py:NAME. With "
+            "--vary, functions.",
         ),
     ],
+    vary: Vary = None,
+    setup: Setup = None,
     variant: Annotated[
         list[str] | None,
         typer.Option(help="An engine and its settings; repeat for more.", show_default="engine"),
@@ -60,7 +64,9 @@ def law(
             help="Say the bytes at this size, such as 1e9 or N=1e9,n=30, without running it.",
         ),
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
+    ] = None,
     limit: Annotated[
         float, typer.Option(help="Seconds after which a worker that does not answer is ended.")
     ] = LIMIT,
@@ -84,17 +90,32 @@ def law(
     A workload is measured at a few small sizes N (and depths n, where its
     name ends with one). The formula that has every byte of them is then
     verified at sizes ten times as large, and larger. Where no formula
-    holds, there is no law: never an approximate one.
+    holds, there is no law: never an approximate one. With --vary the same
+    is done for any function, in its parameters that are varied.
 
     Examples:
       gradmeter law squares-30 --variant engine --variant dezero
       gradmeter law squares-30 --at 1e9
       gradmeter law squares-30 goldstein_price --out laws.json
       gradmeter law squares-30 --against laws.json
+      gradmeter law solver.py:solve --vary n=10,20,40 --vary m=8,16,32
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two outputs; choose one")
     extra.need()
+    if vary:
+        given = {"variant": variant, "engine": engine, "seed": seed}
+        for name, value in given.items():
+            if value is not None:
+                raise UsageError(f"--{name} is for workloads, and --vary is for functions")
+        raise typer.Exit(
+            _functions(
+                targets, vary, setup or "", at, limit, out, against,
+                as_json=as_json, as_markdown=as_markdown,
+            )
+        )  # fmt: skip
+    if setup is not None:
+        raise UsageError("--setup makes the arguments of a function, from parameters: give --vary")
     names = variant or add_engines(engine) or ["engine"]
     if variant:
         add_engines(engine)
@@ -107,7 +128,7 @@ def law(
     wanted = {w.name: _parameters(at, w) for w in chosen} if at is not None else {}
     before = law_file.load(against) if against is not None else None
     try:
-        results = _find(chosen, variants, seed, limit)
+        results = _find(chosen, variants, seed or 0, limit)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     found = [part.laws for each in results for part in each.parts]
@@ -140,6 +161,43 @@ def law(
     if before is not None:
         code = _compare(before, found, against, quiet=as_json) or code
     raise typer.Exit(code)
+
+
+def _functions(
+    targets: Sequence[str],
+    vary: Sequence[str],
+    setup: str,
+    at: str | None,
+    limit: float,
+    out: Path | None,
+    against: Path | None,
+    *,
+    as_json: bool,
+    as_markdown: bool,
+) -> int:
+    """Find the laws of functions; return the exit code."""
+    values = read_vary(vary)
+    parameters = read_at(at, list(values)) if at is not None else {}
+    before = law_file.load(against) if against is not None else None
+    try:
+        results = law_functions.find(targets, values, setup, limit)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    found = [each.laws for each in results]
+    if as_json:
+        say_lines(law_file.encoded(found).decode().rstrip())
+    elif as_markdown:
+        law_functions.show_markdown(results)
+    else:
+        law_functions.show(results, parameters)
+    if out is not None:
+        law_file.save(found, out)
+        if not as_json:
+            say(f"written: {out}")
+    code = UNMEASURED if len(found) < len(targets) else 0
+    if before is not None and found:
+        code = _compare(before, found, against, quiet=as_json) or code
+    return code
 
 
 @dataclass(frozen=True)
@@ -205,7 +263,7 @@ def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
     for each in results:
         for part in each.parts[:1]:
             least = max(law_runs.SIZES[0], each.workload.least)
-            text = law_predictions.sentence(each.workload, each.variant, part.measured, least)
+            text = as_predicted.sentence(each.workload, each.variant, part.measured, least)
             notes[part.laws.program, part.laws.variant] = [text] if text else []
     return notes
 

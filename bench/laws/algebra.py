@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import combinations
 
 import sympy
-from sympy import Expr, Integer, Max, Min, Poly, Rational, Symbol
+from sympy import Expr, Integer, Max, Min, Poly, PolynomialError, Rational, Symbol
 
 from gradmeter.bench.laws.expression import UNITS, Expression
 
@@ -61,10 +61,26 @@ def _convert(node: ast.expr, units: Mapping[str, Expr]) -> Expr:
     raise AssertionError(ast.dump(node))
 
 
-def equal(a: Expression, b: Expression, array: Expr | None = None) -> bool:
-    """Whether two formulas are the same for every value of their parameters."""
-    first, second = (set(branches(of(each, array))) for each in (a, b))
-    return first == second
+def equal(
+    a: Expression,
+    b: Expression,
+    array: Expr | None = None,
+    least: Mapping[str, int] | None = None,
+) -> bool:
+    """Whether two formulas are proved to be the same for every value of their parameters.
+
+    Args:
+        array: the bytes of one array, where a formula may count in arrays.
+        least: the smallest value of each parameter, where a formula may have polynomials that
+            are never its largest from there on.
+    """
+    first, second = (branches(of(each, array)) for each in (a, b))
+    if set(first) == set(second) or least is None:
+        return set(first) == set(second)
+    try:
+        return set(envelope(first, least)) == set(envelope(second, least))
+    except PolynomialError:  # a minimum, or a quotient of parameters
+        return False
 
 
 def branches(expression: Expr) -> list[Expr]:
@@ -139,19 +155,50 @@ def ordered(parts: Iterable[Expr]) -> list[Expr]:
 
 
 def _polynomial(part: Expr, itemsize: int) -> str:
+    arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize if itemsize else Integer(0)
+    rest = sympy.expand(part - arrays * itemsize * symbol(SIZE))
+    texts = [_in_arrays(arrays)] if arrays else []
+    return _joined(texts + _in_bytes(rest)) or "0 B"
+
+
+def in_arrays(expression: Expr, array: Expr) -> str:
+    """Write a formula as a number of arrays: ``n + 2``, or ``3 + 8 B`` with bytes left over.
+
+    Args:
+        array: bytes of one array, of `SIZE` elements or as a number.
+    """
+    texts = [_counted(part, array) for part in ordered(branches(expression))]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+
+
+def _counted(part: Expr, array: Expr) -> str:
+    if array.is_number:
+        whole = [(Integer(int(c / array)), term) for term, c in part.as_coefficients_dict().items()]
+        arrays = sympy.expand(sum((count * term for count, term in whole), Integer(0)))
+    else:
+        arrays = part.coeff(symbol(SIZE), 1) / array.coeff(symbol(SIZE), 1)
+    rest = sympy.expand(part - arrays * array)
+    return _joined(([_formula(arrays)] if arrays else []) + _in_bytes(rest)) or "0"
+
+
+def number(expression: Expr) -> str:
+    """Write a formula of what is no bytes."""
+    return _formula(sympy.factor(expression))
+
+
+def _in_bytes(part: Expr) -> list[str]:
+    """A polynomial in bytes: what grows, and what does not."""
     constant = part.subs(dict.fromkeys(part.free_symbols, 0))
-    rest, texts = part - constant, []
-    if itemsize:
-        arrays = sympy.expand(part).coeff(symbol(SIZE), 1) / itemsize
-        rest -= sympy.expand(arrays * itemsize * symbol(SIZE))
-        if arrays:
-            texts.append(_in_arrays(arrays))
+    rest = part - constant
+    texts = []
     if rest:
-        texts.append(_formula(sympy.factor(rest)))
-        if not constant:
-            texts[-1] += " B"
-    if constant or not texts:
+        texts.append(_formula(sympy.factor(rest)) + " B" * (not constant))
+    if constant:
         texts.append(f"{int(constant):,} B" if constant.is_Integer else f"{constant} B")
+    return texts
+
+
+def _joined(texts: list[str]) -> str:
     return " + ".join(texts).replace("+ -", "- ")
 
 

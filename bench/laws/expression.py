@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -17,14 +18,21 @@ UNITS: Mapping[str, int] = {
 FUNCTIONS: Mapping[str, Callable[..., Fraction]] = {"max": max, "min": min}
 LONGEST = 2000  # characters
 HIGHEST = 9  # power
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d{1,3}(?:,\d{3})+(?!\d)|\d{1,30}(?:\.\d{1,30})?)|(?P<name>[^\W\d]\w*)"
-    r"|(?P<sign>\*\*|[-+*/^(),]))"
-)
+MOST = 300  # tokens: what nests deeper is more than Python's stack may take
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d{1,30}(?:\.\d{1,30})?|[^\W\d]\w*|\*\*|[-+*/^(),]")
 
 
 class FormulaError(ValueError):
-    """A formula does not parse, or has no value; the message says where or why."""
+    """A formula does not parse, or has no value; the message says where or why.
+
+    Attributes:
+        at: where it does not parse, as an index of the text; None where it has no value.
+        expected: there.
+    """
+
+    def __init__(self, message: str, at: int | None = None, expected: str = "") -> None:
+        super().__init__(message)
+        self.at, self.expected = at, expected
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,20 @@ class Expression:
         """Agrees with equality."""
         return hash(self.text)
 
-    def value(self, parameters: Mapping[str, int], array_bytes: int = 0) -> Fraction:
+    def position(self, name: str) -> int:
+        """Where a name of the formula is first written, as an index of the text."""
+        return next((at for at, token in _tokens(self.text) if token == name), 0)
+
+    def with_values(self, values: Mapping[str, int]) -> Expression:
+        """Return the formula with numbers in place of some of its parameters."""
+        text = self.text
+        for at, token in reversed([*_tokens(self.text)]):
+            if token in values:
+                apart = " " * text[at - 1 : at].isalnum()  # 8N is 8 times N, and no longer number
+                text = f"{text[:at]}{apart}{values[token]}{text[at + len(token) :]}"
+        return parse(text)
+
+    def value(self, parameters: Mapping[str, int | Fraction], array_bytes: int = 0) -> Fraction:
         """Return the value, exactly.
 
         Args:
@@ -72,7 +93,7 @@ class Expression:
             raise FormulaError(f"{self.text!r} divides by 0") from None
 
 
-def _value(node: ast.expr, values: Mapping[str, int]) -> Fraction:
+def _value(node: ast.expr, values: Mapping[str, int | Fraction]) -> Fraction:
     match node:
         case ast.Constant(value=int(number)):
             return Fraction(number)
@@ -99,6 +120,23 @@ def _value(node: ast.expr, values: Mapping[str, int]) -> Fraction:
     raise AssertionError(f"{ast.dump(node)} was not refused")
 
 
+def unknown(text: str, known: Collection[str]) -> int | None:
+    """Where a formula's first name is that is none of the known; None where there is none."""
+    try:
+        for at, token in _tokens(text):
+            if token.isidentifier() and token not in known and token not in FUNCTIONS:
+                return at
+    except FormulaError:
+        pass  # it does not parse behind all of its names that can be read
+    return None
+
+
+def is_parameter(name: str) -> bool:
+    """Whether a name can be a parameter's in a law, and not a unit's or a function's."""
+    reserved = name in {*UNITS, *FUNCTIONS, ARRAYS, "array"} or keyword.iskeyword(name)
+    return name.isascii() and name.isidentifier() and not reserved
+
+
 @cache
 def parse(text: str) -> Expression:
     """Read a formula: numbers, names, + - * / ^, max and min; "8 N" is a product.
@@ -108,43 +146,104 @@ def parse(text: str) -> Expression:
     """
     if len(text) > LONGEST:
         raise FormulaError(f"a formula has {LONGEST:,} characters at most, this one {len(text):,}")
-    python = _python(text)
-    try:
-        tree = ast.parse(python, mode="eval").body
-    except (SyntaxError, RecursionError, MemoryError, ValueError):
-        raise FormulaError(f"{text!r} is no formula such as 8 N (n + 2) + 1 kB") from None
+    tree = ast.parse(_python(text), mode="eval").body
     return Expression(text, tree, frozenset(_names(tree, text)))
 
 
-def _python(text: str) -> str:
-    """The formula as a Python expression, with the signs of products that are left out."""
-    parts: list[str] = []
-    at, before = 0, ""
-    while text[at:].strip():
+def _tokens(text: str) -> Iterator[tuple[int, str]]:
+    """The tokens of a formula, and where they begin.
+
+    Raises:
+        FormulaError: there is something that is none.
+    """
+    at = 0
+    while rest := text[at:].lstrip():
+        at = len(text) - len(rest)
         match = _TOKEN.match(text, at)
-        if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            raise FormulaError(
-                f"{text!r} does not parse at character {at + 1}, {text[at:]!r}: expected a number, "
-                "a name, + - * / ^ or a bracket"
-            )
-        token = match[0].strip()
-        starts_operand = bool(match["number"] or match["name"]) or token == "("
-        if starts_operand and before and before not in FUNCTIONS:
-            parts.append("*")
-        if match["number"]:
-            digits = token.replace(",", "")
-            parts.append(f"'{digits}'" if "." in digits else str(int(digits)))
-        else:
-            parts.append("**" if token == "^" else token)
-        # What an operand that follows would be multiplied with.
-        before = token if match["number"] or match["name"] or token == ")" else ""
+        if match is None or not _is_token(match[0]):
+            raise _refused(text, at, "a number, a name, + - * / ^ or a bracket")
+        yield at, match[0]
         at = match.end()
+
+
+def _is_token(token: str) -> bool:
+    if token[0].isdecimal() or token[0] in "-+*/^(),":
+        return True
+    return token.isidentifier() and not keyword.iskeyword(token)  # \w has more, such as \u00b2
+
+
+def _refused(text: str, at: int, expected: str) -> FormulaError:
+    place = f"character {at + 1}, {text[at:]!r}" if text[at:].strip() else "the end"
+    return FormulaError(f"{text!r} does not parse at {place}: expected {expected}", at, expected)
+
+
+OPERAND = "a number, a name or ("
+POWERS = ("^", "**")
+
+
+def _python(text: str) -> str:
+    """The formula as a Python expression, with the signs of products that are left out.
+
+    Raises:
+        FormulaError: it is no formula.
+    """
+    parts: list[str] = []
+    brackets: list[int] = []  # the values in each that is open so far; 0 of one that is no call
+    before = earlier = ""  # tokens
+    for number, (at, token) in enumerate(_tokens(text)):
+        complete = _ends_operand(before)
+        if number == MOST:
+            raise _refused(text, at, f"the end: a formula has {MOST} parts at most")
+        if before in FUNCTIONS and token != "(":
+            raise _refused(text, at, f"( after {before}")
+        if before in POWERS and not token.isdecimal():
+            raise _refused(text, at, "a whole number as the power")
+        if earlier in POWERS and token in POWERS:
+            raise _refused(text, at, "another operator: a power of a power takes brackets")
+        if token[0].isalnum() or token[0] in "_(":
+            if complete and before not in FUNCTIONS:
+                parts.append("*")
+        elif not complete and token != "-":
+            raise _refused(text, at, OPERAND)
+        match token:
+            case "(":
+                brackets.append(int(before in FUNCTIONS))
+            case ")":
+                if not brackets:
+                    raise _refused(text, at, "an operator or the end: no bracket is open")
+                if brackets.pop() == 1:
+                    raise _refused(text, at, "a comma, a space and one more value")
+            case ",":
+                if not brackets or not brackets[-1]:
+                    raise _refused(text, at, "an operator: commas are between values of max or min")
+                brackets[-1] += 1
+        parts.append(_in_python(token))
+        earlier, before = before, token
+    if not _ends_operand(before):
+        raise _refused(text, len(text), OPERAND)
+    if before in FUNCTIONS:
+        raise _refused(text, len(text), f"( after {before}")
+    if brackets:
+        raise _refused(text, len(text), ")")
     return "".join(parts)
 
 
-def _names(node: ast.expr, text: str) -> set[str]:
+def _ends_operand(token: str) -> bool:
+    return token[-1:].isalnum() or token[-1:] in ("_", ")")
+
+
+def _in_python(token: str) -> str:
+    if token[0].isdecimal():
+        digits = token.replace(",", "")
+        return f"'{digits}'" if "." in digits else str(int(digits))
+    return "**" if token == "^" else token
+
+
+def _names(node: ast.expr, text: str, power: int = 1) -> set[str]:
     """The names in a formula's syntax.
+
+    Args:
+        power: what all of it is raised to.
 
     Raises:
         FormulaError: it has something else than a formula has.
@@ -152,20 +251,18 @@ def _names(node: ast.expr, text: str) -> set[str]:
     match node:
         case ast.Constant():
             return set()
-        case ast.Name(id=name) if name not in FUNCTIONS:
+        case ast.Name(id=name):
             return {name}
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _names(operand, text)
-        case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]) if (
-            name in FUNCTIONS
-        ):
-            return set().union(*(_names(argument, text) for argument in arguments))
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))):
-            if power <= HIGHEST:
-                return _names(left, text)
+            return _names(operand, text, power)
+        case ast.Call(args=arguments):
+            return set().union(*(_names(argument, text, power) for argument in arguments))
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(exponent))):
+            if power * exponent <= HIGHEST:
+                return _names(left, text, power * exponent)
             raise FormulaError(f"{text!r}: a power is {HIGHEST} at most")
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right):
-            return _names(left, text) | _names(right, text)
+            return _names(left, text, power) | _names(right, text, power)
     raise FormulaError(
         f"{text!r} is no formula: it takes + - * / ^ (with a number as the power), max and min"
     )

@@ -15,11 +15,14 @@ from gradmeter.bench.laws.algebra import symbol
 
 Point = tuple[int, ...]
 Monomial = tuple[int, ...]  # the power of each parameter
-DEGREE = 2
+DEGREE = 3
 
 
 def polynomials(
-    names: Sequence[str], points: Sequence[Point], columns: Sequence[Sequence[int]]
+    names: Sequence[str],
+    points: Sequence[Point],
+    columns: Sequence[Sequence[int]],
+    spare: int = 0,
 ) -> list[Expr | None]:
     """Find for each column the simplest polynomial that has its value at every point.
 
@@ -30,9 +33,11 @@ def polynomials(
         names: of the parameters.
         points: their values, no two the same.
         columns: values at the points, in the points' order.
+        spare: how many more values each parameter has than the polynomial has powers of it, at
+            least; 0 is for polynomials that are verified at further values.
     """
     solved: list[Expr | None] = [None] * len(columns)
-    for basis in bases(names, points):
+    for basis in bases(names, points, spare):
         left = [number for number, law in enumerate(solved) if law is None]
         if not left:
             break
@@ -43,11 +48,13 @@ def polynomials(
     return solved
 
 
-def bases(names: Sequence[str], points: Sequence[Point]) -> Iterator[list[Monomial]]:
+def bases(
+    names: Sequence[str], points: Sequence[Point], spare: int = 0
+) -> Iterator[list[Monomial]]:
     """Sets of terms that a polynomial may have, the fewest first, and fewer than points.
 
     The terms are products of powers up to `DEGREE`, of each parameter on its own bound, with and
-    without those that are free of the first parameter.
+    without those that are free of the first parameter, or the highest alone.
     """
     values = [len({point[i] for point in points}) for i in range(len(names))]
     bounds = [range(min(DEGREE, count - 1) + 1) for count in values]
@@ -55,10 +62,13 @@ def bases(names: Sequence[str], points: Sequence[Point]) -> Iterator[list[Monomi
     for degrees in product(*bounds):
         terms = [*product(*(range(degree + 1) for degree in degrees))]
         sets[tuple(terms)] = None
+        sets[terms[-1],] = None
         if degrees and degrees[0]:
             sets[tuple(term for term in terms if term[0])] = None
     for basis in sorted(sets, key=lambda terms: (len(terms), sum(map(sum, terms)))):
-        if basis and len(basis) < len(points):
+        powers = [{term[i] for term in basis} for i in range(len(names))]
+        few = any(len(p) + spare > count for p, count in zip(powers, values, strict=True))
+        if basis and len(basis) < len(points) and not few:
             yield list(basis)
 
 

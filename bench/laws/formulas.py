@@ -76,26 +76,29 @@ def of_places(
 
 
 def of_values(
-    names: Sequence[str], points: Sequence[Point], values: Sequence[int]
+    names: Sequence[str], points: Sequence[Point], values: Sequence[int], spare: int = 0
 ) -> Formula | None:
     """Find the formula of a figure from its values alone.
 
     Where no polynomial holds at all of the points, it is the larger of two, or else the one that
     holds for the larger values of the first parameter.
 
+    Args:
+        spare: see `fit.polynomials`.
+
     Returns:
         None where no polynomial holds even there.
     """
-    whole = _polynomial(names, points, values)
+    whole = _polynomial(names, points, values, spare)
     if whole is not None:
         return Formula((whole,), ("",))
     first = sorted({point[0] for point in points})
     for count in range(len(first) - 1, FEWEST - 1, -1):
-        upper = _among(names, points, values, first[-count:])
+        upper = _among(names, points, values, first[-count:], spare)
         if upper is None:
             continue
         for fewer in range(len(first) - 1, FEWEST - 1, -1):
-            lower = _among(names, points, values, first[:fewer])
+            lower = _among(names, points, values, first[:fewer], spare)
             if lower is not None:
                 both = Formula(tuple(algebra.ordered([upper, lower])), ("", ""))
                 if both.reproduces(names, points, values):
@@ -105,14 +108,18 @@ def of_values(
 
 
 def _among(
-    names: Sequence[str], points: Sequence[Point], values: Sequence[int], first: Sequence[int]
+    names: Sequence[str],
+    points: Sequence[Point],
+    values: Sequence[int],
+    first: Sequence[int],
+    spare: int,
 ) -> Expr | None:
     """The polynomial at the points with one of these values of the first parameter."""
     chosen = [(p, v) for p, v in zip(points, values, strict=True) if p[0] in first]
-    return _polynomial(names, [p for p, _ in chosen], [v for _, v in chosen])
+    return _polynomial(names, [p for p, _ in chosen], [v for _, v in chosen], spare)
 
 
 def _polynomial(
-    names: Sequence[str], points: Sequence[Point], values: Sequence[int]
+    names: Sequence[str], points: Sequence[Point], values: Sequence[int], spare: int
 ) -> Expr | None:
-    return fit.polynomials(names, points, [values])[0]
+    return fit.polynomials(names, points, [values], spare)[0]

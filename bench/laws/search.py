@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import product
-from math import gcd, prod
+from math import gcd, log, prod
 
 from gradmeter.bench.laws import algebra, formulas
+from gradmeter.bench.laws.expression import HIGHEST
 from gradmeter.bench.laws.formulas import FEWEST, Formula
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
+from gradmeter.bench.numbers import bytes_text, seconds_text
 
 TENFOLD = 10
 CLIMBS = 2  # tenfold steps beyond the values that laws are found from, where there is time
+MOST_CLIMBS = 5  # the same, for a program whose figures are small
 LEVELS = 5  # how often laws are searched for, above one more break each time
 PATIENCE = 5  # times the limit, that the one point takes without which there is no law
 NO_FORMULA = "no polynomial reproduces it"
@@ -35,10 +39,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a search goes: what one held-out measurement may be expected to take and hold."""
+    """How far a search goes: what one held-out measurement may be expected to take and hold.
+
+    Attributes:
+        settled: the bytes from which a program is large enough to do all that it does for large
+            arrays; while its figures grow and are less, it is measured at larger values.
+    """
 
     seconds: float = 3.0
     bytes: int = 2 * 10**9
+    settled: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class _Search:
     laws: dict[str, Law] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     held_out: dict[Point, None] = field(default_factory=dict)
+    stops: dict[Point, str] = field(default_factory=dict)  # why points are too large
 
     @property
     def names(self) -> list[str]:
@@ -111,19 +122,32 @@ class _Search:
     def run(self) -> None:
         """Search at small values first, and then above each break."""
         levels: list[Sequence[int]] = [parameter.values for parameter in self.parameters]
-        for _ in range(LEVELS):
+        for level in range(LEVELS):
             points = [*product(*levels)]
-            for point in points:
-                self._at(point, places=True)
+            try:
+                for point in points:
+                    self._at(point, places=True)
+            except UnmeasurableError:
+                if level == 0:
+                    raise
+                break  # the reasons are those of the level below
             found = {f: self._formula(f, points) for f in self.figures if f not in self.laws}
             candidates = {f: formula for f, formula in found.items() if formula is not None}
             self.reasons = dict.fromkeys(found.keys() - candidates.keys(), NO_FORMULA)
             breaks = self._verify(candidates, levels)
-            if self.reasons.keys() - candidates.keys() and levels[0] == self.parameters[0].values:
-                breaks.setdefault(0, levels[0][-1] * 2)  # perhaps it changes among these values
+            if self.reasons.keys() - candidates.keys() and level == 0:
+                less, more = (_with(points[0], 0, value) for value in levels[0][-2:])
+                ratio = levels[0][-1] / levels[0][-2]
+                next_to = _extrapolated(self._at(less), self._at(more), ratio)
+                if next_to <= self.limits.bytes:  # perhaps it changes among these values
+                    breaks.setdefault(0, levels[0][-1] * 2)
             for figure, formula in candidates.items():
                 if figure not in self.reasons:
-                    self.laws[figure] = self._law(formula, figure, levels)
+                    law = self._law(formula, figure, levels)
+                    if law is None:
+                        self.reasons[figure] = "what holds for less fails at larger values"
+                    else:
+                        self.laws[figure] = law
             if not breaks:
                 break
             for at, value in breaks.items():
@@ -177,11 +201,9 @@ class _Search:
                     breaks[at] = min(value, breaks.get(at, value))
             if not climbed:
                 point = _beyond(at, levels, TENFOLD)
-                why = self.unmeasurable.get(point, "that takes too long or too much memory")
+                why = f"{self._text(point)}, where it has to be verified, {self.stops.get(point)}"
                 for figure in candidates:
-                    self.reasons.setdefault(
-                        figure, f"it could not be verified at {self._text(point)}: {why}"
-                    )
+                    self.reasons.setdefault(figure, why)
         corner = tuple(values[-1] * TENFOLD for values in levels)
         if len(levels) > 1 and self._can(corner, _beyond(0, levels, TENFOLD), candidates):
             self.held_out[corner] = None
@@ -202,39 +224,55 @@ class _Search:
         self, at: int, levels: Sequence[Sequence[int]], candidates: Mapping[str, Formula]
     ) -> Iterator[Point]:
         """Points with ever larger values of one parameter, while they can be measured."""
-        for step in range(1, CLIMBS + 1):
+        values = [*levels[at][-2:]]
+        for step in range(1, MOST_CLIMBS + 1):
             point = _beyond(at, levels, TENFOLD**step)
-            before = _beyond(at, levels, TENFOLD ** (step - 1))
-            patience = PATIENCE if step == 1 else 1
-            if self.reasons.keys() >= candidates.keys() or not self._can(
-                point, before, candidates, patience
+            less, before = (_with(point, at, value) for value in values[-2:])
+            if self.reasons.keys() >= candidates.keys():
+                return
+            if step > CLIMBS and not _is_small(
+                self._at(less), self._at(before), self.limits.settled
             ):
                 return
+            most = _extrapolated(self._at(less), self._at(before), values[-1] / values[-2])
+            patience = PATIENCE if step == 1 else 1
+            if not self._can(point, before, candidates, most, patience):
+                return
             self.held_out[point] = None
+            values.append(point[at])
             yield point
 
     def _can(
-        self, point: Point, before: Point, candidates: Mapping[str, Formula], patience: int = 1
+        self,
+        point: Point,
+        before: Point,
+        candidates: Mapping[str, Formula],
+        most: Fraction = Fraction(0),
+        patience: int = 1,
     ) -> bool:
         """Whether a larger point can be measured, and within the limits, as far as can be told.
 
         Args:
             before: a smaller point, from whose time that of the larger one is expected.
+            most: the bytes that figures without a formula are expected to have.
             patience: how many times the limit it may take.
         """
         if point in self.measured:
             return True
         parameters = dict(zip(self.names, point, strict=True))
-        values = (f.expression.value(parameters) for f in candidates.values())
+        most = max([most, *(f.expression.value(parameters) for f in candidates.values())])
         larger = prod(a / b for a, b in zip(point, before, strict=True))
         seconds = self._at(before).seconds * larger * SLOWER
-        if max(values, default=0) > self.limits.bytes or seconds > self.limits.seconds * patience:
-            return False
-        try:
-            self._at(point)
-        except UnmeasurableError:
-            return False
-        return True
+        if most > self.limits.bytes:
+            self.stops[point] = f"takes about {bytes_text(int(most))}"
+        elif seconds > self.limits.seconds * patience:
+            self.stops[point] = f"may take {seconds_text(seconds, 1)}"
+        else:
+            try:
+                self._at(point)
+            except UnmeasurableError as error:
+                self.stops[point] = f"cannot be measured: {error}"
+        return point in self.measured
 
     def _break(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
@@ -254,13 +292,15 @@ class _Search:
     def _first_failure(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
     ) -> int:
-        beyond = (_beyond(at, levels, TENFOLD**step) for step in range(1, CLIMBS + 1))
+        beyond = (_beyond(at, levels, TENFOLD**step) for step in range(1, MOST_CLIMBS + 1))
         return next(point[at] for point in beyond if not self._holds(formula, figure, point))
 
     # Where a law holds.
 
-    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law:
+    def _law(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> Law | None:
+        """The law of a formula; None where it fails at some value that was measured."""
         corner = (self._first(formula, figure, levels), *(values[0] for values in levels[1:]))
+        smallest = corner
         since: dict[str, int] = {}
         multiple: dict[str, int] = {}
         # The first parameter last, so that it may be what is large where the others are small: the
@@ -273,13 +313,17 @@ class _Search:
             if low > -(-parameter.least // step) * step:
                 since[parameter.name] = low
             corner = _with(corner, at, low)
-        return Law(
+        law = Law(
             formula.expression,
             {name: since[name] for name in self.names if name in since},
             {name: multiple[name] for name in self.names if name in multiple},
             formula.places,
             self._crossings(formula, corner),
         )
+        if self._fails(law, formula, figure):
+            since = dict(zip(self.names, smallest, strict=True))
+            law = replace(law, since=since, crossings=self._crossings(formula, smallest))
+        return None if self._fails(law, formula, figure) else law
 
     def _first(self, formula: Formula, figure: str, levels: Sequence[Sequence[int]]) -> int:
         """The smallest value of the first parameter at which, and above which, a formula holds.
@@ -298,9 +342,17 @@ class _Search:
     def _lowest(self, formula: Formula, figure: str, at: int, step: int, corner: Point) -> int:
         """The smallest value of a parameter that the formula holds from on, the others given."""
         low, high = -(-self.parameters[at].least // step), corner[at] // step
-        near = range(low, min(low + FEWEST, high))  # one alone may be a coincidence
-        if all(self._holds(formula, figure, _with(corner, at, k * step)) for k in near):
+        near = {*range(low, min(low + FEWEST, high))}  # one alone may be a coincidence
+        near |= {
+            point[at] // step
+            for point in self.measured
+            if point == _with(corner, at, point[at]) and point[at] < corner[at]
+            if point[at] % step == 0
+        }
+        bad = [k for k in near if not self._holds(formula, figure, _with(corner, at, k * step))]
+        if not bad:
             return low * step
+        low = max(bad)
         while high - low > 1:
             middle = (low + high) // 2
             if self._holds(formula, figure, _with(corner, at, middle * step)):
@@ -323,6 +375,14 @@ class _Search:
                 found[parameter.name] = places
         return found
 
+    def _fails(self, law: Law, formula: Formula, figure: str) -> bool:
+        """Whether a law says of a point what was not measured there."""
+        return any(
+            law.holds_at(dict(zip(self.names, point, strict=True)))
+            and not self._holds(formula, figure, point)
+            for point in [*self.measured]
+        )
+
     def _multiple(
         self, formula: Formula, figure: str, at: int, levels: Sequence[Sequence[int]]
     ) -> int:
@@ -337,6 +397,26 @@ class _Search:
 
     def _text(self, point: Point) -> str:
         return ", ".join(f"{n} = {v:,}" for n, v in zip(self.names, point, strict=True))
+
+
+def _is_small(less: Measured, more: Measured, settled: int) -> bool:
+    """Whether figures are below some bytes, and grow from one measurement to the other."""
+    return max(more.figures.values(), default=0) < settled and any(
+        value > less.figures.get(figure, value) for figure, value in more.figures.items()
+    )
+
+
+def _extrapolated(less: Measured, more: Measured, ratio: float) -> Fraction:
+    """The largest figure at a tenfold value, if each goes on by the power that it grew by.
+
+    Args:
+        ratio: of the value of the second measurement to that of the first.
+    """
+    largest = Fraction(0)
+    for figure, value in more.figures.items():
+        power = log(max(value, 1) / max(less.figures.get(figure, value), 1)) / log(ratio)
+        largest = max(largest, value * Fraction(TENFOLD ** min(max(power, 0.0), HIGHEST)))
+    return largest
 
 
 def _beyond(at: int, levels: Sequence[Sequence[int]], factor: int) -> Point:

@@ -21,7 +21,7 @@ from gradmeter.bench.meters import forked
 from gradmeter.bench.meters.call import Call, Pass
 from gradmeter.bench.meters.call_in_fork import longest, measure_unseen
 from gradmeter.bench.meters.python_allocators import UnavailableError
-from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases, call_lines
+from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases, call_lines, numbered
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
 from gradmeter.bench.report import line_words
@@ -64,12 +64,19 @@ class Suite:
         gathered: takes the results.
         layers: of memory, array data among them.
         lines: whether every call's lines are measured, and not only where a budget is broken.
+        law: whether the parameters of tests are recorded, for laws of their calls.
     """
 
     def __init__(
-        self, config: pytest.Config, gathered: Gathered, layers: Sequence[str], *, lines: bool
+        self,
+        config: pytest.Config,
+        gathered: Gathered,
+        layers: Sequence[str],
+        *,
+        lines: bool,
+        law: bool,
     ) -> None:
-        self.config, self.lines = config, lines
+        self.config, self.lines, self.law = config, lines, law
         self.gathered = gathered
         self.layers = [layer for layer in layers if layer != ARRAYS]
         if HEAP in layers:  # once, and not in each forked process
@@ -83,7 +90,7 @@ class Suite:
         """Read every budget before anything is run."""
         for item in session.items:
             try:
-                budget = budgets.read(item.iter_markers(budgets.MARK))
+                budget = budgets.read(item.iter_markers(budgets.MARK), budgets.parameters(item))
             except UsageError as error:
                 path, line, _ = item.location
                 message = f"{path}:{(line or 0) + 1}: {item.name}: {error}"
@@ -148,6 +155,10 @@ class Suite:
             figures.case = call_cases.measured(item.nodeid, reading)
             self.tests = self.tests or reading.self_tests
             self._explain(item, call, seconds)
+            if self.law and (known := numbered.parameters(item)):
+                figures.case = msgspec.structs.replace(
+                    figures.case, template=numbered.template(item), parameters=known
+                )
         benchmark.extra_info.update(call_cases.figures(figures.case))
 
     def _explain(self, item: pytest.Item, call: Call, seconds: float) -> None:

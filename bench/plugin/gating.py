@@ -10,15 +10,10 @@ from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import gate as screen
+from gradmeter.bench.results import known as known_figures
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.baseline import (
-    load_baseline,
-    load_instructions,
-    load_layers,
-    load_lines,
-)
 from gradmeter.bench.results.run import CONFIDENCE, Run
-from gradmeter.bench.verdicts import breaches, gates, verdicts
+from gradmeter.bench.verdicts import breaches, gate_checks, gates, verdicts
 from gradmeter.bench.verdicts.gates import Gate
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -28,7 +23,7 @@ class SessionGates:
     """The gates that a session judges.
 
     Attributes:
-        against: the baseline; None where no gate compares with one.
+        against: the baseline or the file of laws; None where no gate compares with one.
     """
 
     gates: Sequence[Gate]
@@ -46,13 +41,16 @@ class SessionGates:
             options = "--benchmark-only or --bench-memory"
             return [f"gates: nothing was measured, so no gate is judged; give {options}"], []
         try:
-            before = None if self.against is None else load_baseline(self.against)
+            known = None
+            if self.against is not None:
+                known = known_figures.load(self.against, run.cases)
+            gate_checks.check_names(self.gates, [case.key for case in run.cases])
         except UsageError as error:
-            return [f"gates: {error}"], every
-        counted = {} if self.against is None else load_instructions(self.against)
+            message = str(error).replace("--fail-on", "--bench-fail-on", 1)
+            return [f"gates: {message}"], every
         # A baseline without instructions leaves the gates on them to the comparisons of the run.
-        by_layer = {} if self.against is None else load_layers(self.against)
-        outcome = judge(run, before, self.gates, self.against, counted or None, by_layer)
+        counted = known is not None and bool(known.instructions)
+        outcome = judge(run, known, self.gates, self.against, counted=counted)
         rows = verdicts.candidates(run)
         inside = breaches.on_time(self.gates, rows, run.options)
         inside += breaches.on_instructions(self.gates, rows)
@@ -61,15 +59,15 @@ class SessionGates:
             refused += breaches.not_counted(self.gates, rows)
         outcome = replace(outcome, breaches=[*outcome.breaches, *inside], refused=refused)
         # A selection of tests can leave a gate without a case, so this is no error.
-        keys = [*(case.key for case in run.cases), *(before or {})]
+        keys = [*(case.key for case in run.cases), *(known.figures if known is not None else {})]
         messages = [
             f"gates: {gate.text} names no case of this session"
             for gate in self.gates
             if not any(map(gate.matches, keys))
         ]
         failed = sorted({breach.gate for breach in outcome.breaches}) or every
-        known = {} if self.against is None else load_lines(self.against)
-        lines = messages + screen.lines(outcome, self.gates, run, out, known)
+        before = known.lines if known is not None else {}
+        lines = messages + screen.lines(outcome, self.gates, run, out, before)
         return lines, failed if outcome.exit_code else []
 
 
@@ -86,7 +84,7 @@ def read(settings: Settings) -> SessionGates:
     except UsageError as error:
         raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
     if against is not None:
-        load_baseline(against)  # a wrong file is refused before anything is measured
+        known_figures.load(against)  # a wrong file is refused before anything is measured
     needed = statistics.fewest(1 - CONFIDENCE)
     for gate in criteria:
         if gate.on_time and sets < needed:

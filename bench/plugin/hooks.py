@@ -55,6 +55,14 @@ class Session:
             self.gates = gating.read(self.settings)
 
     @property
+    def wants_laws(self) -> bool:
+        """Whether laws of calls are found, or calls are compared with a file of laws."""
+        from gradmeter.bench.results.laws import is_law_file
+
+        against = self.settings.against
+        return self.settings.law or (against is not None and is_law_file(against))
+
+    @property
     def measured(self) -> MeasuredCases:
         """The measured cases of the questions."""
         if self._measured is None:
@@ -116,7 +124,13 @@ def pytest_configure(config: pytest.Config) -> None:
                 return
             state.gathered = Gathered(state.settings.out, state.cases_run)
             config.pluginmanager.register(
-                Suite(config, state.gathered, state.settings.memory, lines=state.settings.lines),
+                Suite(
+                    config,
+                    state.gathered,
+                    state.settings.memory,
+                    lines=state.settings.lines,
+                    law=state.wants_laws,
+                ),
                 "gradmeter-suite",
             )
         else:
@@ -207,6 +221,11 @@ def _finish(session: pytest.Session, state: Session) -> dict[str, list[str]]:
         state.run, lines, failed = state.gathered.finish(ended and not stopped)
         state.screen += lines
         failures["gradmeter report"] = lines[-1:] if failed else []
+    if state.settings.law and state.run is not None:
+        from gradmeter.bench.plugin import law_files
+
+        lines, failures["law"] = law_files.finish(state.run, state.settings)
+        state.screen += lines
     if state.gates is not None:
         lines, failures["gate"] = state.gates.judge(state.run, state.settings.out)
         state.screen += lines

@@ -46,6 +46,8 @@ class Settings:
         path: folders of the project that hold its packages.
         install: the command that builds a revision.
         whole: time also calls whose code is the same, in all sets.
+        law: whether laws of calls are found.
+        law_file: that they are written to; None for none.
     """
 
     memory: Sequence[str]
@@ -64,6 +66,8 @@ class Settings:
     path: Sequence[str] = ()
     install: str = ""
     whole: bool = False
+    law: bool = False
+    law_file: Path | None = None
 
 
 def add(parser: pytest.Parser) -> None:
@@ -126,6 +130,18 @@ def add(parser: pytest.Parser) -> None:
         "its bytes are, for a gate that fails and for a baseline.",
     )
     group.addoption(
+        "--bench-law",
+        action="store_true",
+        default=None,
+        help="Find the laws of calls: exact bytes as formulas in the test's parameters that are "
+        "whole numbers, from all values that are run. Measures as --bench-memory does.",
+    )
+    group.addoption(
+        "--bench-law-file",
+        metavar="FILE",
+        help="Find laws as --bench-law does, and write them to this file, for --bench-against.",
+    )
+    group.addoption(
         "--bench-exact",
         action="store_true",
         default=None,
@@ -147,15 +163,15 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--bench-against",
         metavar="FILE",
-        help="Hold the exact bytes against this baseline, see gradmeter check.",
+        help="Hold the exact bytes against this baseline, or file of laws; see gradmeter check.",
     )
     group.addoption(
         "--bench-fail-on",
         action="append",
         metavar="GATE",
         help="Fail if this holds, such as peak>1%%, cycle>0, slower; or unless a budget holds, "
-        "such as peak<=24MB; see gradmeter gates. Default with --bench-against: peak>0, held>0, "
-        "cycle>0",
+        "such as peak<=24MB or peak<=(n+2)arrays; see gradmeter gates. Default with "
+        "--bench-against: peak>0, held>0, cycle>0",
     )
     group.addoption(
         "--bench-rev",
@@ -208,6 +224,8 @@ def add(parser: pytest.Parser) -> None:
         ("instructions", "bool"),
         ("exact", "bool"),
         ("lines", "bool"),
+        ("law", "bool"),
+        ("law_file", "string"),
     ):
         parser.addini(f"bench_{name}", f"As {_option(name)}.", type=kind, default=None)  # type: ignore[arg-type]
 
@@ -236,18 +254,22 @@ def read(config: pytest.Config) -> Settings:
     exact = config.getoption("bench_exact")
     if exact is None:
         exact = _ini(config, "exact") or False
-    against, _ = _value_and_source(config, "against", "")
-    on_command_line = config.getoption("bench_against") is not None
+    memory, law = _layers(config), config.getoption("bench_law") or _ini(config, "law") or False
+    law = law or config.getoption("bench_law_file") is not None
+    law = law and not config.getoption("bench_rev")  # which measures calls in its own way
+    if law and not memory:
+        if config.getoption("bench_memory") == "":
+            raise UsageError("--bench-law is about what --no-bench-memory leaves out; give one")
+        memory = LAYERS[:1]
     return Settings(
-        memory=_layers(config),
+        memory=memory,
         out=config.rootpath / _value_and_source(config, "out", OUT)[0],
         collector=collector,
         allocator=policy,
         sets=0 if exact else int(sets),
-        # A path on the command line is relative to the folder that pytest was started in.
-        against=(config.invocation_params.dir if on_command_line else config.rootpath) / against
-        if against
-        else None,
+        against=_path(config, "against"),
+        law=law,
+        law_file=_path(config, "law_file"),
         fail_on=config.getoption("bench_fail_on") or _ini(config, "fail_on") or (),
         instructions=config.getoption("bench_instructions")
         or _ini(config, "instructions")
@@ -261,6 +283,14 @@ def read(config: pytest.Config) -> Settings:
         whole=config.getoption("bench_all"),
         engines=_engine_files(config),
     )
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """Return a file; on the command line, from the folder that pytest was started in."""
+    text, _ = _value_and_source(config, name, "")
+    on_command_line = config.getoption(f"bench_{name}") is not None
+    folder = config.invocation_params.dir if on_command_line else config.rootpath
+    return folder / text if text else None
 
 
 def _engine_files(config: pytest.Config) -> list[Path]:

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from gradmeter.bench.report import sentences
+from gradmeter.bench.report import laws, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.breaches import Breach
+from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -173,7 +174,10 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     parts += [f"**Gate failed: {_text(f'{b.gate}: {b.where}: {b.what}')}**" for b in failed]
     if moved:
         parts.append(table(moved))
-        parts.append("\n".join(f"- {_text(s)}" for row in moved for s in row_sentences(row, run)))
+        found = law_search.of_run(run)
+        said = {s: None for row in moved for s in _once(row, run, found)}
+        parts.append("\n".join(f"- {_text(s)}" for s in said))
+        parts.append(run_laws.as_markdown(run, found))
     elif rows:
         parts.append("Nothing changed.")
     if same:
@@ -188,7 +192,14 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
     if run.revisions:
         meanings = [f"- {_text(label)}: {_text(what)}" for label, what in run.revisions.items()]
         parts.append("\n".join(meanings))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _once(row: Row, run: Run, found: Sequence[FamilyLaws]) -> list[str]:
+    """The sentences on a candidate, that on its memory as a law where there is one."""
+    memory, *others = row_sentences(row, run)
+    family = laws.covering(found, row) if row.changes else None
+    return [laws.sentence(family, row.case.variant) if family else memory, *others]
 
 
 def changed(row: Row) -> bool:

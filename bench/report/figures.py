@@ -31,10 +31,7 @@ VARIANTS = 5  # in one chart of growth
 
 WHERE = Column("where", "workload and size")
 NAME = Column("name", "variant")
-Y = {
-    "time": Column("y", "milliseconds", "{:,.4g}".format),
-    "peak": Column("y", "bytes", exact),
-}
+MILLISECONDS = Column("y", "milliseconds", "{:,.4g}".format)
 
 
 def title(where: Case | Comparison) -> str:
@@ -219,27 +216,23 @@ def _milliseconds(times: TimeSet) -> str:
 
 
 def growth(run: Run) -> list[Figure]:
-    """Time and peak against size and depth, with their slopes."""
+    """Time against size and depth, with its slopes."""
     groups: dict[tuple[scaling.Along, str], list[scaling.Series]] = {}
     for series in scaling.series(run):
         groups.setdefault((series.along, series.name), []).append(series)
     figures = []
     for along in ("depth", "size"):
         names = [key for key in groups if key[0] == along][-SERIES:]
-        for key in names:
-            for what in ("time", "peak"):
-                figure = _growth(groups[key], what)
-                if figure is not None:
-                    figures.append(figure)
+        figures += [figure for key in names if (figure := _growth(groups[key]))]
     return figures
 
 
-def _growth(group: list[scaling.Series], what: str) -> Figure | None:
+def _growth(group: list[scaling.Series]) -> Figure | None:
     along, where = group[0].along, group[0].name
     rows: list[tuple[Value, ...]] = []
     slopes = []
     for series in group[:VARIANTS]:
-        points = series.milliseconds if what == "time" else series.peaks
+        points = series.milliseconds
         slope = scaling.slope(points)
         if slope is None:
             continue
@@ -252,15 +245,15 @@ def _growth(group: list[scaling.Series], what: str) -> Figure | None:
     columns = (
         NAME,
         Column("x", along, exact),
-        Y[what],
+        MILLISECONDS,
         Column("slope", "slope", number),
     )
     return Figure(
-        f"{what} by {along}",
-        f"{what.capitalize()} against {along}: {where}",
-        f"The {what} grows as {along} to the power of: {', '.join(slopes)}"
+        f"time by {along}",
+        f"Time against {along}: {where}",
+        f"Time grows as {along} to the power of: {', '.join(slopes)}"
         + (" (a line through two points only)." if two else "."),
-        Table(f"{what.capitalize()} against {along}, {where}", columns, rows),
+        Table(f"Time against {along}, {where}", columns, rows),
     )
 
 

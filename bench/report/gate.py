@@ -8,7 +8,8 @@ from pathlib import Path
 from gradmeter.bench.numbers import apart, more_arrays
 from gradmeter.bench.report import line_words
 from gradmeter.bench.report.text import markdown, plain
-from gradmeter.bench.results.baseline import Key
+from gradmeter.bench.results.known import ByLaw
+from gradmeter.bench.results.laws import Key
 from gradmeter.bench.results.lines import FewLines, Lines
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import gates, verdicts
@@ -21,12 +22,16 @@ MOST = 6  # of a kind; the others are counted
 
 
 def breaches(
-    failed: Sequence[Breach], run: Run, before: Mapping[Key, FewLines] | None = None
+    failed: Sequence[Breach],
+    run: Run,
+    before: Mapping[Key, FewLines] | None = None,
+    by_law: ByLaw | None = None,
 ) -> list[str]:
     """Lines on the gates that failed, the worst first, with what holds their bytes.
 
     Args:
         before: the baseline's lines, by case; None where the run itself has the baseline.
+        by_law: how the figures before follow from laws, where they do.
     """
     lines = []
     for breach in failed[:MOST]:
@@ -34,12 +39,25 @@ def breaches(
         lines.append(plain(f"    {breach.what}"))
         lines += [
             plain(f"    {words}")
-            for words in (holders(run, breach), _line_words(run, breach, before))
+            for words in (
+                _law(breach, by_law),
+                holders(run, breach),
+                _line_words(run, breach, before),
+            )
             if words
         ]
     if len(failed) > MOST:
         lines.append(f"and {len(failed) - MOST} more failed")
     return lines
+
+
+def _law(breach: Breach, by_law: ByLaw | None) -> str:
+    """The law that a figure was compared with; empty where it was with none."""
+    gate = gates.parse(breach.gate)
+    if by_law is None or breach.key is None or gate.operator != ">":
+        return ""
+    formula = by_law.formulas.get(breach.key, {}).get(gate.what)
+    return f"its law: {gate.what} = {formula}" if formula else ""
 
 
 def _line_words(run: Run, breach: Breach, before: Mapping[Key, FewLines] | None) -> str:
@@ -66,7 +84,8 @@ def _how_to_see_lines(outcome: Outcome, run: Run, before: Mapping[Key, FewLines]
     option = "--lines (pytest: --bench-lines)"
     if any(case.lines is None and case.array_data for case in cases):
         return [f"to see the source lines of these bytes, measure again with {option}"]
-    if outcome.known and any(case.lines is not None and case.key not in before for case in cases):
+    measured = outcome.known and outcome.by_law is None
+    if measured and any(case.lines is not None and case.key not in before for case in cases):
         return [f"to see which lines differ, make the baseline of a run with {option}"]
     return []
 
@@ -84,7 +103,7 @@ def lines(
         path: the run file's, for the commands that the lines name.
         before: the baseline's lines, by case; None where it has none.
     """
-    screen = breaches(outcome.breaches, run, before or {})
+    screen = breaches(outcome.breaches, run, before or {}, outcome.by_law)
     screen += _how_to_see_lines(outcome, run, before or {})
     for key, reason in outcome.unmeasured[:MOST]:
         screen.append(plain(f"not judged: {gates.title(key)}: {reason}"))
@@ -94,16 +113,23 @@ def lines(
     if len(outcome.refused) > MOST:
         screen.append(f"and {len(outcome.refused) - MOST} more not judged")
     screen += [plain(f"note: {note}") for note in outcome.notes]
-    screen += _some_titles("new, not in the baseline", [gates.title(key) for key in outcome.new])
-    screen += _some_titles("in the baseline only", [gates.title(key) for key in outcome.vanished])
+    by_law = outcome.by_law is not None
+    new = "no law speaks of" if by_law else "new, not in the baseline"
+    only = "laws of no case of this run" if by_law else "in the baseline only"
+    screen += _some_titles(new, [gates.title(key) for key in outcome.new])
+    screen += _some_titles(only, [gates.title(key) for key in outcome.vanished])
+    screen += _silent(outcome)
     allowed = {breach.key for breach in outcome.breaches}
     screen += _changed(
         "more, within the gates", [p for p in outcome.larger if p[0].key not in allowed]
     )
     screen += _changed("good news, less than before", outcome.smaller)
-    if (
+    if by_law and outcome.smaller and outcome.file is not None:
+        screen.append(f"take it over: find the laws of {outcome.file} anew with gradmeter law")
+    elif (
         outcome.file is not None
         and outcome.known
+        and not by_law
         and not outcome.problem
         and (outcome.smaller or (outcome.new and not outcome.vanished))
     ):
@@ -120,6 +146,10 @@ def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
     """The outcome in one line."""
     criteria_text = " ".join(gate.text for gate in criteria)
     cases = _count(outcome.compared, "case") + " compared"
+    if outcome.by_law is not None:
+        without = [_count(len(outcome.new), "case")] if outcome.new else []
+        without += [_count(len(outcome.silent), "figure")] if outcome.silent else []
+        cases += " with laws" + (f", {' and '.join(without)} without a law" if without else "")
     if outcome.breaches:
         return (
             f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {criteria_text}; {cases}"
@@ -136,6 +166,20 @@ def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
 
 def _count(number: int, what: str, plural: str = "s") -> str:
     return f"{number} {what}{plural * (number != 1)}"
+
+
+def _silent(outcome: Outcome) -> list[str]:
+    """Lines on the figures of gates that no law speaks of, by reason."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for key, figure, reason in outcome.silent:
+        titles.setdefault((figure, reason), []).append(gates.title(key))
+    lines = [
+        f"no law of {figure}: {names[0]}"
+        f"{f' and {len(names) - 1} more' if names[1:] else ''}: {reason}"
+        for (figure, reason), names in titles.items()
+    ]
+    more = [f"and {len(lines) - MOST} more reasons"] if len(lines) > MOST else []
+    return [plain(line) for line in lines[:MOST]] + more
 
 
 def _some_titles(what: str, titles: Sequence[str]) -> list[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import comparison, ordinary, prose, sentences
+from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
+from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -38,6 +39,12 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## Not as predicted\n\n" + "\n".join(surprised))
     if verdicts.calls(run):
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
+    if of_tests := law_lists.tests_markdown(run):
+        parts.append(f"## Laws of tests\n\n{of_tests}")
+    found = law_search.of_run(run)
+    told = run_laws.as_markdown(run, found)
+    if told:
+        parts.append(f"## Laws\n\n{told}")
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]
     calls = [row for row in candidates if row.case.ordinary]
@@ -49,8 +56,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     others.sort(key=lambda row: (not row.exact, -row.effect))
     if others:
         effects = []
-        for row in others[:TOP]:
-            effects.append(f"- {_text(sentences.sentence(row))}")
+        for text, row in laws.effects(found, others)[:TOP]:
+            effects.append(f"- {_text(text)}")
             effects += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times and not case.ordinary for case in run.cases):
@@ -58,10 +65,10 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append(noise[0].upper() + noise[1:])
     for compared, rows in pairs:
         title = _where(compared)
-        parts.append(_folded(title, _table(rows, run.options)))
+        parts.append(_folded(title, _table(rows, run.options, found)))
     parts += [
         *[
-            _folded(_name(case), _table([verdicts.alone(case)], run.options))
+            _folded(_name(case), _table([verdicts.alone(case)], run.options, found))
             for case in verdicts.lone(run)
         ],
         *(
@@ -84,7 +91,7 @@ def _summary(run: Run) -> str:
     return " ".join([*lines, *[f"**{_text(line)}**" for line in prose.untrusted(run)]])
 
 
-def _table(rows: list[Row], options: Options) -> str:
+def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> str:
     first = rows[0].case
     heap = any(row.case.heap for row in rows)
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
@@ -103,8 +110,10 @@ def _table(rows: list[Row], options: Options) -> str:
     for row in rows:
         lines.append("| " + " | ".join(_cells(row, heap, clock)) + " |")
         if not row.is_baseline:
-            remarks.append(f"- {_text(sentences.sentence(row))}")
-            remarks += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
+            source = sentences.lines_sentences(row)
+            if source or not laws.covering(found, row):
+                remarks.append(f"- {_text(sentences.sentence(row))}")
+            remarks += [f"  - {_text(line)}" for line in source]
             counted = sentences.instructions_sentence(row)
             if counted:
                 remarks.append(f"- {_text(counted)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ from gradmeter.bench.numbers import percent
 from gradmeter.bench.report import (
     compiled_charts,
     figures,
+    laws,
     line_figures,
     prose,
     sentences,
@@ -22,7 +24,8 @@ from gradmeter.bench.report.colours import COLOURS, OF_CATEGORY
 from gradmeter.bench.report.tables import Column, Figure, Value
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
+from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.time_words import time_sentence
 
 TOP = 6  # sentences of a kind, at the top
@@ -61,13 +64,16 @@ def _content(run: Run) -> dict[str, Any]:
     panels, undrawn = timelines.panels(run)
     memory = figures.memory(run)
     largest = figures.largest(run)
+    found = law_search.of_run(run)
     content: dict[str, Any] = {
         "heading": prose.heading(run),
         "compared": prose.compared(run),
         "summary": prose.summary(run),
         "untrusted": prose.untrusted(run),
         "largest": largest,
-        "said": _verdict_sentences(run, largest),
+        "said": _verdict_sentences(run, largest, found),
+        "laws": laws.table(run, found),
+        "no_laws": law_search.lacking(run),
         "times": figures.times(run),
         "rounds": list(figures.rounds(run)),
         "noise": _sentence(sentences.noise_text(run)),
@@ -95,11 +101,12 @@ def _content(run: Run) -> dict[str, Any]:
     }
     sections = {
         "short": ("In short", True),
+        "laws": ("Laws", content["laws"] or content["no_laws"]),
         "time": ("Time", content["times"] or content["rounds"]),
         "memory": ("Memory", memory),
         "timelines": ("What is alive when", panels),
         "lines": ("Where the bytes are", content["lines"]),
-        "growth": ("Growth", content["growth"]),
+        "growth": ("Growth of time", content["growth"]),
         "views": ("Three views", content["views"]),
         "cases": ("Every case", True),
         "environment": ("Environment", True),
@@ -108,7 +115,9 @@ def _content(run: Run) -> dict[str, Any]:
     return content
 
 
-def _verdict_sentences(run: Run, largest: Figure | None) -> dict[str, list[str]]:
+def _verdict_sentences(
+    run: Run, largest: Figure | None, found: Sequence[FamilyLaws]
+) -> dict[str, list[str]]:
     """The verdicts as sentences, the largest effects first, without the largest figure's fact."""
     rows = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
     memory = sorted(rows, key=lambda row: (not row.exact, -row.effect))
@@ -118,7 +127,7 @@ def _verdict_sentences(run: Run, largest: Figure | None) -> dict[str, list[str]]
     timed = [row for row in rows if row.time is not None]
     timed.sort(key=lambda row: row.time is None or (not row.time.sure, -abs(row.time.ratio - 1)))
     surprised = [f"{c.title}: {s}" for c in run.cases for s in sentences.surprises(c)]
-    memory_sentences = [sentences.sentence(row) for row in memory]
+    memory_sentences = [text for text, _ in laws.effects(found, memory)]
     return {
         "Memory": _first(
             [line for line in memory_sentences if not largest or line != largest.fact]

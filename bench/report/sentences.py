@@ -147,7 +147,7 @@ def first_run_text(row: Row) -> str:
     return text + (f", paid after {count:,} run{'s' * (count > 1)}" if runs > 0 else "")
 
 
-_LONG = {
+LONG = {
     "forward": "peak of the forward",
     "backward": "peak of the backward",
     "dropped": "held when every name is dropped",
@@ -165,7 +165,7 @@ def _layer_change_text(change: Change) -> str:
 def _change_text(change: Change, array_bytes: int) -> str:
     new, old = apart(change.after, change.before)
     return (
-        f"{_LONG.get(change.figure, change.figure)} {new} instead of {old}"
+        f"{LONG.get(change.figure, change.figure)} {new} instead of {old}"
         f"{more_arrays(change.difference, array_bytes)}"
     )
 

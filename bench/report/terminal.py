@@ -9,10 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
-from gradmeter.bench.report import compared_calls, ordinary, prose, sentences
+from gradmeter.bench.report import (
+    compared_calls,
+    law_lists,
+    laws,
+    ordinary,
+    prose,
+    run_laws,
+    sentences,
+)
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
-from gradmeter.bench.verdicts import verdicts
+from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
@@ -34,6 +42,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         if not test.passed:
             problem = test.problem or f"measured {test.measured:,}, expected {test.expected:,}"
             console.print(f"[red]self-test failed[/]: {escape(test.name)}: {escape(problem)}")
+    found = law_search.of_run(run)
+    run_laws.show(run, found, console)
     pairs = verdicts.ordered(run)
     of_calls = [pair for pair in pairs if pair[0].size == ORDINARY]
     if of_calls:
@@ -43,8 +53,10 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         _table(where_text(comparison.workload, comparison.size), rows, console)
         for row in rows:
             if not row.is_baseline:
-                console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
-                for line in sentences.lines_sentences(row):
+                lines = sentences.lines_sentences(row)
+                if lines or not laws.covering(found, row):
+                    console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
+                for line in lines:
                     console.print(f"    {escape(line)}", highlight=False)
                 counted = sentences.instructions_sentence(row)
                 if counted:
@@ -69,6 +81,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)
         console.print()
     ordinary.show(run, console, budgets or {})
+    law_lists.show_tests(run, console)
     measured = [case for case in run.cases if not case.ordinary]
     for case in measured:
         for surprise in sentences.surprises(case):

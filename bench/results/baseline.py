@@ -14,7 +14,8 @@ from msgspec import field
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import title_text
-from gradmeter.bench.results import files, layers, run_file
+from gradmeter.bench.results import files, laws, layers, run_file
+from gradmeter.bench.results.laws import Key, LawFile
 from gradmeter.bench.results.lines import FewLines, few
 from gradmeter.bench.results.readings import Count, Instructions, Number, Value
 from gradmeter.bench.results.run import FORMAT as RUN_FORMAT
@@ -22,9 +23,6 @@ from gradmeter.bench.results.run import Case, Run
 
 FORMAT: Final = "gradmeter baseline"
 VERSION: Final = 1
-
-
-Key = tuple[str, int, str]
 
 
 class LayerFigures(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,6 +53,11 @@ class Figures(Value, frozen=True, kw_only=True, omit_defaults=True):
     instructions: Instructions | None = None
     layers: dict[str, LayerFigures] = field(default_factory=dict)
     lines: FewLines | None = None
+
+    @property
+    def key(self) -> Key:
+        """The workload, size and variant."""
+        return (self.workload, self.size, self.variant)
 
 
 class Baseline(Value, frozen=True, kw_only=True):
@@ -101,66 +104,11 @@ def _layers(case: Case) -> dict[str, LayerFigures]:
     }
 
 
-def load_layers(path: Path) -> dict[Key, dict[str, LayerFigures]]:
-    """Read the figures of each case by layer, by key; none if there is no file.
-
-    Raises:
-        UsageError: as `load_cases`.
-    """
-    return {
-        (case.workload, case.size, case.variant): case.layers for case in load_cases(path) or []
-    }
-
-
-def load_baseline(path: Path) -> dict[Key, dict[str, int]] | None:
-    """Read the exact bytes of each case, by key, from a baseline or a run file.
+def load(path: Path) -> list[Figures] | LawFile | None:
+    """Read what a run can be compared with: a baseline, a run file or a file of laws.
 
     Returns:
-        The figures; None if the file does not exist.
-
-    Raises:
-        UsageError: as `load_cases`.
-    """
-    cases = load_cases(path)
-    if cases is None:
-        return None
-    return {
-        (case.workload, case.size, case.variant): {name: getattr(case, name) for name in _FIGURES}
-        for case in cases
-    }
-
-
-def load_instructions(path: Path) -> dict[Key, Instructions]:
-    """Read the instructions of each case that has them, by key; none if there is no file.
-
-    Raises:
-        UsageError: as `load_cases`.
-    """
-    return {
-        (case.workload, case.size, case.variant): case.instructions
-        for case in load_cases(path) or []
-        if case.instructions is not None
-    }
-
-
-def load_lines(path: Path) -> dict[Key, FewLines]:
-    """Read the few lines at the peak of each case that has them, by key; none without a file.
-
-    Raises:
-        UsageError: as `load_cases`.
-    """
-    return {
-        (case.workload, case.size, case.variant): case.lines
-        for case in load_cases(path) or []
-        if case.lines is not None
-    }
-
-
-def load_cases(path: Path) -> list[Figures] | None:
-    """Read the exact figures of each case from a baseline or a run file.
-
-    Returns:
-        The cases, no two of one key; None if the file does not exist.
+        The figures of cases, no two of one key, or laws; None if the file does not exist.
 
     Raises:
         UsageError: the file cannot be read, is of another format or version, or holds
@@ -175,6 +123,8 @@ def load_cases(path: Path) -> list[Figures] | None:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path} cannot be read as a baseline: {reason}") from None
     remedy = f"make it anew: gradmeter baseline RUN --out {path}"
+    if isinstance(content, dict) and content.get("format") == laws.FORMAT:
+        return LawFile(laws=laws.load(path))
     if isinstance(content, dict) and content.get("format") == RUN_FORMAT:
         cases = figures(run_file.load(path))
     elif not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -191,8 +141,7 @@ def load_cases(path: Path) -> list[Figures] | None:
             raise UsageError(f"{path} is not a valid baseline: {error}; {remedy}") from None
     keys: set[Key] = set()
     for number, case in enumerate(cases):
-        key = (case.workload, case.size, case.variant)
-        values = {name: getattr(case, name) for name in _FIGURES}
+        key, values = case.key, {name: getattr(case, name) for name in EXACT}
         problem = "it appears twice" if key in keys else _impossible_figure(values)
         if problem:
             raise UsageError(
@@ -202,7 +151,7 @@ def load_cases(path: Path) -> list[Figures] | None:
     return cases
 
 
-_FIGURES = ("forward", "backward", "peak", "held", "dropped", "cycle")
+EXACT: Final = ("forward", "backward", "peak", "held", "dropped", "cycle")
 # Of the same pass as the peak; what is dropped and what is in cycles is measured in another.
 _OF_ONE_PASS = ("forward", "backward", "held")
 
@@ -240,7 +189,7 @@ def write_baseline(run: Run, path: Path) -> int:
         ) from None
     cases = figures(run)
     for case in cases:  # what `load_baseline` refuses is not written
-        problem = _impossible_figure({name: getattr(case, name) for name in _FIGURES})
+        problem = _impossible_figure({name: getattr(case, name) for name in EXACT})
         if problem:
             raise UsageError(
                 f"{title_text(case.workload, case.size, case.variant)}: {problem}, so no baseline "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -11,13 +12,15 @@ import msgspec
 from msgspec import field
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.laws.expression import FormulaError, parse
+from gradmeter.bench.laws.expression import ARRAYS, UNITS, FormulaError, parse
 from gradmeter.bench.laws.law import Law
 from gradmeter.bench.results import files
+from gradmeter.bench.results.layers import NUMBERS
 from gradmeter.bench.results.readings import Count, Value
 
 FORMAT: Final = "gradmeter laws"
 VERSION: Final = 1
+COMMITTED: Final = Path("reports/laws.json")
 SIZE: Final = "N"  # elements of each array of a workload
 DEPTH: Final = "n"  # of a workload that has one, whose name ends with it
 Key = tuple[str, int, str]
@@ -25,12 +28,23 @@ Key = tuple[str, int, str]
 
 def family(workload: str) -> tuple[str, int | None]:
     """Split a workload's name into its family and its depth: squares-30 is squares at 30."""
-    match = re.fullmatch(r"(.+)-([0-9]{1,9})", workload)
+    match = re.fullmatch(r"(.+)-(0|[1-9][0-9]{0,8})", workload)
     return (match[1], int(match[2])) if match else (workload, None)
 
 
+def parameters(workload: str, size: int) -> dict[str, int]:
+    """The parameters of a case by its name: its size, and its depth; a test's call has none."""
+    if not size:
+        return {}
+    depth = family(workload)[1]
+    return {SIZE: size, **({DEPTH: depth} if depth is not None else {})}
+
+
 class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """A law as it is written: bytes; see gradmeter.bench.laws.law.Law for the other fields."""
+    """A law as it is written: bytes; see gradmeter.bench.laws.law.Law for the other fields.
+
+    Where the laws say an itemsize, it may count in arrays: ``(n + 2) arrays + 160 B``.
+    """
 
     bytes: str
     since: dict[str, Count] = field(default_factory=dict)
@@ -39,16 +53,43 @@ class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
     crossings: dict[str, list[Count]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what does not parse."""
+        """Refuse what does not parse, and multiples of nothing."""
         try:
             parse(self.bytes)
         except FormulaError as error:
             raise ValueError(str(error)) from None
+        if not all(self.multiple.values()):
+            raise ValueError("what a parameter is a multiple of is 1 at least")
 
     @property
     def law(self) -> Law:
         """The law itself."""
         return Law(parse(self.bytes), self.since, self.multiple, tuple(self.places), self.crossings)
+
+    @property
+    def domain(self) -> str:
+        """Where it holds, as "from N = 32,768 on"; empty where that is everywhere."""
+        least = [f"{name} = {value:,}" for name, value in self.since.items() if value > 1]
+        parts = [f"from {' and '.join(least)} on"] if least else []
+        steps = [(name, value) for name, value in self.multiple.items() if value > 1]
+        parts += [f"where {name} is a multiple of {value:,}" for name, value in steps]
+        return ", ".join(parts)
+
+
+def formula_of(figure: str, law: Law) -> Formula:
+    """A law as it is written into a file; that of a number, as of allocations, without a unit."""
+    text = law.expression.text
+    if figure in NUMBERS:
+        from gradmeter.bench.laws import algebra
+
+        text = algebra.number(algebra.of(law.expression))
+    return Formula(
+        bytes=text,
+        since=dict(law.since),
+        multiple=dict(law.multiple),
+        places=list(law.places),
+        crossings={name: list(values) for name, values in law.crossings.items()},
+    )
 
 
 class Laws(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,23 +109,50 @@ class Laws(Value, frozen=True, kw_only=True, omit_defaults=True):
     reasons: dict[str, str] = field(default_factory=dict)
     verified: dict[str, Count] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse laws in other names than the parameters'."""
+        known = {*self.parameters}
+        in_arrays = {ARRAYS, "array"} if self.itemsize and SIZE in known else set()
+        for figure, formula in self.figures.items():
+            used = parse(formula.bytes).names - in_arrays - (UNITS.keys() - known)
+            used |= formula.since.keys() | formula.multiple.keys()
+            if used - known:
+                raise ValueError(
+                    f"the law of {figure} of {self.program} has {min(used - known)!r}, which is "
+                    f"none of its parameters ({', '.join(self.parameters)})"
+                )
+
     def parameters_of(self, workload: str, size: int) -> dict[str, int] | None:
         """The values of the parameters in a case; None where the laws are not of its workload."""
-        if workload == self.program:
-            return {SIZE: size} if DEPTH not in self.parameters else None
+        values = parameters(workload, size)
         name, depth = family(workload)
-        if depth is not None and self.program == f"{name}-{DEPTH}":
-            return {SIZE: size, DEPTH: depth}
-        return None
+        if self.program not in (workload, f"{name}-{DEPTH}" if depth is not None else workload):
+            return None
+        if self.program == workload:
+            values.pop(DEPTH, None)
+        return values if values and values.keys() == {*self.parameters} else None
+
+    def reading(self, figure: str, parameters: Mapping[str, int]) -> tuple[int | None, str]:
+        """The bytes of a figure at these values of the parameters, or the reason for none."""
+        formula = self.figures.get(figure)
+        if formula is None:
+            reason = self.reasons.get(figure, "")
+            return None, f"no law was found{f': {reason}' if reason else ''}"
+        law = formula.law
+        if not law.holds_at(parameters):
+            return None, f"its law holds {formula.domain}"
+        try:
+            value = law.expression.value(parameters, self.itemsize * parameters.get(SIZE, 0))
+        except FormulaError as error:
+            return None, f"its law has no value: {error}"
+        if value.denominator > 1 or value < 0:
+            return None, f"its law is no number of bytes there, but {float(value):g}"
+        return int(value), ""
 
     def at(self, parameters: Mapping[str, int]) -> dict[str, int]:
         """The bytes of every figure whose law says something at these values."""
-        laws = {figure: formula.law for figure, formula in self.figures.items()}
-        return {
-            figure: int(law.expression.value(parameters))
-            for figure, law in laws.items()
-            if law.holds_at(parameters)
-        }
+        values = {figure: self.reading(figure, parameters)[0] for figure in self.figures}
+        return {figure: value for figure, value in values.items() if value is not None}
 
 
 class LawFile(Value, frozen=True, kw_only=True):
@@ -106,9 +174,35 @@ def figures_of(laws: Iterable[Laws], key: Key) -> dict[str, int]:
     return found
 
 
+def law_of(laws: Iterable[Laws], key: Key, figure: str) -> tuple[int, Formula] | None:
+    """The bytes of a figure of a case and the law that they are of; None where none speaks of it.
+
+    Laws at one depth go before those in the depth.
+    """
+    workload, size, variant = key
+    for each in sorted(laws, key=lambda each: len(each.parameters)):
+        at = each.parameters_of(workload, size)
+        if at is not None and each.variant == variant:
+            value, _ = each.reading(figure, at)
+            if value is not None:
+                return value, each.figures[figure]
+    return None
+
+
+def committed() -> list[Laws]:
+    """The laws that the project in the working folder commits; none where it has no such file.
+
+    Raises:
+        UsageError: it has one, which cannot be read.
+    """
+    return load(COMMITTED) if is_law_file(COMMITTED) else []
+
+
 def is_law_file(path: Path) -> bool:
     """Whether a file says that it is one of laws."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         start = msgspec.json.decode(path.read_bytes())
     except (OSError, ValueError):
         return False
@@ -121,12 +215,28 @@ def load(path: Path) -> list[Laws]:
     Raises:
         UsageError: it cannot be read, or is none.
     """
+    files.refuse_irregular(path, "cannot be read as a file of laws")
+    remedy = f"find them anew: gradmeter law WORKLOAD --out {path}"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LawFile).laws
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no file of laws: {error}") from None
+        content = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read as a file of laws: {reason}") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UsageError(f'{path} is no file of laws: its "format" is not "{FORMAT}"; {remedy}')
+    if content.get("version") != VERSION:
+        raise UsageError(
+            f"{path} has laws of version {content.get('version')!r}, this gradmeter reads version "
+            f"{VERSION}; {remedy}"
+        )
+    try:
+        laws = msgspec.convert(content, LawFile).laws
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path} is no valid file of laws: {error}; {remedy}") from None
+    for key, count in Counter((each.program, each.variant) for each in laws).items():
+        if count > 1:
+            raise UsageError(f"{path} has two laws of {' '.join(key).rstrip()}; {remedy}")
+    return laws
 
 
 def encoded(laws: Iterable[Laws]) -> bytes:

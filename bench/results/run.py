@@ -59,7 +59,8 @@ class Case(Value, frozen=True, kw_only=True):
     one, ``layers`` what was read of it in other layers of memory, by `layers.LAYERS`. ``lines``
     are those that matter most, see lines/kept.py, and ``line_timeline`` is the timeline of an
     engine that does not report its operations. ``uncounted`` is why instructions were not
-    counted, where they were asked for.
+    counted, where they were asked for. Of a parametrised test, ``parameters`` are those that are
+    whole numbers and ``template`` is its name with their places, see results/parametrised.py.
     """
 
     workload: str
@@ -87,6 +88,8 @@ class Case(Value, frozen=True, kw_only=True):
     kept: list[int] = field(default_factory=list)
     resident: Resident | None = None
     layers: dict[Literal["python", "heap"], Layer] = field(default_factory=dict)
+    template: str = ""
+    parameters: dict[str, int] = field(default_factory=dict)
     failure: Failure | None = None
     finished: bool = False
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor
 
+from gradmeter.bench.laws.expression import ARRAYS
 from gradmeter.bench.numbers import in_arrays, more_arrays
 from gradmeter.bench.results import layers
+from gradmeter.bench.results.laws import parameters
 from gradmeter.bench.results.layers import Reading
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Options
@@ -50,9 +53,9 @@ def on_bytes(
         for gate in gates:
             if gate.what not in FIGURES or not gate.applies(case.key):
                 continue
-            new, old = after[gate.what], None if before is None else before[gate.what]
-            if gate.exceeded(new, old, case.array_bytes):
-                what, by = _breach_text(gate, new, old, case.array_bytes)
+            new, old = after[gate.what], None if before is None else before.get(gate.what)
+            if gate.exceeded(new, old, case.array_bytes, case.key):
+                what, by = _breach_text(gate, new, old, case)
                 breaches.append(Breach(gate.text, case.title, what, by, case.key))
     return breaches
 
@@ -77,14 +80,14 @@ def on_layers(
                 continue
             for figure in layers.expanded(gate.what, case):
                 after = layers.reading(case, figure)
-                old = None if before is None or gate.operator == "<=" else before[figure]
+                old = None if before is None or gate.operator == "<=" else before.get(figure)
                 if gate.operator == ">" and old is None and after.value is not None:
                     continue
                 why = after.why or (old.why if old is not None else "")
                 if after.value is None or why:
                     reasons.setdefault((figure, why), []).append(case.title)
                 elif gate.exceeded(
-                    after.value, old.value if old is not None else None, case.array_bytes
+                    after.value, old.value if old is not None else None, case.array_bytes, case.key
                 ):
                     breaches.append(_layer_breach(gate, figure, case, after.value, old))
     return breaches, [
@@ -96,31 +99,46 @@ def on_layers(
 def _layer_breach(gate: Gate, figure: str, case: Case, new: int, before: Reading | None) -> Breach:
     if figure not in layers.NUMBERS:
         old = before.value if before is not None else None
-        what, by = _breach_text(gate, new, old, case.array_bytes, figure)
+        what, by = _breach_text(gate, new, old, case, figure)
         return Breach(gate.text, case.title, what, by, case.key)
     if before is None or before.value is None:
-        text = f"{figure} {new:,}, budget {int(gate.amount):,}"
+        text = f"{figure} {new:,}, budget {_limit_text(gate, case, unit='')}"
     else:
         more = new - before.value
         relative = f" ({more / before.value:+.1%})" if before.value else ""
         text = f"{figure} {before.value:,} -> {new:,}: {more:+,}{relative}"
+        if gate.formula is not None:
+            text += f", more than {_limit_text(gate, case, unit='')}"
     return Breach(gate.text, case.title, text, key=case.key)
 
 
+def _limit_text(gate: Gate, case: Case, unit: str = " B") -> str:
+    """The amount of a gate at a case; of a formula, it and where its value is that."""
+    value = f"{floor(gate.limit(case.key, case.array_bytes)):,}{unit}"
+    if gate.formula is None:
+        return value
+    names, known = gate.formula.names, parameters(case.workload, case.size)
+    at = [f"{name} = {known[name]:,}" for name in known if name in names]
+    if ARRAYS in names or "array" in names:
+        at.append(f"arrays of {case.array_bytes:,} B")
+    return f"{gate.formula.text.strip()} = {value}{' at ' * bool(at)}{', '.join(at)}"
+
+
 def _breach_text(
-    gate: Gate, new: int, old: int | None, array_bytes: int, name: str = ""
+    gate: Gate, new: int, old: int | None, case: Case, name: str = ""
 ) -> tuple[str, int]:
     """Return the sentence of a breach, and by how many bytes the gate is broken."""
-    name = name or gate.what
+    name, array_bytes = name or gate.what, case.array_bytes
     figure = f"{name} {new:,} B{in_arrays(new, array_bytes)}"
     if gate.operator == "<=":
-        limit = gate.amount * array_bytes if gate.unit == "arrays" else gate.amount
-        over = new - int(limit)
-        return f"{figure}, budget {int(limit):,} B, {over:,} B over it", over
+        over = new - floor(gate.limit(case.key, array_bytes))
+        return f"{figure}, budget {_limit_text(gate, case)}, {over:,} B over it", over
     assert old is not None
     more = new - old
     inside = [more_arrays(more, array_bytes)[2:-1], f"{more / old:+.1%}" if old else ""]
     relative = f" ({', '.join(filter(None, inside))})" if any(inside) else ""
+    if gate.formula is not None:
+        relative += f", more than {_limit_text(gate, case)}"
     return (
         f"{name} {old:,} B{in_arrays(old, array_bytes)} -> {new:,} B"
         f"{in_arrays(new, array_bytes)}: {more:+,} B{relative}"

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results.run import Options
+from gradmeter.bench.laws.expression import FormulaError
+from gradmeter.bench.results import layers
+from gradmeter.bench.results.laws import DEPTH, SIZE, parameters
+from gradmeter.bench.results.run import ORDINARY, Options
 from gradmeter.bench.verdicts.gates import COUNTED, FIGURES, PRESENCE, Gate, Key, title
 
 
@@ -27,6 +30,33 @@ def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
                 f"--fail-on {gate.text!r} matches no case, so it could never fail; "
                 f"the cases are {shown or 'none'}{' and others' if len(present) > 3 else ''}"
             )
+
+
+def check_names(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
+    """Refuse a gate whose formula has no value for a case of a run that it matches.
+
+    Raises:
+        UsageError: there is such a gate.
+    """
+    present = list(keys)
+    for gate in gates:
+        for key in present:
+            if gate.formula is None or not gate.applies(key):
+                continue
+            known = parameters(key[0], key[1])
+            lacking = sorted((gate.formula.names & {SIZE, DEPTH}) - known.keys())
+            if lacking:
+                raise UsageError(
+                    f"--fail-on {gate.text!r} has no value for {title(key)}, whose name ends with "
+                    f"no depth, as in squares-30; name the cases that have {lacking[0]}: "
+                    f"{gate.what}[squares-*]{gate.operator}..."
+                )
+            try:
+                gate.limit(key, known.get(SIZE, 1))
+            except FormulaError as error:
+                raise UsageError(
+                    f"--fail-on {gate.text!r} has no value for {title(key)}: {error}"
+                ) from None
 
 
 def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
@@ -50,14 +80,22 @@ def check_exact(gates: Sequence[Gate], exact: Iterable[Key]) -> None:
 def inapplicable(gates: Sequence[Gate], keys: Iterable[Key]) -> list[str]:
     """Return a sentence for each gate that matches cases for which it cannot fail."""
     present = list(keys)
-    return [
-        f"{gate.text} applies to the calls of tests only"
-        if gate.on_layer and gate.unit != "arrays"
-        else f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of "
-        "one size; write bytes, such as peak<=24MB"
+    reasons = [
+        next((_reason(gate, k) for k in present if gate.matches(k) and not gate.applies(k)), "")
         for gate in gates
-        if any(gate.matches(key) and not gate.applies(key) for key in present)
     ]
+    return [reason for reason in reasons if reason]
+
+
+def _reason(gate: Gate, key: Key) -> str:
+    """Why a gate cannot fail for a case."""
+    if key[1] != ORDINARY:
+        return f"{gate.text} applies to the calls of tests only"
+    instead = "a number" if gate.what in layers.NUMBERS else "bytes, such as peak<=24MB"
+    return (
+        f"{gate.text} does not apply to ordinary tests, which have no phases and no arrays of one "
+        f"size; write {instead}"
+    )
 
 
 def check_counted(gates: Sequence[Gate], options: Options) -> None:
@@ -74,18 +112,17 @@ def check_counted(gates: Sequence[Gate], options: Options) -> None:
             )
 
 
-def refuse_counted(gates: Sequence[Gate]) -> None:
-    """Refuse gates on instructions for a suite's calls, which have none.
+def refuse_counted(
+    gates: Sequence[Gate], why: str = "the instructions of a suite's calls cannot be counted"
+) -> None:
+    """Refuse gates on instructions where there are none.
 
     Raises:
         UsageError: there is such a gate.
     """
     for gate in gates:
         if gate.what == COUNTED:
-            raise UsageError(
-                f"--fail-on {gate.text!r} could never fail: the instructions of a suite's calls "
-                "cannot be counted"
-            )
+            raise UsageError(f"--fail-on {gate.text!r} could never fail: {why}")
 
 
 def check_sets(gates: Sequence[Gate], options: Options) -> None:

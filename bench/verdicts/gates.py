@@ -2,6 +2,7 @@
 
     peak>0   peak>1%   peak>64KiB   peak>1arrays     more than before, by more than that
     peak<=24MB   peak<=5arrays                       a budget, whatever was before
+    peak<=(n+2)arrays   peak<=8 N (n + 2) + 160 B    a budget at any size and depth
     slower   faster   time>5%                        verdicts on time, inside one run
     instructions>0.5%                                counted with --instructions: in one run, or
                                                      against a baseline of the same binaries
@@ -14,6 +15,11 @@ that each further call leaves in any layer that was measured; and python_ or hea
 held, growth, allocations and allocated. In brackets stand words that each have to match the
 workload, the size or the variant; * matches anything. A test is named by its id, or by what
 follows its file: ``peak[test_solve[*]]>0``.
+
+An amount may be a formula in N, the size of a workload, and n, the depth that its name ends with:
+``peak[squares-*]>N`` is more than a byte an element more than before. It takes numbers, units (B,
+kB, ..., arrays), + - * / ^, max and min; what stands side by side is multiplied. Before may also be
+what a file of laws says: peak>0 then fails for a change of law, at whatever sizes a run has.
 """
 
 from __future__ import annotations
@@ -25,8 +31,12 @@ from fractions import Fraction
 from typing import Literal
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.laws import expression
+from gradmeter.bench.laws.expression import ARRAYS, Expression, FormulaError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import layers
+from gradmeter.bench.results.laws import DEPTH, SIZE, parameters
+from gradmeter.bench.results.laws import Key as Key
 from gradmeter.bench.results.run import ORDINARY
 
 # Exact bytes of array data, which every case has; see results/layers.py for the others.
@@ -41,8 +51,9 @@ _BYTES = {
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
 }  # fmt: skip
 _UNITS = "B, kB, MB, GB, KiB, MiB, GiB, arrays or %"
-
-Key = tuple[str, int, str]
+_NAMES = f"{SIZE} (the size) or {DEPTH} (the depth)"
+_OF_SIZE = {SIZE, DEPTH, ARRAYS, "array"}  # names in formulas that have no value for a test's call
+_NOWHERE: Key = ("", ORDINARY, "")
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class Gate:
         terms: patterns, each of which has to match the workload, the size or the variant.
         operator: ">" for a growth, "<=" for a budget, "" for a gate without an amount.
         unit: what the amount counts: "bytes", "arrays", or "%" of the figure before.
+        formula: whose value the amount is, in bytes; None where it is the number above.
     """
 
     text: str
@@ -63,6 +75,7 @@ class Gate:
     operator: Literal["", ">", "<="] = ""
     amount: Fraction = Fraction(0)
     unit: Literal["bytes", "arrays", "%"] = "bytes"
+    formula: Expression | None = None
 
     @property
     def on_time(self) -> bool:
@@ -80,6 +93,12 @@ class Gate:
         exact = self.what in FIGURES or self.on_layer or self.what == COUNTED
         return self.what in PRESENCE or (exact and self.operator == ">")
 
+    @property
+    def of_size(self) -> bool:
+        """Whether the amount depends on a workload's size or depth."""
+        names = self.formula.names if self.formula is not None else frozenset()
+        return self.unit == "arrays" or not names.isdisjoint(_OF_SIZE)
+
     def matches(self, key: Key) -> bool:
         """Whether every term matches this case."""
         names = [str(part) for part in key]
@@ -95,14 +114,31 @@ class Gate:
         A test's call has no phases, and no array size; a workload has its counts and its heap.
         """
         if key[1] == ORDINARY:
-            fits = self.unit != "arrays" and self.what not in ("forward", "backward")
+            fits = not self.of_size and self.what not in ("forward", "backward")
         else:
             fits = not self.on_layer or self.what in _OF_WORKLOADS
         return fits and self.matches(key)
 
-    def exceeded(self, after: int, before: int | None, array_bytes: int) -> bool:
-        """Whether a figure breaks the gate; a growth cannot be broken without a figure before."""
-        amount = self.amount * array_bytes if self.unit == "arrays" else self.amount
+    def limit(self, key: Key, array_bytes: int) -> Fraction:
+        """The amount at a case, which for a gate in % is a number of these.
+
+        Raises:
+            FormulaError: the case has no parameter of a name in the formula; see
+                gate_checks.check_names.
+        """
+        if self.formula is not None:
+            return self.formula.value(parameters(key[0], key[1]), array_bytes)
+        return self.amount * array_bytes if self.unit == "arrays" else self.amount
+
+    def exceeded(
+        self, after: int, before: int | None, array_bytes: int, key: Key = _NOWHERE
+    ) -> bool:
+        """Whether a figure breaks the gate; a growth cannot be broken without a figure before.
+
+        Args:
+            key: of the case, for a formula.
+        """
+        amount = self.limit(key, array_bytes)
         if self.operator == "<=":
             return after > amount
         if before is None:
@@ -132,13 +168,14 @@ def parse(text: str) -> Gate:
     sign = re.match(r"(>|<=)\s*", rest)
     if not sign:
         raise _parse_error(text, at, "> (more than before) or <= (a budget)")
-    number = re.match(r"(\d{1,30}(?:\.\d{1,30})?)\s*", rest[sign.end() :])
     at += sign.end()
-    if not number:
-        raise _parse_error(text, at, "a number")
-    at += number.end()
-    unit, amount = text[at:].strip(), Fraction(number[1])
-    if what in ("time", COUNTED):
+    number = re.match(r"(\d{1,30}(?:\.\d{1,30})?)\s*", text[at:])
+    ratio = what in ("time", COUNTED)
+    unit = text[at + number.end() :].strip() if number else ""
+    if not number or (unit.lower() not in (*_BYTES, "array", "arrays", "%") and not ratio):
+        return Gate(text, what, terms, _sign(sign[1]), formula=_formula(text, at, what))
+    amount, at = Fraction(number[1]), at + number.end()
+    if ratio:
         if sign[1] != ">" or unit != "%":
             within = "times are gated as ratios, inside one run"
             within = within if what == "time" else "instructions are gated as ratios"
@@ -152,9 +189,30 @@ def parse(text: str) -> Gate:
         return Gate(text, what, terms, ">", amount, "%")
     if unit.lower() in ("array", "arrays"):
         return Gate(text, what, terms, _sign(sign[1]), amount, "arrays")
-    if unit.lower() not in _BYTES:
-        raise _parse_error(text, at, f"a unit: {_UNITS}")
     return Gate(text, what, terms, _sign(sign[1]), amount * _BYTES[unit.lower()])
+
+
+def _formula(text: str, start: int, what: str) -> Expression:
+    """Read an amount that is a formula.
+
+    Raises:
+        UsageError: it does not parse, or has other names than a case has parameters.
+    """
+    amount, number = text[start:], what in layers.NUMBERS
+    names = {SIZE, DEPTH} if number else {SIZE, DEPTH, ARRAYS, "array", *expression.UNITS}
+    at = expression.unknown(amount, names)
+    if what in ("time", COUNTED) or amount.startswith("-") or at == 0:
+        raise _parse_error(text, start, f"a number, or a formula in {_NAMES}")
+    if at is not None:
+        without = f"the end: {what} is a number, without a unit; or {_NAMES}"
+        expected = without if number else f"a unit: {_UNITS}; or {_NAMES}"
+        raise _parse_error(text, start + at, expected)
+    try:
+        return expression.parse(amount)
+    except FormulaError as error:
+        if error.at is None:
+            raise UsageError(f"--fail-on {text!r}: {error}") from None
+        raise _parse_error(text, start + error.at, error.expected) from None
 
 
 def _sign(text: str) -> Literal[">", "<="]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.results.laws import Formula, Laws
+from gradmeter.bench.results.layers import NUMBERS
 
 LOST = "no law"
 
@@ -31,7 +32,7 @@ class Change:
     def __str__(self) -> str:
         """A sentence: squares-n engine: peak was (n + 3) arrays, now (n + 4) arrays."""
         what = " ".join(filter(None, [self.program, self.variant]))
-        was, now = _texts(self.before, self.after, self.itemsize)
+        was, now = _texts(self.before, self.after, self.itemsize, self.figure)
         return f"{what}: {self.figure} was {was}, now {now}" + (
             f" ({self.reason})" if self.after is None and self.reason else ""
         )
@@ -99,20 +100,23 @@ def _range(law: Formula) -> tuple[Mapping[str, int], Mapping[str, int]]:
     return law.since, law.multiple
 
 
-def _texts(before: Formula | None, after: Formula | None, itemsize: int) -> tuple[str, str]:
+def _texts(
+    before: Formula | None, after: Formula | None, itemsize: int, figure: str
+) -> tuple[str, str]:
     """Both laws, with where they hold if only that has changed."""
-    texts = [LOST if law is None else text(law, itemsize) for law in (before, after)]
+    texts = [LOST if law is None else text(law, itemsize, figure) for law in (before, after)]
     if before is not None and after is not None and texts[0] == texts[1]:
         ranges = [range_text(law) or "for every size" for law in (before, after)]
         texts = [f"{law} {where}" for law, where in zip(texts, ranges, strict=True)]
     return texts[0], texts[1]
 
 
-def text(law: Formula, itemsize: int) -> str:
-    """Write a law as people do: (n + 2) arrays + 160 B."""
+def text(law: Formula, itemsize: int, figure: str = "peak") -> str:
+    """Write a law as people do: (n + 2) arrays + 160 B; that of a number without a unit."""
     from gradmeter.bench.laws import algebra
 
-    return algebra.written(algebra.of(law.law.expression), itemsize)
+    formula = algebra.of(law.law.expression)
+    return algebra.number(formula) if figure in NUMBERS else algebra.written(formula, itemsize)
 
 
 def range_text(law: Formula) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradmeter.bench.results import grounds, layers
 from gradmeter.bench.results.baseline import LayerFigures
+from gradmeter.bench.results.known import ByLaw, Known
 from gradmeter.bench.results.layers import Reading
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Run
@@ -25,7 +26,7 @@ class Outcome:
     Attributes:
         file: the baseline's; None where only budgets are judged.
         known: whether there is a baseline.
-        compared: the number of cases on both sides.
+        compared: the number of cases on both sides; of laws, of those that one speaks of.
         breaches: the gates that failed, the largest breach first.
         smaller: the figures that fell, by case.
         larger: the figures that rose, by case, with or without a gate on them.
@@ -34,6 +35,9 @@ class Outcome:
         notes: sentences about gates that do not apply.
         refused: why gates on instructions or on layers of memory cannot be judged, in sentences.
         problem: why the whole run cannot be judged; empty where it can.
+        by_law: how the figures before follow from laws; None where they were measured.
+        silent: figures of a gate that no law speaks of, with the reason, by case; of cases that
+            have other laws.
     """
 
     file: Path | None
@@ -48,6 +52,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     problem: str = ""
+    by_law: ByLaw | None = None
+    silent: list[tuple[Key, str, str]] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -57,59 +63,98 @@ class Outcome:
 
 def judge(
     run: Run,
-    before: Mapping[Key, Mapping[str, int]] | None,
+    known: Known | None,
     criteria: Sequence[Gate],
     file: Path | None,
-    counted: Mapping[Key, Instructions] | None = None,
-    by_layer: Mapping[Key, Mapping[str, LayerFigures]] | None = None,
+    *,
+    counted: bool = True,
 ) -> Outcome:
-    """Compare a run with a baseline's figures and with budgets; a pure function.
+    """Compare a run with what is known of its cases, and with budgets; a pure function.
 
     Args:
-        counted: the baseline's instructions; None where gates on them are not on a baseline.
-        by_layer: the baseline's figures by layer of memory.
+        known: the figures of a baseline, or of laws at the run's cases.
+        counted: whether gates on instructions are on these.
     """
     unmeasured = [(case.key, why) for case in run.cases if (why := _reason_not_exact(case))]
     inexact = {key for key, _ in unmeasured}
     exact = [case for case in run.cases if case.key not in inexact and case.figures is not None]
-    baseline = before or {}
-    new = [case.key for case in exact if case.key not in baseline] if before is not None else []
+    baseline = known.figures if known is not None else {}
+    by_law = known.by_law if known is not None else None
+    new = [case.key for case in exact if case.key not in baseline] if known is not None else []
     measured_keys = {case.key for case in run.cases}
     vanished = [key for key in baseline if key not in measured_keys]
+    vanished += by_law.unused if by_law is not None else []
     common = [case for case in exact if case.key in baseline]
+    compared = [case for case in common if by_law is None or by_law.formulas[case.key]]
     differing = [(c, changes(c.figures, dict(baseline[c.key])) or []) for c in common]
     failed = [
         *breaches.on_bytes(criteria, [(case, baseline.get(case.key)) for case in exact]),
         *breaches.on_presence(criteria, new, vanished),
     ]
     refused: list[str] = []
-    if counted is not None:
-        pairs, refused = _comparable(run, counted, [g for g in criteria if g.what == gates.COUNTED])
+    if known is not None and counted:
+        on_counts = [gate for gate in criteria if gate.what == gates.COUNTED]
+        pairs, refused = _comparable(run, known.instructions, on_counts)
         failed += breaches.on_counts(criteria, pairs)
     layered, not_judged = breaches.on_layers(
-        criteria, [(case, _layers_before(case, by_layer or {})) for case in run.cases]
+        criteria,
+        [(case, _layers_before(case, known)) for case in run.cases],
     )
     failed += layered
     refused = [*refused, *not_judged]
+    silent: list[tuple[Key, str, str]] = []
+    if by_law is not None:
+        silent = _silent(criteria, [case.key for case in common], by_law)
+        refused += [*by_law.refused, *_never_judged(criteria, common, silent)]
     problem = ""
     if not run.cases or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
+    elif by_law is not None and not compared and not failed:
+        problem = "no law of the file speaks of a case of the run"
     elif baseline and not common and not failed:
         problem = "the run has no case of the baseline; is the baseline of another run?"
     return Outcome(
         problem=problem,
         refused=refused,
         file=file,
-        known=before is not None,
-        compared=len(common),
+        known=known is not None,
+        compared=len(compared),
         breaches=sorted(failed, key=lambda breach: -breach.by),
         smaller=_changes_in_direction(differing, -1),
         larger=_changes_in_direction(differing, +1),
         new=new,
         vanished=vanished,
         unmeasured=unmeasured,
+        by_law=by_law,
+        silent=silent,
         notes=gate_checks.inapplicable(criteria, [case.key for case in run.cases]),
     )
+
+
+def _silent(
+    criteria: Sequence[Gate], keys: Sequence[Key], by_law: ByLaw
+) -> list[tuple[Key, str, str]]:
+    """The figures of gates that no law speaks of, with the reason, by case."""
+    return [
+        (key, figure, by_law.reasons.get(key, {}).get(figure, "no law was found"))
+        for figure in dict.fromkeys(gate.what for gate in criteria if gate.operator == ">")
+        for key in keys
+        if figure not in by_law.formulas[key]
+        and any(gate.what == figure and gate.applies(key) for gate in criteria)
+    ]
+
+
+def _never_judged(
+    criteria: Sequence[Gate], cases: Sequence[Case], silent: Sequence[tuple[Key, str, str]]
+) -> list[str]:
+    """Sentences on gates that no law speaks of in any of their cases."""
+    without = {(key, figure) for key, figure, _ in silent}
+    sentences = []
+    for gate in criteria:
+        keys = [case.key for case in cases if gate.applies(case.key)]
+        if gate.operator == ">" and keys and all((key, gate.what) in without for key in keys):
+            sentences.append(f"{gate.text}: no law speaks of {gate.what} in any of its cases")
+    return sentences
 
 
 def _comparable(
@@ -139,16 +184,17 @@ def _comparable(
     ]
 
 
-def _layers_before(
-    case: Case, baseline: Mapping[Key, Mapping[str, LayerFigures]]
-) -> dict[str, Reading] | None:
-    """The figures of a case in the baseline, by name; None where it is new.
+def _layers_before(case: Case, known: Known | None) -> dict[str, Reading] | None:
+    """The figures of a case by name, as they are known; None where it is new.
 
     Those that were made with other versions are none, and say what differs.
     """
-    before = baseline.get(case.key)
-    if before is None:
+    before = known.layers.get(case.key) if known is not None else None
+    if before is None or known is None:
         return None
+    if known.by_law is not None:
+        figures = {name: value for each in before.values() for name, value in each.figures.items()}
+        return {name: Reading(value) for name, value in figures.items()}
     return {figure: _before(case, figure, before) for figure in layers.FIGURES}
 
 

@@ -1,4 +1,4 @@
-"""The growth of time and memory with size and depth: series of cases, and their slopes."""
+"""The growth of time with size and depth: series of cases, and their slopes."""
 
 from __future__ import annotations
 
@@ -37,11 +37,6 @@ class Series:
     def milliseconds(self) -> list[tuple[int, float]]:
         """The median duration at each point that was timed."""
         return [(x, 1000 * statistics.median(c.seconds)) for x, c in self.points if any(c.seconds)]
-
-    @property
-    def peaks(self) -> list[tuple[int, float]]:
-        """The exact peak in bytes at each point that has one."""
-        return [(x, float(c.memory.peak)) for x, c in self.points if c.memory is not None]
 
 
 def slope(points: Sequence[tuple[int, float]]) -> float | None:

@@ -17,14 +17,8 @@ import numpy as np
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import entry_points
 from gradmeter.bench.workloads import loading, ours
-from gradmeter.bench.workloads.workload import (
-    Array,
-    Chain,
-    Prediction,
-    Settings,
-    Workload,
-    workload,
-)
+from gradmeter.bench.workloads.prediction import Prediction
+from gradmeter.bench.workloads.workload import Array, Chain, Settings, Workload, workload
 
 __all__ = ["Array", "Chain", "Prediction", "Settings", "Workload", "workload"]
 

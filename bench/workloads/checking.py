@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.laws.expression import FormulaError
 from gradmeter.bench.loading import refusing
-from gradmeter.bench.workloads.workload import Array, Prediction, Settings, Workload
+from gradmeter.bench.results.laws import parameters
+from gradmeter.bench.workloads.prediction import Prediction
+from gradmeter.bench.workloads.workload import Array, Settings, Workload
 
 _LARGEST = 8  # bytes of a float64
 
@@ -54,6 +57,21 @@ def predicted(workload: Workload, settings: Settings) -> Prediction | None:
             "or None where nothing is derived",
         )
     return prediction
+
+
+def predicted_bytes(workload: Workload, settings: Settings, size: int) -> dict[str, int] | None:
+    """Return a workload's predicted bytes at a size, by figure; None where it has no prediction.
+
+    Raises:
+        UsageError: as `predicted`, or a formula has no value there.
+    """
+    prediction = predicted(workload, settings)
+    if prediction is None:
+        return None
+    try:
+        return prediction.at(parameters(workload.name, size), size * item_bytes(workload))
+    except FormulaError as error:
+        raise _error(workload, f"predict returns a formula without a value: {error}") from None
 
 
 @cache

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gradmeter.bench.workloads.workload import Array, Chain, Inputs, Prediction, Settings, Workload
+from gradmeter.bench.workloads.prediction import Prediction
+from gradmeter.bench.workloads.workload import Array, Chain, Inputs, Settings, Workload
 
 _families: dict[str, tuple[Callable[..., Workload], bool]] = {}
 
@@ -78,30 +79,37 @@ def _power(depth: int) -> dict[str, Any]:
 
 
 def _chain(
-    settings: Settings, n: int, *, weak: int, strong: int, saves: bool = True, scalars: int = 0
+    settings: Settings, n: int, *, weak: str, strong: str, saves: bool = True, scalars: int = 0
 ) -> Prediction | None:
     """Predict the memory of a chain of n operations on one array; None where not derived.
 
+    One operation alone has no intermediate result, so its prediction is of that depth alone.
+
     Args:
-        weak, strong: arrays at the peak of the backward, by ``output_references``.
+        weak, strong: the peak of the backward, by ``output_references``.
         saves: whether each operation keeps its input until its backward.
         scalars: bytes of a Python constant while NumPy computes with it.
     """
+
+    def prediction(forward: str, backward: str, held: str, dropped: str = "0 B") -> Prediction:
+        return Prediction(forward, backward, held, dropped, scalars, {"n": 2} if n > 1 else {})
+
     if settings.get("execution", "eager") != "eager":
         return None
+    few = "3 arrays" if n > 1 else "2 arrays"
     if not settings["enable_backprop"]:
-        return Prediction(min(n, 2) + 1, 0, 2, 0, scalars)
+        return prediction(few, "0 B", "2 arrays")
     if settings.get("checkpoint"):
         return None
     cycles = settings["output_references"] == "strong"
     if settings["retain_graph"] or (cycles and settings["retain_grad"]):
         return None
-    forward = n + 1 if saves or cycles else min(n, 2) + 1
+    forward = "(n + 1) arrays" if saves or cycles else few
     if settings["retain_grad"]:  # x, y and n + 1 gradients
-        return Prediction(forward, n + 3, n + 3, 0, scalars)
+        return prediction(forward, "(n + 3) arrays", "(n + 3) arrays")
     if cycles:  # the intermediate results stay until the collector runs
-        return Prediction(forward, strong, n + 2, n + 2, scalars)
-    return Prediction(forward, weak, 3, 0, scalars)
+        return prediction(forward, strong, "(n + 2) arrays", "(n + 2) arrays")
+    return prediction(forward, weak, "3 arrays")
 
 
 @family(depth=True)
@@ -117,8 +125,16 @@ def squares(depth: int) -> Workload:
             if settings.get("execution", "eager") == "eager" and 1 < length < depth:
                 # Forward: what the segments save, the result, and one more within a segment.
                 # Backward: the last segment once more, beside what the others save.
-                return Prediction(segments + 2, segments + length + 1, 3, 0)
-        return _chain(settings, depth, weak=depth + 2, strong=depth + 2 + (depth > 1))
+                return Prediction(
+                    f"{segments + 2} arrays",
+                    f"({segments} + n/{segments} + 1) arrays",
+                    "3 arrays",
+                    "0 B",
+                    since={"n": 2 * segments},
+                    multiple={"n": segments},
+                )
+        strong = "(n + 3) arrays" if depth > 1 else "3 arrays"
+        return _chain(settings, depth, weak="(n + 2) arrays", strong=strong)
 
     return Workload(
         name=f"squares-{depth}",
@@ -135,7 +151,8 @@ def self_products(depth: int) -> Workload:
     """n times y * y: as squares, but each variable gets the sum of two gradients."""
 
     def predict(settings: Settings) -> Prediction | None:
-        return _chain(settings, depth, weak=depth + 3, strong=depth + 3 + (depth > 1))
+        strong = "(n + 4) arrays" if depth > 1 else "4 arrays"
+        return _chain(settings, depth, weak="(n + 3) arrays", strong=strong)
 
     return Workload(
         name=f"self_products-{depth}",
@@ -152,7 +169,9 @@ def constant_sums(depth: int) -> Workload:
     """n times y + c: no operation saves its input."""
 
     def predict(settings: Settings) -> Prediction | None:
-        return _chain(settings, depth, weak=3, strong=depth + 2, saves=False, scalars=8)
+        return _chain(
+            settings, depth, weak="3 arrays", strong="(n + 2) arrays", saves=False, scalars=8
+        )
 
     return Workload(
         name=f"constant_sums-{depth}",

@@ -9,35 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from gradmeter.bench.workloads.prediction import Prediction
+
 Array = np.ndarray[Any, Any]
 Settings = Mapping[str, Any]
 Inputs = Callable[[int, np.random.Generator], dict[str, Array]]
 
 SMALL = 8  # elements per array of the runs that warm up
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The predicted memory of a workload, in arrays of its size, derived by hand.
-
-    Attributes:
-        forward, backward: the most that is alive during that phase, the inputs and the
-            result included; 0 where there is none.
-        held: alive at the end, while the result is held.
-        dropped: alive after every name is dropped, until the collector runs.
-        scalars: bytes (not arrays) on top of forward: a Python constant is an array of one
-            element while NumPy computes with it.
-    """
-
-    forward: int
-    backward: int
-    held: int
-    dropped: int
-    scalars: int = 0
-
-    def peak(self, array_bytes: int) -> int:
-        """Return the most bytes that are alive at one time."""
-        return max(self.forward * array_bytes + self.scalars, self.backward * array_bytes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from .command import TINY, gradmeter
+
+with suppress(ImportError):
+    # A pytest inside of pytest forgets what it has imported, and SymPy cannot be imported twice.
+    import sympy  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,8 @@ NARROW = {
     **dict.fromkeys(("budget", "limit"), st.floats(0.001, 86_400)),
     "effect": st.floats(0.001, 10),
     "confidence": st.floats(0.5, 0.9999),
+    "parameters": st.dictionaries(st.sampled_from("nmkB") | texts, counts, max_size=3),
+    "template": texts | st.just("test[{n}-{m}]"),
 }
 
 

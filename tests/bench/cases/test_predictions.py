@@ -11,6 +11,7 @@ from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.program import program, sources
 from gradmeter.bench.meters import allocations, cycles
 from gradmeter.bench.meters.cycles import collector_off
+from gradmeter.bench.results.laws import parameters
 
 ENGINE = engines.get("engine")
 GRAPH = [s for s in ENGINE.settings if s.name not in ("execution", "checkpoint")]
@@ -55,17 +56,15 @@ def test_every_prediction_is_equal_to_what_is_measured(name, size):
             continue
         number += 1
         [found], left = measured(workload, size, variant)
-        unit = 8 * size
-        expected = (
-            predicted.forward * unit + predicted.scalars,
-            predicted.backward * unit,
-            predicted.peak(unit),
-            predicted.held * unit,
-            predicted.dropped * unit,
-            0,
-        )
-        figures = (found.forward, found.backward, found.peak, found.held)
-        assert (*figures, left.dropped, left.leaked) == expected, variant
+        expected = predicted.at(parameters(name, size), 8 * size)
+        assert {
+            "peak": found.peak,
+            "forward": found.forward,
+            "backward": found.backward,
+            "held": found.held,
+            "dropped": left.dropped,
+        } == expected, variant
+        assert not left.leaked
         assert left.bytes == left.dropped
         assert (left.objects > 0) == (left.bytes > 0)
     # Recording off, weak and strong, weak with gradients kept: there is always something.
@@ -100,16 +99,12 @@ def test_the_memory_of_checkpoints_is_as_predicted(depth, segments, size):
     variant = {**PLAIN, "checkpoint": segments}
     predicted = workload.predict(variant)
     [found], left = measured(workload, size, variant)
-    unit = 8 * size
-    assert (found.forward, found.backward, found.peak, found.held) == (
-        predicted.forward * unit,
-        predicted.backward * unit,
-        predicted.peak(unit),
-        predicted.held * unit,
-    )
-    assert left.dropped == left.leaked == 0
+    expected = predicted.at(parameters(workload.name, size), 8 * size)
+    figures = {name: getattr(found, name) for name in ("peak", "forward", "backward", "held")}
+    assert {**figures, "dropped": left.dropped} == expected
+    assert left.leaked == 0
     # s segments of n / s: the least at the root of n, two roots and the result.
-    assert predicted.backward == segments + depth // segments + 1
+    assert expected["backward"] == 8 * size * (segments + depth // segments + 1)
 
 
 @pytest.mark.parametrize("changed", [{"checkpoint": 2, "retain_grad": True}, {"checkpoint": 5},

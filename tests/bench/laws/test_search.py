@@ -159,9 +159,9 @@ def test_bytes_that_depend_on_data_have_no_law(seed, factor):
         lambda size: int(size**1.3),
         lambda size: 8 * size + (size > 50_000) * int(size**0.7),
         lambda size: 2 ** (size % 47),
-        lambda size: 8 * size**3,
+        lambda size: 8 * size**4,
     ],
-    ids=["N log N", "a power", "beyond", "wild", "cubic"],
+    ids=["N log N", "a power", "beyond", "wild", "quartic"],
 )
 def test_what_is_no_polynomial_has_no_law(peak):
     assert found(peak).laws["peak"] is None

@@ -18,7 +18,8 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.meters.instructions import ROUNDS, WARM_UP, Count, Counters, measure, totals
 from gradmeter.bench.report import gate, sentences
-from gradmeter.bench.results.baseline import load_baseline, load_instructions, write_baseline
+from gradmeter.bench.results import known
+from gradmeter.bench.results.baseline import write_baseline
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs import instruction_trials
@@ -205,8 +206,7 @@ def judged(tmp_path: Path, before: Instructions | None, after: Instructions | No
     write_baseline(run(case(instructions=before)), path)
     now = run(case(instructions=after, **more))
     criteria = [gates.parse("instructions>1%")]
-    figures, counts = load_baseline(path), load_instructions(path)
-    outcome = judge(now, figures, criteria, path, counts)
+    outcome = judge(now, known.load(path), criteria, path)
     return outcome, gate.lines(outcome, criteria, now, path)
 
 

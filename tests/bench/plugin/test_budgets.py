@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,26 @@ def test_a_budget_is_what_a_gate_of_the_same_text_is(number, unit):
     assert said.endswith(f"({limit:,} B) by 3 B")
 
 
+@given(st.integers(0, 10**6), st.integers(1, 10**6))
+def test_a_formula_is_a_budget_in_the_tests_own_parameters(n, m):
+    found = budgets.read([mark(max_peak="3*n*8 + m kB", max_allocations="n + 2")], {"n": n, "m": m})
+    assert found.limits == {"max_peak": 24 * n + 1000 * m, "max_allocations": n + 2}
+    (said,) = found.broken([passed(peak=24 * n + 1000 * m + 1)], ordinary())
+    assert said == (
+        f"peak {24 * n + 1000 * m + 1:,} B is over the budget max_peak='3*n*8 + m kB' "
+        f"({24 * n + 1000 * m:,} B at n = {n:,}, m = {m:,}) by 1 B"
+    )
+
+
+@given(st.integers(1, 10**6))
+def test_a_parameter_goes_before_the_unit_of_its_name(size):
+    assert budgets.read([mark(max_peak="24 B")], {"B": size}).limits == {"max_peak": 24 * size}
+    assert budgets.read([mark(max_peak="24 B")], {"b": size}).limits == {"max_peak": 24}
+    assert budgets.read([mark(max_peak="24 kb")], {"B": size}).limits == {"max_peak": 24_000}
+    half = budgets.read([mark(max_held="size / 2 + x B")], {"size": size, "x": Fraction(1, 2)})
+    assert half.limits == {"max_held": (size + 1) // 2}
+
+
 def test_every_figure_has_a_budget_of_its_own():
     found = budgets.read([mark(max_peak=1, max_held=2, max_cycle=3)])
     assert found.broken([passed(peak=1, held=2, cycle=3)], ordinary()) == []
@@ -64,11 +86,26 @@ def test_the_closest_mark_wins_and_the_others_fill_in():
         (mark(max_peak=1.5), "expected bytes as an integer"),
         (mark(max_peak=True), "expected bytes as an integer"),
         (mark(max_peak=None), "expected bytes as an integer"),
+        (
+            mark(max_peak="8 k"),
+            "MiB, GiB, or a numeric parameter of the test (n, m), at character 3",
+        ),
+        (
+            mark(max_peak="k + 1"),
+            "a number, or a numeric parameter of the test (n, m), at character 1",
+        ),
+        (mark(max_allocations="2 kB"), "expected a numeric parameter of the test (n, m), at char"),
+        (mark(max_allocations=1.5), "expected an integer, or a text such as '2 n'"),
+        (mark(max_peak="8 (n + 1"), "expected ), at the end"),
+        (mark(max_peak="8 n +"), "expected a number, a name or (, at the end"),
+        (mark(max_peak="(n + 2) arrays"), "no array size"),
+        (mark(max_peak="n - 6"), "expected 0 or more, and not -1 at n = 5"),
+        (mark(max_peak="8 / (n - 5)"), "divides by 0"),
     ],
 )
 def test_a_mark_that_makes_no_sense_is_told_in_a_sentence(wrong, says):
     with pytest.raises(UsageError) as error:
-        budgets.read([wrong])
+        budgets.read([wrong], {"n": 5, "m": 7})
     assert says in str(error.value)
     assert "--fail-on" not in str(error.value)
     assert "\n" not in str(error.value)
@@ -203,3 +240,46 @@ def test_budgets_that_cannot_be_judged_fail_the_session(pytester):
     done.assert_outcomes(passed=2)
     assert done.ret == 1
     assert "2 tests without memory figures, and 1 of their budgets not judged" in done.stdout.str()
+
+
+FORMULAS = """
+@pytest.mark.bench_memory(max_peak="3*n*8 + 1kB")
+@pytest.mark.parametrize("n", [10, 10_000])
+@pytest.mark.parametrize("kind", [np.float64, "text"])
+def test_kept(benchmark, n, kind): benchmark(array, 24 * n + 1000)
+
+@pytest.mark.bench_memory(max_peak="B n + B")
+@pytest.mark.parametrize(("n", "B"), [(10, 32), (np.int64(20), 4e1)])
+def test_broken(benchmark, n, B): benchmark(array, int(n * B + B + n))
+
+@pytest.fixture(params=[3, 300])
+def rows(request): return request.param
+
+@pytest.mark.bench_memory(max_held="2 rows", max_allocations="rows")
+def test_of_a_fixture(benchmark, rows): benchmark(lambda: [array(2) for _ in range(rows)])
+"""
+
+
+def test_a_budget_in_the_parameters_of_a_test_is_judged_at_each_of_them(pytester):
+    suite(pytester, FORMULAS)
+    done = pytester.runpytest_subprocess(*QUICK)
+    done.assert_outcomes(passed=6, failed=2)
+    text = done.stdout.str()
+    for line in (
+        "peak 362 B is over the budget max_peak='B n + B' (352 B at n = 10, B = 32) by 10 B",
+        "peak 860 B is over the budget max_peak='B n + B' (840 B at n = 20, B = 40) by 20 B",
+    ):
+        assert text.count(line) == 1
+
+
+def test_a_name_that_is_no_parameter_is_told_with_those_that_are(pytester):
+    suite(
+        pytester,
+        "@pytest.mark.bench_memory(max_peak='8 n m')\n"
+        "@pytest.mark.parametrize(('n', 'name', 'deep'), [(1, 'm', True)])\n"
+        "def test_it(benchmark, n, name, deep): open('ran', 'w').close()\n",
+    )
+    done = pytester.runpytest_subprocess(*QUICK)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "or a numeric parameter of the test (n), at character 5, 'm'" in done.stderr.str()
+    assert not (pytester.path / "ran").exists()

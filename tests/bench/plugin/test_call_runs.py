@@ -16,6 +16,7 @@ from gradmeter.bench.plugin import call_cases
 from gradmeter.bench.report import comparison, figures, markdown
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results import baseline, run_file
+from gradmeter.bench.results.known import Known
 from gradmeter.bench.results.readings import Allocations, Cycles, Failure, Resident
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
@@ -165,7 +166,7 @@ def test_the_chart_has_the_figures_and_the_table_every_test():
 
 def gated(before, after, *texts):
     criteria = [gates.parse(text) for text in texts]
-    known = {one.key: one.figures for one in before.cases}
+    known = Known(figures={one.key: one.figures for one in before.cases})
     outcome = judge(after, known, criteria, None)
     return outcome, screen.lines(outcome, criteria, after, "runs")
 

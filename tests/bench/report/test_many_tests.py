@@ -9,6 +9,7 @@ from rich.console import Console
 
 from gradmeter.bench.cases import compared
 from gradmeter.bench.report import comparison, gate, markdown, prose, terminal
+from gradmeter.bench.results.known import Known
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.verdicts import breaches, gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
@@ -36,7 +37,7 @@ def work(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
         markdown.render(both)
         for each in (found, both):
             terminal.show(each, Console(file=io.StringIO(), width=80))
-        before = {case.key: case.figures for case in found.cases}
+        before = Known(figures={case.key: case.figures for case in found.cases})
         gate.lines(judge(found, before, criteria, None), criteria, found, "run.json")
     return looks
 

@@ -18,8 +18,8 @@ from gradmeter.bench import statistics
 from gradmeter.bench.cases import compared
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import comparison, gate, markdown, page, terminal
-from gradmeter.bench.results import run_file
-from gradmeter.bench.results.baseline import load_baseline, write_baseline
+from gradmeter.bench.results import known, run_file
+from gradmeter.bench.results.baseline import write_baseline
 from gradmeter.bench.results.run import Options
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
@@ -76,7 +76,7 @@ def show_everything(path) -> None:
     baseline = path.with_name("baseline.json")
     baseline.unlink(missing_ok=True)
     write_baseline(found, baseline)
-    before = load_baseline(baseline)
+    before = known.load(baseline)
     assert before
     outcome = judge(found, before, criteria, baseline)
     gate.lines(outcome, criteria, found, path)
@@ -115,7 +115,7 @@ def test_what_a_baseline_is_made_of_is_accepted(tmp_path_factory, found):
     except UsageError:
         assert not path.exists()
     else:
-        before = load_baseline(path)
+        before = known.load(path)
         outcome = judge(found, before, [gates.parse("peak>0")], path)
         assert not outcome.breaches
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.known import Known
 from gradmeter.bench.verdicts import breaches, gate_checks, gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
 
@@ -129,7 +130,8 @@ def test_a_gate_on_time_is_broken_by_the_whole_interval(gate, ratio, fails):
 
 
 def outcome(found, before, *texts, file=None):
-    return judge(found, before, [gates.parse(t) for t in texts or gates.DEFAULT], file)
+    known = None if before is None else Known(figures=before)
+    return judge(found, known, [gates.parse(t) for t in texts or gates.DEFAULT], file)
 
 
 def figures(found):

@@ -7,7 +7,7 @@ import pytest
 
 from gradmeter.bench.cases import compared
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results import baseline, layers
+from gradmeter.bench.results import baseline, known, layers
 from gradmeter.bench.results.readings import Allocations, Layer, LayerPass
 from gradmeter.bench.verdicts import breaches, gate_checks, gates, verdicts
 from gradmeter.bench.verdicts.regressions import judge
@@ -33,13 +33,13 @@ def call(peak=1000, number=7, **changes):
 
 def judged(text, after, before=None, tmp=None):
     """Judge a gate on a call, against a baseline file that was made of another one."""
-    by_layer, figures = {}, None
+    figures = None
     if before is not None:
         path = tmp / "baseline.json"
         path.unlink(missing_ok=True)
         baseline.write_baseline(run(before), path)
-        by_layer, figures = baseline.load_layers(path), baseline.load_baseline(path)
-    return judge(run(after), figures, [gates.parse(text)], None, None, by_layer)
+        figures = known.load(path)
+    return judge(run(after), figures, [gates.parse(text)], None)
 
 
 @pytest.mark.parametrize(

@@ -139,11 +139,29 @@ def test_a_prediction_is_of_the_engine_that_it_says():
     assert case(other, "autograd").predicted.peak == 2400
 
 
+@given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
+def test_numbers_of_arrays_and_formulas_are_the_same_prediction(forward, backward, held, scalars):
+    numbers = Prediction(forward, backward, held, 0, scalars)
+    formulas = Prediction(
+        f"{forward} arrays + {scalars} B", f"{backward} arrays", f"8 N {held}", "0"
+    )
+    expected = numbers.at({"N": 100}, 800)
+    assert expected == formulas.at({"N": 100}, 800)
+    assert expected["peak"] == max(800 * forward + scalars, 800 * backward)
+
+
 @pytest.mark.parametrize(
     ("predict", "expected"),
     [
         (lambda settings: 3, "predict returns a int; it must be a gradmeter.Prediction"),
         (lambda settings: settings["no"], "predict raises: KeyError: 'no'"),
+        (lambda settings: Prediction(2.5, 3, 1, 0), "forward is 2.5; it must be a whole number of"),
+        (lambda settings: Prediction(2, -1, 1, 0), "backward is -1; it must be a whole number of"),
+        (lambda settings: Prediction("2 arays", 3, 1, 0), "'arays' is none of N, n, arrays and"),
+        (lambda settings: Prediction(2, "3 (n", 1, 0), "does not parse at the end"),
+        (lambda settings: Prediction(2, "n arrays", 1, 0), "without a value: .*'n' is none of: N"),
+        (lambda settings: Prediction(2, 3, "N/3", 0), "held is 'N/3', which is 33.3333 bytes at N"),
+        (lambda settings: Prediction(2, 3, "8 - N", 0), "held is '8 - N', which is -92 bytes at N"),
     ],
 )
 def test_a_prediction_that_is_none_is_refused(predict, expected):

@@ -1,0 +1,156 @@
+"""The laws of a run's tests: what their calls' exact bytes are at all values of their parameters.
+
+Tests that differ in parameters that are whole numbers, and in nothing else, are one program. They
+are derived whenever a run is read and are no part of its file; SymPy is imported only where there
+is a law to look for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+
+from gradmeter.bench.installing import install
+from gradmeter.bench.laws.expression import is_parameter
+from gradmeter.bench.laws.law import Point
+from gradmeter.bench.results import layers, parametrised
+from gradmeter.bench.results.laws import Laws, formula_of
+from gradmeter.bench.results.run import Case, Run
+
+FIGURES = ("peak", "held", "cycle", "growth", "allocations")
+FEWEST = 2  # values of a parameter, from which a formula of one term is told
+PACKAGE = "sympy"
+Points = Mapping[Point, Case]
+
+
+def lacking(run: Run) -> str:
+    """What to install for the laws of a run's tests; empty where nothing is missing."""
+    if find_spec(PACKAGE) is not None or not any(_programs(run)):
+        return ""
+    return f"laws of tests take {PACKAGE}: {install(PACKAGE)}"
+
+
+def of_run(run: Run) -> list[Laws]:
+    """The laws of tests that a run measures at several values of a parameter.
+
+    Empty where that is nothing, or SymPy is not installed; see `lacking`.
+    """
+    if find_spec(PACKAGE) is None:
+        return []
+    return [
+        laws
+        for template, names, points in _programs(run)
+        for laws in _of_program(template, names, points)
+    ]
+
+
+def _programs(run: Run) -> Iterator[tuple[str, tuple[str, ...], Points]]:
+    """The tests that differ in parameters alone: their template, these, and cases at points."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Case]] = {}
+    for case in run.cases:
+        if case.ordinary and case.template and case.memory is not None:
+            alike.setdefault((case.template, tuple(case.parameters)), []).append(case)
+    for (template, names), cases in alike.items():
+        # A parameter that may be 0 or less is a choice, such as an axis, and no size.
+        sizes = [
+            name
+            for name in names
+            if is_parameter(name) and min(case.parameters[name] for case in cases) > 0
+        ]
+        for group in _divided(cases, [n for n in names if n not in sizes]):
+            varied = _varied(sizes, group)
+            if varied:
+                points = {tuple(case.parameters[n] for n in varied): case for case in group}
+                if len(points) == len(group):
+                    yield template, varied, points
+
+
+def _divided(cases: Sequence[Case], names: Sequence[str]) -> Iterator[list[Case]]:
+    """Cases by their values of some parameters."""
+    groups: dict[Point, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(tuple(case.parameters[n] for n in names), []).append(case)
+    yield from groups.values()
+
+
+def _varied(names: Sequence[str], cases: Sequence[Case]) -> tuple[str, ...]:
+    return tuple(n for n in names if len({case.parameters[n] for case in cases}) >= FEWEST)
+
+
+def _of_program(template: str, names: tuple[str, ...], points: Points) -> list[Laws]:
+    """The laws in all of the parameters or, where there is none of the peak, in fewer."""
+    whole = _laws(template, names, points)
+    if "peak" in whole.figures or len(names) < FEWEST:
+        return [whole]
+    for held in reversed(names):
+        parts = []
+        for group in _divided([*points.values()], [held]):
+            rest = _varied([n for n in names if n != held], group)
+            if rest:
+                at = {tuple(case.parameters[n] for n in rest): case for case in group}
+                parts += _of_program(template, rest, at)
+        if parts and all("peak" in part.figures for part in parts):
+            return parts
+    return [whole]
+
+
+def _laws(template: str, names: tuple[str, ...], points: Points) -> Laws:
+    from gradmeter.bench.laws import given
+
+    ordered = sorted(points)
+    cases = [points[point] for point in ordered]
+    figures: dict[str, list[int]] = {}
+    reasons: dict[str, str] = {}
+    for figure in FIGURES:
+        values = [_figure(case, figure) for case in cases]
+        without = [case for case, (value, _) in zip(cases, values, strict=True) if value is None]
+        if not without:
+            figures[figure] = [value or 0 for value, _ in values]
+        elif len(without) < len(cases) or figure != "allocations":  # which not every system counts
+            why = next(why for value, why in values if value is None)
+            reasons[figure] = f"{why} ({without[0].workload})"
+    laws, none = given.of_points(names, ordered, figures)
+    values_of_others = points[ordered[0]].parameters
+    return Laws(
+        program=parametrised.program(template, values_of_others, names),
+        parameters=list(names),
+        figures={name: formula_of(name, law) for name, law in laws.items()},
+        reasons={**reasons, **none},
+        verified={name: max(point[i] for point in ordered) for i, name in enumerate(names)},
+    )
+
+
+def _figure(case: Case, figure: str) -> tuple[int | None, str]:
+    """A figure of a call, or why it has none."""
+    if case.failure is not None:
+        return None, case.failure.kind
+    if figure in layers.FIGURES:
+        read = layers.reading(case, figure)
+        return read.value, read.why
+    passes = {
+        "peak": [a.peak for a in case.allocations],
+        "held": [a.held for a in case.allocations],
+    }
+    if len(set(values := passes.get(figure, []))) > 1:
+        return None, f"its passes disagree: {', '.join(f'{value:,} B' for value in values)}"
+    return (case.figures or {}).get(figure), "it was not measured"
+
+
+def changed(before: Iterable[Laws], after: Iterable[Laws]) -> list[str]:
+    """Sentences on laws that are others than before; of figures that have one in both.
+
+    Where a law holds from is no change: it follows from the values that were measured.
+    """
+    from gradmeter.bench.laws import algebra
+    from gradmeter.bench.verdicts import law_changes
+
+    known = {laws.program: laws for laws in before}
+    found = []
+    for laws in after:
+        was = known.get(laws.program)
+        for figure, law in laws.figures.items() if was is not None else ():
+            old = was.figures.get(figure) if was is not None else None
+            if old is not None and not algebra.equal(old.law.expression, law.law.expression):
+                change = law_changes.Change(laws.program, "", figure, old, law, 0)
+                found.append(str(change))
+    return found
