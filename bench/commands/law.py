@@ -102,6 +102,9 @@ def law(
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two outputs; choose one")
+    if at is not None and (as_json or as_markdown):
+        option = "--json" if as_json else "--markdown"
+        raise UsageError(f"--at prints a table of bytes, and {option} the laws; leave one out")
     extra.need()
     if vary:
         given = {"variant": variant, "engine": engine, "seed": seed}

@@ -164,6 +164,7 @@ def test_workloads_with_a_depth_and_engines_of_anybody_have_laws(tmp_path):
         (("squares-3", "--at", "n=3"), "has no size"),
         (("squares-3", "--at", "0"), "N is 1 at least"),
         (("squares-3", "--json", "--markdown"), "two outputs"),
+        (("squares-3", "--at", "1e9", "--json"), "leave one out"),
         (("squares-3", "--variant", "torch"), "allocates the memory of its arrays itself"),
         (("no_such",), "there is no workload"),
         (("squares-3", "--against", "nowhere.json"), "nowhere.json cannot be read"),

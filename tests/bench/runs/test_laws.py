@@ -18,10 +18,10 @@ WORKLOADS = (
 )  # fmt: skip
 VARIANTS = {
     "engine": WORKLOADS,
-    "engine:output_references=strong": ("squares-30", "step17_loop", "matyas", "training_step"),
-    "engine:retain_grad=on": ("self_products-30", "training_step"),
-    "engine:retain_graph=on": ("constant_sums-30", "goldstein_price"),
-    "engine:enable_backprop=off": ("squares-30", "training_step"),
+    "engine:output_references=strong": ("squares-30", "step17_loop", "training_step"),
+    "engine:retain_grad=on": ("self_products-30",),
+    "engine:retain_graph=on": ("constant_sums-30",),
+    "engine:enable_backprop=off": ("matyas",),
     "engine:checkpoint=3": ("squares-30",),
 }
 
