@@ -101,6 +101,8 @@ def law(
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two outputs; choose one")
+    if not limit > 0:
+        raise UsageError(f"--limit {limit:g} is no time; give the seconds that a point may take")
     extra.need()
     if vary:
         given = {"variant": variant, "engine": engine, "seed": seed}

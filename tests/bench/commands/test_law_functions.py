@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 
+import psutil
 import pytest
 
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter, started
 
 MOVED = """
 import os
+import time
 import numpy as np
 
 def moved(n, d):
@@ -25,6 +29,9 @@ def ends(n):
     if n == 20:
         os._exit(0)
     return np.ones(n)
+
+def hangs(n):
+    time.sleep(600)
 
 def add(a, b):
     return a + b
@@ -103,6 +110,7 @@ def test_a_function_that_ends_its_process_is_told_and_the_others_are_measured(fo
     [
         (["--vary", "n=10,20"], "has 2 values; a law takes 3 at least, such as --vary n=10,20,40"),
         (["--vary", "n"], "names no parameter and its values; write --vary n=10,20,40"),
+        ([*VARY, "--limit", "0"], "--limit 0 is no time; give the seconds that a point may take"),
         (["--vary", "n=1,2,x"], "'x' is no whole number"),
         (["--vary", "n=1,2,2.5"], "'2.5' is no whole number"),
         (["--vary", "n=0,1,2"], "0 is less than 1, the smallest value"),
@@ -121,6 +129,28 @@ def test_a_function_that_ends_its_process_is_told_and_the_others_are_measured(fo
 def test_a_wrong_call_is_refused_with_what_would_be_right(folder, words, message):
     text = law(folder, "moved.py:moved", *words, code=2)
     assert message in text
+
+
+def test_a_point_takes_no_longer_than_the_limit(folder):
+    text = law(folder, "moved.py:hangs", "--vary", "n=10,20,40", "--limit", "0.3", code=3)
+    assert "hangs(n=10): no answer within 0.3 seconds; the worker was ended" in text
+
+
+def test_an_interrupted_search_ends_with_its_worker(folder):
+    with started("law", f"{folder / 'moved.py'}:hangs", "--vary", "n=10,20,40") as process:
+        parent = psutil.Process(process.pid)
+        assert eventually(lambda: parent.children(recursive=True))
+        workers = parent.children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert eventually(lambda: not any(worker.is_running() for worker in workers))
+
+
+def eventually(happens) -> bool:
+    until = time.monotonic() + PATIENCE
+    while not happens() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(happens())
 
 
 def test_what_names_no_function_is_refused(folder):
