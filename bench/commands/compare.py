@@ -60,6 +60,7 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results import run_file
+from gradmeter.bench.results.laws import is_law_file
 from gradmeter.bench.results.run import Comparison, Run
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.runs.progress import Teller
@@ -351,6 +352,12 @@ def _pair_files(targets: list[str], rev: list[str] | None, criteria: Sequence[ga
             "gradmeter compare RUN.json RUN.json"
         )
     gate_checks.refuse_time(criteria)
+    for word, other in (targets, targets[::-1]):
+        if is_law_file(Path(word)):
+            raise UsageError(
+                f"{word} is a file of laws; hold a run against it: gradmeter check {other} "
+                f"--against {word}"
+            )
     before, after = (run_file.load(run_path(Path(word))) for word in targets)
     run = compared.of_files(before, after, (targets[0], targets[1]))
     gate_checks.check_terms(criteria, _candidates(run.comparisons))

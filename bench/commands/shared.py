@@ -124,7 +124,8 @@ FailOn = Annotated[
         "--fail-on",
         metavar="GATE",
         help="Exit with 1 if this holds: peak>0, held>1%, cycle>64KiB, peak\\[squares-30]>1%; "
-        "or unless a budget holds: peak<=24MB. See also gradmeter gates. Repeat for more.",
+        "or unless a budget holds: peak<=24MB, peak<=(n+2)arrays. See also gradmeter gates. "
+        "Repeat for more.",
     ),
 ]
 AsMarkdown = Annotated[

@@ -163,15 +163,15 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--bench-against",
         metavar="FILE",
-        help="Hold the exact bytes against this baseline, see gradmeter check.",
+        help="Hold the exact bytes against this baseline, or file of laws; see gradmeter check.",
     )
     group.addoption(
         "--bench-fail-on",
         action="append",
         metavar="GATE",
         help="Fail if this holds, such as peak>1%%, cycle>0, slower; or unless a budget holds, "
-        "such as peak<=24MB; see gradmeter gates. Default with --bench-against: peak>0, held>0, "
-        "cycle>0",
+        "such as peak<=24MB or peak<=(n+2)arrays; see gradmeter gates. Default with "
+        "--bench-against: peak>0, held>0, cycle>0",
     )
     group.addoption(
         "--bench-rev",

@@ -84,7 +84,8 @@ def _how_to_see_lines(outcome: Outcome, run: Run, before: Mapping[Key, FewLines]
     option = "--lines (pytest: --bench-lines)"
     if any(case.lines is None and case.array_data for case in cases):
         return [f"to see the source lines of these bytes, measure again with {option}"]
-    if outcome.known and any(case.lines is not None and case.key not in before for case in cases):
+    measured = outcome.known and outcome.by_law is None
+    if measured and any(case.lines is not None and case.key not in before for case in cases):
         return [f"to see which lines differ, make the baseline of a run with {option}"]
     return []
 

@@ -202,12 +202,13 @@ def _notes(run: Run, found: Sequence[FamilyLaws]) -> Iterator[str]:
 
 
 def covering(found: Sequence[FamilyLaws], row: Compared) -> FamilyLaws | None:
-    """The laws that say all of what a candidate changes in memory; None where none do."""
+    """The laws of what a sentence on a candidate's memory is about; None where there are none."""
     if not row.exact:
         return None
     variants = row.case.variant, row.baseline.variant
     figures = [change.figure for change in row.changes or []]
-    return laws.covering(found, row.case.workload, variants, figures)
+    telling = [figure for figure in figures if figure in TELLING]
+    return laws.covering(found, row.case.workload, variants, telling or figures or laws.FIGURES)
 
 
 def sentence(family: FamilyLaws, variant: str) -> str:
@@ -225,7 +226,8 @@ def sentence(family: FamilyLaws, variant: str) -> str:
         elif figure in TELLING or not parts:
             parts.append(f"{sentences.LONG.get(figure, figure)} {new} instead of {old}")
     unit = "in arrays" if family.item_bytes else "in bytes"
-    return f"{variant} on {family.program}, {unit}: {'; '.join(parts) or 'the same memory'}."
+    said = "; ".join(parts) or "the same memory to the byte"
+    return f"{variant} on {family.program}, {unit}: {said}."
 
 
 def effects(found: Sequence[FamilyLaws], rows: Iterable[Compared]) -> list[tuple[str, Compared]]:

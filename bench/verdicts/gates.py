@@ -18,7 +18,8 @@ follows its file: ``peak[test_solve[*]]>0``.
 
 An amount may be a formula in N, the size of a workload, and n, the depth that its name ends with:
 ``peak[squares-*]>N`` is more than a byte an element more than before. It takes numbers, units (B,
-kB, ..., arrays), + - * / ^, max and min; what stands side by side is multiplied.
+kB, ..., arrays), + - * / ^, max and min; what stands side by side is multiplied. Before may also be
+what a file of laws says: peak>0 then fails for a change of law, at whatever sizes a run has.
 """
 
 from __future__ import annotations

@@ -95,6 +95,12 @@ def test_what_no_law_speaks_of_is_counted(folder):
     assert asked.returncode == 1
 
 
+def test_a_file_of_laws_is_no_run_to_compare(folder):
+    done = gradmeter("compare", folder, folder / "laws.json")
+    assert done.returncode == 2
+    assert f"gradmeter check {folder} --against {folder / 'laws.json'}" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("gate", "says"),
     [
