@@ -28,9 +28,10 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.commands.varied import Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
+from gradmeter.bench.laws.names import DEPTH, SIZE
 from gradmeter.bench.report import law_tables as report
 from gradmeter.bench.results import laws as law_file
-from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
+from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain

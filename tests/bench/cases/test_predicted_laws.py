@@ -11,8 +11,9 @@ from gradmeter.bench.cases.predicted_laws import predicted_laws
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.laws import search
 from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.laws.names import family
 from gradmeter.bench.laws.search import Limits, Parameter
-from gradmeter.bench.results.laws import Formula, Laws, family
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.verdicts.law_agreement import agreements
 
 from .test_predictions import ENGINE, PLAIN, VARIANTS, measured
