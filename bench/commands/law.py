@@ -254,7 +254,9 @@ def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
     for each in results:
         for part in each.parts[:1]:
             least = max(law_runs.SIZES[0], each.workload.least)
-            text = as_predicted.sentence(each.workload, each.variant, part.measured, least)
+            text = as_predicted.sentence(
+                each.workload, each.variant, part.measured, least, part.laws
+            )
             notes[part.laws.program, part.laws.variant] = [text] if text else []
     return notes
 
