@@ -30,6 +30,7 @@ from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.names import DEPTH, SIZE
 from gradmeter.bench.report import law_tables as report
+from gradmeter.bench.report.text import markdown
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.runs import laws as law_runs
@@ -136,6 +137,11 @@ def law(
         say_lines(law_file.encoded(found).decode().rstrip())
     elif as_markdown:
         say_lines(report.markdown_of(report.tables(found, _predicted(results))))
+        for result in results:
+            if result.problem:
+                text = f"{result.workload.name} {result.variant}: {result.problem}"
+                say_lines(f"\n{markdown(text)}")
+        say_lines(f"\n{report.LEGEND}")
     else:
         _show(results)
     if wanted and not as_json and not as_markdown:
@@ -150,7 +156,7 @@ def law(
                 report.show_at(workload.name, wanted[workload.name], parts, console)
     if out is not None:
         law_file.save(found, out)
-        if not as_json:
+        if not as_json and not as_markdown:
             say(f"written: {out}")
     code = UNMEASURED if any(each.failed for each in results) else 0
     if before is not None:
@@ -238,7 +244,8 @@ def _find(
 
 def _show(results: Sequence[_Result]) -> None:
     laws = [part.laws for each in results for part in each.parts]
-    report.show(report.tables(laws, _predicted(results)), Console(emoji=False))
+    console = Console(emoji=False)
+    report.show(report.tables(laws, _predicted(results)), console)
     for each in results:
         for part in each.parts[-1:]:
             without = [figure for figure in part.laws.reasons if figure in report.FIGURES]
@@ -246,6 +253,9 @@ def _show(results: Sequence[_Result]) -> None:
                 say(f"{each.workload.name} {each.variant}: measured, where no law was found")
                 for line in report.measurements(part.laws, part.measured, without):
                     say(f"  {line}")
+                say("")
+    if laws:
+        console.print(report.LEGEND, highlight=False)
 
 
 def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:

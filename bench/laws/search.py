@@ -18,6 +18,7 @@ TENFOLD = 10
 CLIMBS = 2  # tenfold steps beyond the values that laws are found from, where there is time
 MOST_CLIMBS = 5  # the same, for a program whose figures are small
 LEVELS = 5  # how often laws are searched for, above one more break each time
+PATIENCE = 5  # times the limit, that the one point takes without which there is no law
 NO_FORMULA = "no polynomial reproduces it"
 SLOWER = 3  # times: what time may grow by in a tenfold step, beyond tenfold
 
@@ -234,7 +235,8 @@ class _Search:
             ):
                 return
             most = _extrapolated(self._at(less), self._at(before), values[-1] / values[-2])
-            if not self._can(point, before, candidates, most):
+            patience = PATIENCE if step == 1 else 1
+            if not self._can(point, before, candidates, most, patience):
                 return
             self.held_out[point] = None
             values.append(point[at])
@@ -246,12 +248,14 @@ class _Search:
         before: Point,
         candidates: Mapping[str, Formula],
         most: Fraction = Fraction(0),
+        patience: int = 1,
     ) -> bool:
         """Whether a larger point can be measured, and within the limits, as far as can be told.
 
         Args:
             before: a smaller point, from whose time that of the larger one is expected.
             most: the bytes that figures without a formula are expected to have.
+            patience: how many times the limit it may take.
         """
         if point in self.measured:
             return True
@@ -261,7 +265,7 @@ class _Search:
         seconds = self._at(before).seconds * larger * SLOWER
         if most > self.limits.bytes:
             self.stops[point] = f"takes about {bytes_text(int(most))}"
-        elif seconds > self.limits.seconds:
+        elif seconds > self.limits.seconds * patience:
             self.stops[point] = f"may take {seconds_text(seconds, 1)}"
         else:
             try:
