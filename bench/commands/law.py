@@ -25,7 +25,7 @@ from gradmeter.bench.commands.shared import (
     say,
     say_lines,
 )
-from gradmeter.bench.commands.varied import Setup, Vary, read_at, read_vary
+from gradmeter.bench.commands.varied import FORM, Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.names import DEPTH, SIZE
@@ -121,7 +121,7 @@ def law(
     if variant:
         add_engines(engine)
     variants = list(dict.fromkeys(map(parse, names)))
-    chosen = plan.distinct(map(workloads.get, targets))
+    chosen = plan.distinct(map(_workload, targets))
     for each in variants:
         law_runs.refuse_own_memory(each)
     for workload in chosen:
@@ -162,6 +162,19 @@ def law(
     if before is not None:
         code = _compare(before, found, against, quiet=as_json) or code
     raise typer.Exit(code)
+
+
+def _workload(name: str) -> Workload:
+    """The workload of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return workloads.get(name)
+    except UsageError as error:
+        hint = f"give {FORM} for the laws of a function in its parameters"
+        raise UsageError(f"{error}; {hint}" if ".py:" in name else str(error)) from None
 
 
 def _functions(

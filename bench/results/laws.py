@@ -74,7 +74,7 @@ def formula_of(figure: str, law: Law) -> Formula:
         bytes=text,
         since=dict(law.since),
         multiple=dict(law.multiple),
-        places=list(law.places),
+        places=list(law.places) if any(law.places) else [],
         crossings={name: list(values) for name, values in law.crossings.items()},
     )
 
