@@ -28,10 +28,11 @@ from gradmeter.bench.commands.shared import (
 from gradmeter.bench.commands.varied import FORM, Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
+from gradmeter.bench.laws.names import DEPTH, SIZE
 from gradmeter.bench.report import law_tables as report
 from gradmeter.bench.report.text import markdown
 from gradmeter.bench.results import laws as law_file
-from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
+from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
@@ -281,7 +282,9 @@ def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
     for each in results:
         for part in each.parts[:1]:
             least = max(law_runs.SIZES[0], each.workload.least)
-            text = as_predicted.sentence(each.workload, each.variant, part.measured, least)
+            text = as_predicted.sentence(
+                each.workload, each.variant, part.measured, least, part.laws
+            )
             notes[part.laws.program, part.laws.variant] = [text] if text else []
     return notes
 

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.laws.names import DEPTH, SIZE, family
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.text import markdown, plain
-from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws, family
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.verdicts.law_changes import range_text, text
 
 GROWTH = "growth"

@@ -18,7 +18,8 @@ from gradmeter.bench.engines import EXECUTION
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
-from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws
+from gradmeter.bench.laws.names import DEPTH, SIZE
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.spec import spec_of
