@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions lines lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions laws lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -63,6 +63,20 @@ lines: $(VENV)/peers
 	      COLUMNS=100 $(BIN)/$$command | sed 's/ *$$//'; echo '```'; \
 	    done; \
 	  done; } > reports/lines.md.new && mv reports/lines.md.new reports/lines.md
+
+# The laws of every workload, for every engine whose arrays are NumPy's and for ours in its
+# variants: a table to commit, and a file that --against compares with; about 4 minutes.
+LAWS := squares-30 self_products-30 constant_sums-30 step17_loop diamond matyas goldstein_price \
+  training_step
+LAW_VARIANTS := engine engine:output_references=strong engine:retain_grad=on engine:retain_graph=on \
+  engine:enable_backprop=off engine:checkpoint=3 engine:execution=compiled dezero autograd mygrad
+laws: $(VENV)/peers
+	@{ echo '# Laws: exact memory at any size'; echo; \
+	  echo 'Made by `make laws`; the same in [laws.json](laws.json), which `gradmeter law --against`'; \
+	  echo 'compares with.'; echo; \
+	  $(BIN)/gradmeter law $(LAWS) $(LAW_VARIANTS:%=--variant %) --markdown \
+	    --out reports/laws.json; \
+	} > reports/laws.md.new && mv reports/laws.md.new reports/laws.md
 
 # Compiled programs of ours, PyTorch's and JAX's, up to 1e7 elements; about 40 minutes.
 compilers: $(VENV)/peers

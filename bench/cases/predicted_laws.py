@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gradmeter.bench.cases.variants import Variant
-from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws, family
+from gradmeter.bench.laws.names import DEPTH, SIZE, family
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.workloads import Workload, checking
 
 

@@ -25,12 +25,14 @@ from gradmeter.bench.commands.shared import (
     say,
     say_lines,
 )
-from gradmeter.bench.commands.varied import Setup, Vary, read_at, read_vary
+from gradmeter.bench.commands.varied import FORM, Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
+from gradmeter.bench.laws.names import DEPTH, SIZE
 from gradmeter.bench.report import law_tables as report
+from gradmeter.bench.report.text import markdown
 from gradmeter.bench.results import laws as law_file
-from gradmeter.bench.results.laws import DEPTH, SIZE, Laws
+from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
@@ -101,6 +103,11 @@ def law(
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two outputs; choose one")
+    if at is not None and (as_json or as_markdown):
+        option = "--json" if as_json else "--markdown"
+        raise UsageError(f"--at prints a table of bytes, and {option} the laws; leave one out")
+    if not limit > 0:
+        raise UsageError(f"--limit {limit:g} is no time; give the seconds that a point may take")
     extra.need()
     if vary:
         given = {"variant": variant, "engine": engine, "seed": seed}
@@ -119,7 +126,7 @@ def law(
     if variant:
         add_engines(engine)
     variants = list(dict.fromkeys(map(parse, names)))
-    chosen = plan.distinct(map(workloads.get, targets))
+    chosen = plan.distinct(map(_workload, targets))
     for each in variants:
         law_runs.refuse_own_memory(each)
     for workload in chosen:
@@ -135,6 +142,11 @@ def law(
         say_lines(law_file.encoded(found).decode().rstrip())
     elif as_markdown:
         say_lines(report.markdown_of(report.tables(found, _predicted(results))))
+        for result in results:
+            if result.problem:
+                text = f"{result.workload.name} {result.variant}: {result.problem}"
+                say_lines(f"\n{markdown(text)}")
+        say_lines(f"\n{report.LEGEND}")
     else:
         _show(results)
     if wanted and not as_json and not as_markdown:
@@ -149,12 +161,25 @@ def law(
                 report.show_at(workload.name, wanted[workload.name], parts, console)
     if out is not None:
         law_file.save(found, out)
-        if not as_json:
+        if not as_json and not as_markdown:
             say(f"written: {out}")
     code = UNMEASURED if any(each.failed for each in results) else 0
     if before is not None:
         code = _compare(before, found, against, quiet=as_json) or code
     raise typer.Exit(code)
+
+
+def _workload(name: str) -> Workload:
+    """The workload of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return workloads.get(name)
+    except UsageError as error:
+        hint = f"give {FORM} for the laws of a function in its parameters"
+        raise UsageError(f"{error}; {hint}" if ".py:" in name else str(error)) from None
 
 
 def _functions(
@@ -237,7 +262,8 @@ def _find(
 
 def _show(results: Sequence[_Result]) -> None:
     laws = [part.laws for each in results for part in each.parts]
-    report.show(report.tables(laws, _predicted(results)), Console(emoji=False))
+    console = Console(emoji=False)
+    report.show(report.tables(laws, _predicted(results)), console)
     for each in results:
         for part in each.parts[-1:]:
             without = [figure for figure in part.laws.reasons if figure in report.FIGURES]
@@ -245,6 +271,9 @@ def _show(results: Sequence[_Result]) -> None:
                 say(f"{each.workload.name} {each.variant}: measured, where no law was found")
                 for line in report.measurements(part.laws, part.measured, without):
                     say(f"  {line}")
+                say("")
+    if laws:
+        console.print(report.LEGEND, highlight=False)
 
 
 def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
@@ -253,7 +282,9 @@ def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:
     for each in results:
         for part in each.parts[:1]:
             least = max(law_runs.SIZES[0], each.workload.least)
-            text = as_predicted.sentence(each.workload, each.variant, part.measured, least)
+            text = as_predicted.sentence(
+                each.workload, each.variant, part.measured, least, part.laws
+            )
             notes[part.laws.program, part.laws.variant] = [text] if text else []
     return notes
 

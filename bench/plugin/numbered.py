@@ -98,7 +98,8 @@ def _made(callspec: Any) -> str:
         elif isinstance(value, str | bool | float | None):
             parts.append(parametrised.plain(str(value)))
         else:
-            word = getattr(value, "__name__", None)
-            index = callspec.indices.get(name, 0)
-            parts.append(parametrised.plain(word if isinstance(word, str) else f"{name}{index}"))
+            word = getattr(value, "__name__", "")
+            if not isinstance(word, str) or not word.isidentifier():  # nor a lambda's name
+                word = f"{name}{callspec.indices.get(name, 0)}"
+            parts.append(parametrised.plain(word))
     return "-".join(parts)

@@ -10,13 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.laws.names import DEPTH, SIZE, family
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.text import markdown, plain
-from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws, family
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.verdicts.law_changes import range_text, text
 
-FIGURES = ("peak", "forward", "backward", "held", "cycle", "growth")
+GROWTH = "growth"
+FIGURES = ("peak", "forward", "backward", "held", "cycle", GROWTH)
 NO_LAW = "no law"
+NOTHING = "0 B"
+ROUND = 100
 MOST_POINTS = 12  # of a table of measurements
 LEGEND = (
     "Exact bytes of NumPy's array data, as formulas: N elements in each array, n the depth, an "
@@ -97,13 +101,21 @@ def _table(
         _row(variant, parts, [note for p in parts for note in more.get((p.program, variant), ())])
         for variant, parts in variants.items()
     ]
+    # Growth alone is left out also where it has no law, which is said below the table.
     shown = tuple(
         figure
         for figure in FIGURES
-        if figure == "peak" or any(row.cells.get(figure, "0 B") != "0 B" for row in rows)
+        if figure == "peak"
+        or not {_cell(row, figure) for row in rows}
+        <= ({NOTHING, NO_LAW} if figure == GROWTH else {NOTHING})
     )
     itemsize = next(part.itemsize for parts in variants.values() for part in parts)
     return LawTable(program, itemsize, shown, tuple(rows))
+
+
+def _cell(row: Row, figure: str) -> str:
+    """A law without the depth that it is for."""
+    return row.cells.get(figure, NOTHING).partition(" at n = ")[0]
 
 
 def _row(variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
@@ -117,12 +129,16 @@ def _row(variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
             if figure in FIGURES:
                 cells.setdefault(figure, text(law, part.itemsize) + at)
         notes += _notes(part, at)
+        last = part is parts[-1]
+        reasons: dict[str, list[str]] = {}
         for figure, reason in part.reasons.items():
-            if figure in FIGURES and (part is parts[-1] or figure not in parts[-1].figures):
-                cells.setdefault(figure, NO_LAW)
             if figure in FIGURES:
-                where = " in n" if DEPTH in part.parameters and part is not parts[-1] else at
-                notes.append(f"no law of {figure}{where}: {reason}")
+                reasons.setdefault(reason, []).append(figure)
+                if last or figure not in parts[-1].figures:
+                    cells.setdefault(figure, NO_LAW)
+        where = at if last else f" in {DEPTH}"
+        for reason, figures in reasons.items():
+            notes.append(f"no law{where} of {', '.join(figures)}: {reason}")
     return Row(variant, cells, tuple(dict.fromkeys([*notes, *more])))
 
 
@@ -198,7 +214,8 @@ def measurements(
     laws: Laws, measured: Mapping[Point, Measured], figures: Sequence[str]
 ) -> list[str]:
     """A table of what was measured of figures that have no law, a line each."""
-    points = sorted(measured)[:MOST_POINTS]
+    # Round sizes are those that laws are looked for at first; others tell where one begins.
+    points = sorted(sorted(measured, key=lambda point: (point[0] % ROUND > 0, point))[:MOST_POINTS])
     rows = [[*laws.parameters, *figures]]
     for point in points:
         reading = measured[point].figures

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.laws.law import Law
+from gradmeter.bench.laws.names import SIZE
 from gradmeter.bench.report import sentences
-from gradmeter.bench.results.laws import SIZE
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import laws
 from gradmeter.bench.verdicts.laws import OBJECTS, FamilyLaws, Found, VariantLaws

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradmeter.bench.laws.names import SIZE
 from gradmeter.bench.results import baseline, layers, parametrised
 from gradmeter.bench.results.baseline import EXACT, Figures, LayerFigures
-from gradmeter.bench.results.laws import SIZE, Key, LawFile, Laws
+from gradmeter.bench.results.laws import Key, LawFile, Laws
 from gradmeter.bench.results.lines import FewLines
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import ORDINARY, Case

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,10 @@ from msgspec import field
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import ARRAYS, UNITS, FormulaError, parse
 from gradmeter.bench.laws.law import Law
+from gradmeter.bench.laws.names import DEPTH as DEPTH
+from gradmeter.bench.laws.names import SIZE as SIZE
+from gradmeter.bench.laws.names import family as family
+from gradmeter.bench.laws.names import parameters as parameters
 from gradmeter.bench.results import files
 from gradmeter.bench.results.layers import NUMBERS
 from gradmeter.bench.results.readings import Count, Value
@@ -21,23 +24,7 @@ from gradmeter.bench.results.readings import Count, Value
 FORMAT: Final = "gradmeter laws"
 VERSION: Final = 1
 COMMITTED: Final = Path("reports/laws.json")
-SIZE: Final = "N"  # elements of each array of a workload
-DEPTH: Final = "n"  # of a workload that has one, whose name ends with it
 Key = tuple[str, int, str]
-
-
-def family(workload: str) -> tuple[str, int | None]:
-    """Split a workload's name into its family and its depth: squares-30 is squares at 30."""
-    match = re.fullmatch(r"(.+)-(0|[1-9][0-9]{0,8})", workload)
-    return (match[1], int(match[2])) if match else (workload, None)
-
-
-def parameters(workload: str, size: int) -> dict[str, int]:
-    """The parameters of a case by its name: its size, and its depth; a test's call has none."""
-    if not size:
-        return {}
-    depth = family(workload)[1]
-    return {SIZE: size, **({DEPTH: depth} if depth is not None else {})}
 
 
 class Formula(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,7 +74,7 @@ def formula_of(figure: str, law: Law) -> Formula:
         bytes=text,
         since=dict(law.since),
         multiple=dict(law.multiple),
-        places=list(law.places),
+        places=list(law.places) if any(law.places) else [],
         crossings={name: list(values) for name, values in law.crossings.items()},
     )
 

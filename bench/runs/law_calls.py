@@ -14,7 +14,7 @@ from gradmeter.bench.results.laws import Laws, formula_of
 from gradmeter.bench.runs.function_calls import FunctionCalls
 
 SECONDS = 3.0  # that one held-out measurement may be expected to take
-MOST_BYTES = 2 * 10**9
+MOST_BYTES = 10**9
 # NumPy reuses temporary arrays from 256 KiB on: a program is larger than that, if it grows.
 SETTLED = 4 * 2**20
 

@@ -18,7 +18,8 @@ from gradmeter.bench.engines import EXECUTION
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
-from gradmeter.bench.results.laws import DEPTH, SIZE, Formula, Laws
+from gradmeter.bench.laws.names import DEPTH, SIZE
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.spec import spec_of
@@ -28,7 +29,7 @@ SIZES = (400, 1600, 3600, 6400, 10_000)  # squares, of which a side is a whole n
 DEPTHS = (4, 5, 7, 10, 14)
 LONGEST_STEP = 20  # depths that are multiples of more are not tried
 SECONDS = 1.0  # that one held-out measurement may be expected to take
-COMPILED_SECONDS = 5.0  # that of a program that is compiled before
+COMPILED_SECONDS = 2.0  # that of a program that is compiled before
 MOST_BYTES = 2 * 10**9
 ENDED = ("crashed", "killed", "timed out", "rubbish")  # kinds of errors after which no worker is
 
@@ -109,6 +110,7 @@ def _searched(points: _Points) -> tuple[Part, ...]:
         whole = part if whole is None else _joined(whole, part)
         if not whole.laws.reasons.keys() - points.differ.keys():
             return (whole,)
+    points.close()  # a worker that has compiled deep programs is slow
     fixed = points.search(())
     if points.depth is None:
         return (fixed,)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import floor
 
 from gradmeter.bench.laws.expression import ARRAYS
+from gradmeter.bench.laws.names import parameters
 from gradmeter.bench.numbers import in_arrays, more_arrays
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.laws import parameters
 from gradmeter.bench.results.layers import Reading
 from gradmeter.bench.results.readings import Instructions
 from gradmeter.bench.results.run import Case, Options

@@ -8,11 +8,12 @@ is a law to look for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 
 from gradmeter.bench.installing import install
 from gradmeter.bench.laws.expression import is_parameter
-from gradmeter.bench.laws.law import Point
+from gradmeter.bench.laws.law import Law, Point
 from gradmeter.bench.results import layers, parametrised
 from gradmeter.bench.results.laws import Laws, formula_of
 from gradmeter.bench.results.run import Case, Run
@@ -20,6 +21,7 @@ from gradmeter.bench.results.run import Case, Run
 FIGURES = ("peak", "held", "cycle", "growth", "allocations")
 FEWEST = 2  # values of a parameter, from which a formula of one term is told
 PACKAGE = "sympy"
+MOST = 10_000  # programs whose laws are kept
 Points = Mapping[Point, Case]
 
 
@@ -95,21 +97,19 @@ def _of_program(template: str, names: tuple[str, ...], points: Points) -> list[L
 
 
 def _laws(template: str, names: tuple[str, ...], points: Points) -> Laws:
-    from gradmeter.bench.laws import given
-
-    ordered = sorted(points)
+    ordered = tuple(sorted(points))
     cases = [points[point] for point in ordered]
-    figures: dict[str, list[int]] = {}
+    figures: dict[str, tuple[int, ...]] = {}
     reasons: dict[str, str] = {}
     for figure in FIGURES:
         values = [_figure(case, figure) for case in cases]
         without = [case for case, (value, _) in zip(cases, values, strict=True) if value is None]
         if not without:
-            figures[figure] = [value or 0 for value, _ in values]
+            figures[figure] = tuple(value or 0 for value, _ in values)
         elif len(without) < len(cases) or figure != "allocations":  # which not every system counts
             why = next(why for value, why in values if value is None)
             reasons[figure] = f"{why} ({without[0].workload})"
-    laws, none = given.of_points(names, ordered, figures)
+    laws, none = _told(names, ordered, tuple(figures.items()))
     values_of_others = points[ordered[0]].parameters
     return Laws(
         program=parametrised.program(template, values_of_others, names),
@@ -118,6 +118,17 @@ def _laws(template: str, names: tuple[str, ...], points: Points) -> Laws:
         reasons={**reasons, **none},
         verified={name: max(point[i] for point in ordered) for i, name in enumerate(names)},
     )
+
+
+@lru_cache(MOST)  # a session's terminal, its Markdown and its file have the same
+def _told(
+    names: tuple[str, ...],
+    points: tuple[Point, ...],
+    figures: tuple[tuple[str, tuple[int, ...]], ...],
+) -> tuple[dict[str, Law], dict[str, str]]:
+    from gradmeter.bench.laws import given
+
+    return given.of_points(names, points, dict(figures))
 
 
 def _figure(case: Case, figure: str) -> tuple[int | None, str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import FormulaError
+from gradmeter.bench.laws.names import DEPTH, SIZE, parameters
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.laws import DEPTH, SIZE, parameters
 from gradmeter.bench.results.run import ORDINARY, Options
 from gradmeter.bench.verdicts.gates import COUNTED, FIGURES, PRESENCE, Gate, Key, title
 

@@ -33,9 +33,9 @@ from typing import Literal
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws import expression
 from gradmeter.bench.laws.expression import ARRAYS, Expression, FormulaError
+from gradmeter.bench.laws.names import DEPTH, SIZE, parameters
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import layers
-from gradmeter.bench.results.laws import DEPTH, SIZE, parameters
 from gradmeter.bench.results.laws import Key as Key
 from gradmeter.bench.results.run import ORDINARY
 

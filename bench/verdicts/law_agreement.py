@@ -8,7 +8,8 @@ from typing import Literal
 
 from gradmeter.bench.laws.expression import Expression
 from gradmeter.bench.laws.law import Law
-from gradmeter.bench.results.laws import SIZE, Formula, Laws
+from gradmeter.bench.laws.names import SIZE
+from gradmeter.bench.results.laws import Formula, Laws
 
 Word = Literal["equal", "different", "undecided", "not found"]
 STEPS = (0, 1, 2, 7, 100, 10_000)  # above the smallest values, where laws are tried

@@ -9,7 +9,7 @@ from gradmeter.bench.cases.variants import parse as parse_variant
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import parse
 from gradmeter.bench.laws.law import Law
-from gradmeter.bench.results.laws import DEPTH, SIZE, family
+from gradmeter.bench.laws.names import DEPTH, SIZE, family
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.workloads import ours
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from gradmeter.bench.installing import install
 from gradmeter.bench.laws.law import Law, Point
-from gradmeter.bench.results.laws import DEPTH, SIZE, family
+from gradmeter.bench.laws.names import DEPTH, SIZE, family
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import law_predictions
 from gradmeter.bench.verdicts.laws import FIGURES, OBJECTS, FamilyLaws, Found, VariantLaws

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from gradmeter.bench.results.laws import family
+from gradmeter.bench.laws.names import family
 from gradmeter.bench.results.run import Case, Run
 
 FEWEST = 2  # a line fits any two points, which the report then says

@@ -12,8 +12,8 @@ import numpy as np
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import FormulaError
+from gradmeter.bench.laws.names import parameters
 from gradmeter.bench.loading import refusing
-from gradmeter.bench.results.laws import parameters
 from gradmeter.bench.workloads.prediction import Prediction
 from gradmeter.bench.workloads.workload import Array, Settings, Workload
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from numbers import Integral
 
 from gradmeter.bench.laws.expression import ARRAYS, UNITS, Expression, FormulaError, parse
-from gradmeter.bench.results.laws import DEPTH, SIZE
+from gradmeter.bench.laws.names import DEPTH, SIZE
 
 KNOWN = {SIZE, DEPTH, ARRAYS, "array", *UNITS}
 DERIVED = ("forward", "backward", "held", "dropped")

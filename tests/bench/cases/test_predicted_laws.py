@@ -8,11 +8,13 @@ import pytest
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases.predicted_laws import predicted_laws
-from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.laws import search
 from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.laws.names import family
 from gradmeter.bench.laws.search import Limits, Parameter
-from gradmeter.bench.results.laws import Formula, Laws, family
+from gradmeter.bench.results import laws as law_file
+from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.verdicts.law_agreement import agreements
 
 from .test_predictions import ENGINE, PLAIN, VARIANTS, measured
@@ -106,3 +108,16 @@ def test_what_is_not_predicted_has_no_laws():
     compiled = variant_of({**PLAIN, "execution": "compiled"})
     assert predicted_laws(workloads.get("squares-6"), compiled) is None
     assert predicted_laws(workloads.get("squares-6"), Variant(ENGINE, label="main")) is None
+
+
+def test_the_committed_laws_are_those_that_were_derived_by_hand(pytestconfig):
+    equal = 0
+    for laws in law_file.load(pytestconfig.rootpath / law_file.COMMITTED):
+        variant = parse(laws.variant)
+        workload = workloads.get(laws.program.replace("-n", "-30"))
+        predicted = predicted_laws(workload, variant, in_depth="n" in laws.parameters)
+        if predicted is not None and predicted.parameters == laws.parameters:
+            words = {each.figure: each.word for each in agreements(predicted, laws)}
+            assert "different" not in words.values(), (laws.program, laws.variant, words)
+            equal += [*words.values()] == ["equal"] * 5
+    assert equal >= 12

@@ -9,9 +9,9 @@ import pytest
 
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.program import program, sources
+from gradmeter.bench.laws.names import parameters
 from gradmeter.bench.meters import allocations, cycles
 from gradmeter.bench.meters.cycles import collector_off
-from gradmeter.bench.results.laws import parameters
 
 ENGINE = engines.get("engine")
 GRAPH = [s for s in ENGINE.settings if s.name not in ("execution", "checkpoint")]

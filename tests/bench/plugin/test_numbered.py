@@ -46,6 +46,8 @@ def test_tests_that_differ_in_numbers_have_one_template(n, other, word):
 def test_ids_that_do_not_show_the_numbers_are_made_anew():
     made = item({"n": 10, "dtype": np.float32, "array": np.ones(1)}, "small-one-two", array=2)
     assert numbered.template(made) == f"{FILE}[{{n}}-float32-array2]"
+    function = item({"f": lambda: None, "n": 3}, "f1-three", f=1)
+    assert numbered.template(function) == f"{FILE}[f1-{{n}}]"
 
 
 @pytest.mark.parametrize(
