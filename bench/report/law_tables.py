@@ -98,7 +98,12 @@ def _table(
     more: Mapping[tuple[str, str], Sequence[str]],
 ) -> LawTable:
     rows = [
-        _row(variant, parts, [note for p in parts for note in more.get((p.program, variant), ())])
+        _row(
+            program,
+            variant,
+            parts,
+            [note for p in parts for note in more.get((p.program, variant), ())],
+        )
         for variant, parts in variants.items()
     ]
     # Growth alone is left out also where it has no law, which is said below the table.
@@ -118,13 +123,13 @@ def _cell(row: Row, figure: str) -> str:
     return row.cells.get(figure, NOTHING).partition(" at n = ")[0]
 
 
-def _row(variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
+def _row(program: str, variant: str, parts: Sequence[Laws], more: Sequence[str]) -> Row:
     """Join the laws of a variant: a figure's is the first that there is."""
     parts = sorted(parts, key=lambda part: -len(part.parameters))
     cells: dict[str, str] = {}
     notes: list[str] = []
     for part in parts:
-        at = f" at n = {family(part.program)[1]}" if part is not parts[0] else ""
+        at = f" at n = {family(part.program)[1]}" if part.program != program else ""
         for figure, law in part.figures.items():
             if figure in FIGURES:
                 cells.setdefault(figure, text(law, part.itemsize) + at)

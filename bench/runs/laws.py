@@ -110,9 +110,8 @@ def _searched(points: _Points) -> tuple[Part, ...]:
         whole = part if whole is None else _joined(whole, part)
         if not whole.laws.reasons.keys() - points.differ.keys():
             return (whole,)
-    points.close()  # a worker that has compiled deep programs is slow
     fixed = points.search(())
-    if points.depth is None:
+    if whole is None and not problem:
         return (fixed,)
     if whole is None:
         reasons = dict.fromkeys([*fixed.laws.figures, *fixed.laws.reasons], problem)
@@ -156,6 +155,8 @@ class _Points:
         self._workload, self._variant = workload, variant
         self._seed, self._limit = seed, limit
         self._worker: Process | None = None
+        execution = variant.all_settings.get(EXECUTION.name, EXECUTION.default)
+        self._compiles = execution != EXECUTION.default
         # Squares of whole numbers, also where the workload takes no small size.
         scale = ceil(sqrt(max(1, workload.least / SIZES[0]))) ** 2
         self._sizes = tuple(size * scale for size in SIZES)
@@ -171,9 +172,10 @@ class _Points:
     def depths(self) -> Iterator[tuple[int, ...]]:
         """Choices of depths that laws are found from.
 
-        A setting that is a number may divide the depth, as the segments of a checkpoint do.
+        A setting that is a number may divide the depth, as the segments of a checkpoint do. A
+        program that is compiled is another one at each depth, which takes seconds to compile.
         """
-        if self.depth is None:
+        if self.depth is None or self._compiles:
             return
         for _, number in self._variant.of_engine:
             if type(number) is int and 1 < number <= LONGEST_STEP and self.depth % number == 0:
@@ -193,8 +195,7 @@ class _Points:
         if depths:
             parameters.append(search.Parameter(DEPTH, depths))
         most = min(MOST_BYTES, psutil.virtual_memory().available // 2)
-        compiled = self._variant.all_settings.get(EXECUTION.name, EXECUTION.default)
-        seconds = SECONDS if compiled == EXECUTION.default else COMPILED_SECONDS
+        seconds = COMPILED_SECONDS if self._compiles else SECONDS
         findings = search.find(parameters, self.measure, search.Limits(seconds, most))
         measured = dict(findings.measured)
         laws = {figure: law for figure, law in findings.laws.items() if law is not None}

@@ -61,7 +61,7 @@ def test_a_law_is_told_written_compared_and_evaluated(folder):
         folder, "moved.py:moved", *VARY, "--at", "n=1e5,d=3", "--out", "laws.json",
     )  # fmt: skip
     for line in (
-        "  peak         8 n (2 d + 1) B  in moved.py:8 `return y.sum(axis=1)`",
+        "  peak         8 n (2 d + 1) B  in moved.py:9 `return y.sum(axis=1)`",
         "  held         8 n B",
         "  cycle, growth: 0",
         "at n = 100,000, d = 3, by these laws",

@@ -120,3 +120,14 @@ def test_a_figure_without_a_law_in_the_depth_has_one_at_the_depth_that_is_named(
     assert fixed.laws.parameters == ["N"]
     assert fixed.laws.figures["peak"].bytes == f"{8 * (2 + 6**3 % 11)} N B"
     assert "held" not in fixed.laws.figures
+
+
+def test_a_compiled_program_has_laws_at_the_depth_that_is_named():
+    pytest.importorskip("numba")
+    [part] = laws.find(
+        workloads.get("squares-5"), parse("engine:execution=compiled"), 0, LIMIT
+    ).parts
+    assert part.laws.program == "squares-5"
+    assert part.laws.parameters == ["N"]
+    assert part.laws.figures["held"].bytes == "24 N B"
+    assert not part.laws.reasons
