@@ -9,8 +9,9 @@ import pytest
 from .command import TINY, gradmeter
 
 with suppress(ImportError):
-    # A pytest inside of pytest forgets what it has imported, and SymPy cannot be imported twice.
+    # A pytest inside of pytest forgets what it has imported, and these cannot be imported twice.
     import sympy  # noqa: F401
+    import vl_convert  # noqa: F401
 
 
 @pytest.fixture(scope="session")
