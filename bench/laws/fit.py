@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
-from math import prod
+from math import lcm, prod
+from operator import mul
 from typing import Any
 
 import sympy
@@ -79,21 +81,47 @@ def _solve(
     columns: Sequence[Sequence[int]],
 ) -> list[Expr | None]:
     """The polynomial in these terms for each column; None where it is none, or not the only one."""
+    relations = _relations(tuple(basis), tuple(points))
+    solved: list[Expr | None] = [None] * len(columns)
+    if relations is None:
+        return solved
+    held = [
+        number
+        for number, column in enumerate(columns)
+        if not any(sum(map(mul, relation, column)) for relation in relations)
+    ]
+    if held:
+        matrix = _matrix(basis, points)
+        chosen = list(matrix.transpose().rref()[1])  # rows that determine the others
+        square = matrix.extract(chosen, list(range(len(basis))))
+        right = [[QQ(columns[number][i]) for number in held] for i in chosen]
+        solution = square.lu_solve(DomainMatrix(right, (len(basis), len(held)), QQ)).to_list()
+        for i, number in enumerate(held):
+            solved[number] = _expression(names, basis, [row[i] for row in solution])
+    return solved
+
+
+def _matrix(basis: Sequence[Monomial], points: Sequence[Point]) -> DomainMatrix:
+    """The value of each term at each point."""
     rows = [[QQ(prod(map(pow, point, term))) for term in basis] for point in points]
-    matrix = DomainMatrix(rows, (len(rows), len(basis)), QQ)
-    chosen = matrix.transpose().rref()[1]  # rows that determine the others
-    if len(chosen) < len(basis):
-        return [None] * len(columns)
-    square = matrix.extract(list(chosen), list(range(len(basis))))
-    right = [[QQ(column[i]) for column in columns] for i in chosen]
-    solution = square.lu_solve(DomainMatrix(right, (len(basis), len(columns)), QQ))
-    values = (matrix * solution).to_list()
-    factors = solution.to_list()
+    return DomainMatrix(rows, (len(rows), len(basis)), QQ)
+
+
+@lru_cache(maxsize=4096)
+def _relations(basis: tuple[Monomial, ...], points: tuple[Point, ...]) -> list[list[int]] | None:
+    """What the values of every polynomial in these terms satisfy, and no other values.
+
+    Returns:
+        Factors of the values at the points, whose sum of products is 0; None where the points do
+        not tell the terms apart.
+    """
+    null = _matrix(basis, points).transpose().nullspace().to_list()
+    if len(points) - len(null) < len(basis):
+        return None
+    scales = [lcm(*(int(factor.denominator) for factor in relation)) for relation in null]
     return [
-        _expression(names, basis, [row[c] for row in factors])
-        if all(row[c] == value for row, value in zip(values, column, strict=True))
-        else None
-        for c, column in enumerate(columns)
+        [int(factor * scale) for factor in relation]
+        for relation, scale in zip(null, scales, strict=True)
     ]
 
 

@@ -149,6 +149,27 @@ def test_names_are_text_in_the_tables_of_laws(name):
         assert joined(terminal_text).count(joined(name)) >= 3
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.integers(1, 2**40), min_size=2, max_size=5, unique=True),
+    st.lists(st.integers(0, 2**62), min_size=10, max_size=10),
+    st.sampled_from([(), (3,), (3, 4, 5)]),
+    st.integers(1, 9),
+)
+def test_figures_of_any_kind_have_reports_that_fit(sizes, numbers, depths, itemsize):
+    def figure(at: int):
+        return lambda size, n: (numbers[at] * size + numbers[(at + n) % 10]) % 2**62
+
+    figures = {name: figure(i) for i, name in enumerate(("peak", "held", "forward"))}
+    found = following({WEAK: figures, "x" * 90: {**figures, "peak": figure(7)}}, sizes, depths)
+    cases = [msgspec.structs.replace(c, array_bytes=itemsize * c.size) for c in found.cases]
+    found = msgspec.structs.replace(found, cases=cases)
+    text = shown(found)
+    assert text.startswith("Laws")
+    assert all(cell_len(line) <= 80 for line in text.split("\n"))
+    assert len({len(row) for row in markdown_rows(markdown.render(found)) if len(row) > 2}) == 1
+
+
 @pytest.fixture(scope="module")
 def three_sizes(tmp_path_factory):
     """A run that was really made, at three sizes: its folder, and what was said."""
