@@ -20,14 +20,14 @@ def joined(children):
     pair = st.tuples(children, st.sampled_from("+-*/"), children).map(
         lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
     )
-    power = st.tuples(children, st.integers(0, 3)).map(lambda p: f"({p[0]})**{p[1]}")
     largest = st.tuples(st.sampled_from(["max", "min"]), children, children).map(
         lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})"
     )
-    return pair | power | largest
+    return pair | largest
 
 
-formulas = st.recursive(numbers | names, joined, max_leaves=8)
+powers = st.tuples(numbers | names, st.integers(0, 3)).map(lambda p: f"({p[0]})**{p[1]}")
+formulas = st.recursive(numbers | names | powers, joined, max_leaves=8)
 
 
 def by_python(text: str) -> Fraction:
