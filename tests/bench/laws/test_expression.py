@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -32,10 +33,9 @@ formulas = st.recursive(numbers | names | powers, joined, max_leaves=8)
 
 def by_python(text: str) -> Fraction:
     """The value of a formula as Python has it, its numbers exact."""
-    import re
-
     exact = re.sub(r"(?<![\w.*])(\d+(?:\.\d+)?)", r"F('\1')", text)
-    return Fraction(eval(exact, {"F": Fraction, "max": max, "min": min, **NAMES}))
+    names = {name: Fraction(value) for name, value in NAMES.items()}
+    return Fraction(eval(exact, {"F": Fraction, "max": max, "min": min, **names}))
 
 
 @settings(max_examples=200, deadline=None)
