@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -20,22 +21,21 @@ def joined(children):
     pair = st.tuples(children, st.sampled_from("+-*/"), children).map(
         lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
     )
-    power = st.tuples(children, st.integers(0, 3)).map(lambda p: f"({p[0]})**{p[1]}")
     largest = st.tuples(st.sampled_from(["max", "min"]), children, children).map(
         lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})"
     )
-    return pair | power | largest
+    return pair | largest
 
 
-formulas = st.recursive(numbers | names, joined, max_leaves=8)
+powers = st.tuples(numbers | names, st.integers(0, 3)).map(lambda p: f"({p[0]})**{p[1]}")
+formulas = st.recursive(numbers | names | powers, joined, max_leaves=8)
 
 
 def by_python(text: str) -> Fraction:
     """The value of a formula as Python has it, its numbers exact."""
-    import re
-
     exact = re.sub(r"(?<![\w.*])(\d+(?:\.\d+)?)", r"F('\1')", text)
-    return Fraction(eval(exact, {"F": Fraction, "max": max, "min": min, **NAMES}))
+    names = {name: Fraction(value) for name, value in NAMES.items()}
+    return Fraction(eval(exact, {"F": Fraction, "max": max, "min": min, **names}))
 
 
 @settings(max_examples=200, deadline=None)
