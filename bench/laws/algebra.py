@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from itertools import combinations
 
 import sympy
 from sympy import Expr, Integer, Max, Min, Poly, PolynomialError, Rational, Symbol
 
-from gradmeter.bench.laws.expression import UNITS, Expression
+from gradmeter.bench.laws.expression import UNITS, Expression, evaluate
+from gradmeter.bench.laws.names import SIZE
 
 THOUSAND = 1000
-SIZE = "N"  # the parameter that array data grows with
 
 
 def symbol(name: str) -> Symbol:
@@ -31,34 +29,8 @@ def of(expression: Expression, array: Expr | None = None) -> Expr:
     units: dict[str, Expr] = {unit: Integer(scale) for unit, scale in UNITS.items()}
     if array is not None:
         units |= {"arrays": array, "array": array}
-    return _convert(expression.tree, units)
-
-
-def _convert(node: ast.expr, units: Mapping[str, Expr]) -> Expr:
-    match node:
-        case ast.Constant(value=number):
-            exact = Fraction(str(number))
-            return Rational(exact.numerator, exact.denominator)
-        case ast.Name(id=name):
-            return units[name] if name in units else symbol(name)
-        case ast.UnaryOp(operand=operand):
-            return -_convert(operand, units)
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            function = Max if name == "max" else Min
-            return function(*(_convert(argument, units) for argument in arguments))
-        case ast.BinOp(left=left, op=operator, right=right):
-            a, b = _convert(left, units), _convert(right, units)
-            match operator:
-                case ast.Add():
-                    return a + b
-                case ast.Sub():
-                    return a - b
-                case ast.Mult():
-                    return a * b
-                case ast.Div():
-                    return a / b
-            return a**b
-    raise AssertionError(ast.dump(node))
+    values = {name: units.get(name, symbol(name)) for name in expression.names}
+    return evaluate(expression.tree, values, Rational, {"max": Max, "min": Min})
 
 
 def equal(

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import ast
 import keyword
+import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 ARRAYS = "arrays"
 UNITS: Mapping[str, int] = {
     "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3,
     "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
 }  # fmt: skip
+_OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
 FUNCTIONS: Mapping[str, Callable[..., Fraction]] = {"max": max, "min": min}
 LONGEST = 2000  # characters
 HIGHEST = 9  # power
@@ -88,35 +97,40 @@ class Expression:
             known = ", ".join(parameters) or "none"
             raise FormulaError(f"{self.text!r} has no value: {name!r} is none of: {known}")
         try:
-            return _value(self.tree, values)
+            exact = {name: Fraction(value) for name, value in values.items()}
+            value: Fraction = evaluate(self.tree, exact, Fraction, FUNCTIONS)
+            return value
         except ZeroDivisionError:
             raise FormulaError(f"{self.text!r} divides by 0") from None
 
 
-def _value(node: ast.expr, values: Mapping[str, int | Fraction]) -> Fraction:
+def evaluate(
+    node: ast.expr,
+    values: Mapping[str, Any],
+    number: Callable[[str], Any],
+    functions: Mapping[str, Callable[..., Any]],
+) -> Any:
+    """Evaluate a formula's syntax in any arithmetic.
+
+    Args:
+        values: of every name in it.
+        number: makes a value of a number, which is given as it is written.
+        functions: max and min.
+    """
     match node:
-        case ast.Constant(value=int(number)):
-            return Fraction(number)
-        case ast.Constant(value=str(digits)):  # a decimal, exactly as it is written
-            return Fraction(digits)
+        case ast.Constant(value=digits):  # a text where it is a decimal, so that it is exact
+            return number(str(digits))
         case ast.Name(id=name):
-            return Fraction(values[name])
+            return values[name]
         case ast.UnaryOp(operand=operand):
-            return -_value(operand, values)
+            return -evaluate(operand, values, number, functions)
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return FUNCTIONS[name](*(_value(argument, values) for argument in arguments))
-        case ast.BinOp(left=left, op=operator, right=right):
-            a, b = _value(left, values), _value(right, values)
-            match operator:
-                case ast.Add():
-                    return a + b
-                case ast.Sub():
-                    return a - b
-                case ast.Mult():
-                    return a * b
-                case ast.Div():
-                    return a / b
-            return a ** int(b)
+            return functions[name](
+                *(evaluate(argument, values, number, functions) for argument in arguments)
+            )
+        case ast.BinOp(left=left, op=sign, right=right):
+            operands = (evaluate(side, values, number, functions) for side in (left, right))
+            return _OPERATORS[type(sign)](*operands)
     raise AssertionError(f"{ast.dump(node)} was not refused")
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 
-from gradmeter.bench.installing import install
+from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.expression import is_parameter
 from gradmeter.bench.laws.law import Law, Point
 from gradmeter.bench.results import layers, parametrised
@@ -20,16 +19,15 @@ from gradmeter.bench.results.run import Case, Run
 
 FIGURES = ("peak", "held", "cycle", "growth", "allocations")
 FEWEST = 2  # values of a parameter, from which a formula of one term is told
-PACKAGE = "sympy"
 MOST = 10_000  # programs whose laws are kept
 Points = Mapping[Point, Case]
 
 
 def lacking(run: Run) -> str:
     """What to install for the laws of a run's tests; empty where nothing is missing."""
-    if find_spec(PACKAGE) is not None or not any(_programs(run)):
+    if not extra.is_missing() or not any(_programs(run)):
         return ""
-    return f"laws of tests take {PACKAGE}: {install(PACKAGE)}"
+    return extra.what_to_install("laws of tests")
 
 
 def of_run(run: Run) -> list[Laws]:
@@ -37,7 +35,7 @@ def of_run(run: Run) -> list[Laws]:
 
     Empty where that is nothing, or SymPy is not installed; see `lacking`.
     """
-    if find_spec(PACKAGE) is None:
+    if extra.is_missing():
         return []
     return [
         laws

@@ -6,9 +6,8 @@ SymPy is imported only where there is a law to look for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
 
-from gradmeter.bench.installing import install
+from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.law import Law, Point
 from gradmeter.bench.laws.names import DEPTH, SIZE, family
 from gradmeter.bench.results.run import Case, Run
@@ -16,7 +15,6 @@ from gradmeter.bench.verdicts import law_predictions
 from gradmeter.bench.verdicts.laws import FIGURES, OBJECTS, FamilyLaws, Found, VariantLaws
 
 FEWEST = 2  # values of a parameter, from which a formula of one term is told
-PACKAGE = "sympy"
 
 Points = Mapping[Point, Case]  # exact cases by size and depth
 Measured = Mapping[str, Points]  # by variant
@@ -25,9 +23,9 @@ Baselines = Mapping[tuple[str, str], str]  # by workload and variant
 
 def lacking(run: Run) -> str:
     """What to install for the laws of a run; empty where nothing is missing, or it has none."""
-    if find_spec(PACKAGE) is not None or not _several(_measured(run)):
+    if not extra.is_missing() or not _several(_measured(run)):
         return ""
-    return f"laws of what was measured at several sizes take {PACKAGE}: {install(PACKAGE)}"
+    return extra.what_to_install("laws of what was measured at several sizes")
 
 
 def of_run(run: Run) -> list[FamilyLaws]:
@@ -36,7 +34,7 @@ def of_run(run: Run) -> list[FamilyLaws]:
     Empty where that is nothing, or SymPy is not installed; see `lacking`.
     """
     measured = _measured(run)
-    if not _several(measured) or find_spec(PACKAGE) is None:
+    if not _several(measured) or extra.is_missing():
         return []
     baselines = _baselines(run)
     return [

@@ -162,7 +162,7 @@ def test_without_sympy_the_command_to_install_it_is_told(pytester):
     )
     result = pytester.runpytest_subprocess(*PLAIN, "--bench-law", "-k", "made")
     assert result.ret == 0
-    assert "laws of tests take sympy: pip install sympy" in text_of(result)
+    assert "laws of tests take sympy, not installed here: pip install sympy" in text_of(result)
 
 
 def test_workers_of_xdist_measure_and_the_first_process_tells(pytester):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
+from gradmeter.bench.laws import extra
 from gradmeter.bench.report import comparison, markdown, page
 from gradmeter.bench.report import laws as law_report
 from gradmeter.bench.results import run_file
@@ -117,7 +118,7 @@ def test_a_law_may_count_the_objects_in_cycles_and_the_bytes_of_no_arrays():
 
 @pytest.mark.parametrize("report", [shown, markdown.render, page.render])
 def test_without_sympy_one_sentence_says_what_to_install(report, monkeypatch):
-    monkeypatch.setattr(law_search, "find_spec", lambda name: None)
+    monkeypatch.setattr(extra, "find_spec", lambda name: None)
     text = " ".join(report(chains()).split())
     assert text.count("pip install sympy") == 1
     assert "instead of" in text
