@@ -30,7 +30,7 @@ FLOORS = (
     {"results"},
     {"laws", "statistics"},
     {"numbers"},
-    {"git", "installing", "loading", "main_program"},
+    {"archives", "git", "installing", "loading", "main_program"},
     {"errors", "output"},
     {"text"},
 )

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 from gradmeter.bench import git
+from gradmeter.bench.archives import extract
 from gradmeter.bench.cases.revisions import copy
 
 
@@ -65,6 +66,6 @@ def _extract(repository: Path, target: Path, commit: str) -> bool:
         return False
     target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(target, filter="tar")
+        extract(archive, target, "tar")
     fill(repository, target, commit)
     return True

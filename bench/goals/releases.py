@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradmeter.bench.archives import extract
 from gradmeter.bench.errors import UsageError
 
 LIMIT = 600.0  # seconds for a download
@@ -93,7 +94,7 @@ def _unpacked(name: str, version: str, folder: Path) -> Path:
     if len(archives) != 1:
         raise UsageError(f"{failed}unpacked: it is no .tar.gz")
     with tarfile.open(archives[0]) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+        extract(archive, folder / "unpacked", "data")
     tops = list((folder / "unpacked").iterdir())
     if len(tops) != 1:
         raise UsageError(f"{failed}unpacked: it has {len(tops)} folders at the top, not one")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping
+from math import copysign
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def _whole(value: object) -> int | None:
             value = float(value)
         except OverflowError:  # a fraction of large integers
             return None
-        if not value.is_integer():  # nor nan, nor inf
+        # Nor nan, nor inf; nor minus zero, which no whole number is written as.
+        if not value.is_integer() or (value == 0 and copysign(1, value) < 0):
             return None
     number = int(value)
     return number if abs(number) < _LARGEST else None
