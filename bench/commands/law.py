@@ -122,9 +122,8 @@ def law(
         )  # fmt: skip
     if setup is not None:
         raise UsageError("--setup makes the arguments of a function, from parameters: give --vary")
-    names = variant or add_engines(engine) or ["engine"]
-    if variant:
-        add_engines(engine)
+    named = add_engines(engine)
+    names = variant or named or ["engine"]
     variants = list(dict.fromkeys(map(parse, names)))
     chosen = plan.distinct(map(_workload, targets))
     for each in variants:
@@ -159,14 +158,12 @@ def law(
             ]
             if parts:
                 report.show_at(workload.name, wanted[workload.name], parts, console)
-    if out is not None:
-        law_file.save(found, out)
-        if not as_json and not as_markdown:
-            say(f"written: {out}")
-    code = UNMEASURED if any(each.failed for each in results) else 0
-    if before is not None:
-        code = _compare(before, found, against, quiet=as_json) or code
-    raise typer.Exit(code)
+    raise typer.Exit(
+        _finish(
+            found, out, before, against, as_json=as_json, as_markdown=as_markdown,
+            failed=any(each.failed for each in results),
+        )
+    )  # fmt: skip
 
 
 def _workload(name: str) -> Workload:
@@ -209,12 +206,29 @@ def _functions(
         law_functions.show_markdown(results)
     else:
         law_functions.show(results, parameters)
+    return _finish(
+        found, out, before, against, as_json=as_json, as_markdown=as_markdown,
+        failed=len(found) < len(targets),
+    )  # fmt: skip
+
+
+def _finish(
+    found: Sequence[Laws],
+    out: Path | None,
+    before: Sequence[Laws] | None,
+    against: Path | None,
+    *,
+    as_json: bool,
+    as_markdown: bool,
+    failed: bool,
+) -> int:
+    """Write laws and compare them, where asked to; return the exit code."""
     if out is not None:
         law_file.save(found, out)
-        if not as_json:
+        if not as_json and not as_markdown:
             say(f"written: {out}")
-    code = UNMEASURED if len(found) < len(targets) else 0
-    if before is not None and found:
+    code = UNMEASURED if failed else 0
+    if before is not None and (found or not failed):
         code = _compare(before, found, against, quiet=as_json) or code
     return code
 

@@ -14,8 +14,8 @@ from sympy import QQ, Expr, Integer
 from sympy.polys.matrices import DomainMatrix
 
 from gradmeter.bench.laws.algebra import symbol
+from gradmeter.bench.laws.law import Point
 
-Point = tuple[int, ...]
 Monomial = tuple[int, ...]  # the power of each parameter
 DEGREE = 3
 
@@ -91,9 +91,9 @@ def _solve(
         if not any(sum(map(mul, relation, column)) for relation in relations)
     ]
     if held:
-        matrix = _matrix(basis, points)
-        chosen = list(matrix.transpose().rref()[1])  # rows that determine the others
-        square = matrix.extract(chosen, list(range(len(basis))))
+        values = matrix(basis, points)
+        chosen = list(values.transpose().rref()[1])  # rows that determine the others
+        square = values.extract(chosen, list(range(len(basis))))
         right = [[QQ(columns[number][i]) for number in held] for i in chosen]
         solution = square.lu_solve(DomainMatrix(right, (len(basis), len(held)), QQ)).to_list()
         for i, number in enumerate(held):
@@ -101,7 +101,7 @@ def _solve(
     return solved
 
 
-def _matrix(basis: Sequence[Monomial], points: Sequence[Point]) -> DomainMatrix:
+def matrix(basis: Sequence[Monomial], points: Sequence[Point]) -> DomainMatrix:
     """The value of each term at each point."""
     rows = [[QQ(prod(map(pow, point, term))) for term in basis] for point in points]
     return DomainMatrix(rows, (len(rows), len(basis)), QQ)
@@ -115,7 +115,7 @@ def _relations(basis: tuple[Monomial, ...], points: tuple[Point, ...]) -> list[l
         Factors of the values at the points, whose sum of products is 0; None where the points do
         not tell the terms apart.
     """
-    null = _matrix(basis, points).transpose().nullspace().to_list()
+    null = matrix(basis, points).transpose().nullspace().to_list()
     if len(points) - len(null) < len(basis):
         return None
     scales = [lcm(*(int(factor.denominator) for factor in relation)) for relation in null]

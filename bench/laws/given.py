@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from sympy import QQ, Add
-from sympy.polys.matrices import DomainMatrix
+from sympy import Add
 
 from gradmeter.bench.laws import algebra, fit, formulas
 from gradmeter.bench.laws.formulas import Formula
@@ -111,24 +110,14 @@ def _too_few(names: Sequence[str], points: Sequence[Point]) -> str:
     if single or not names:
         which = " and ".join(single) or "no parameter"
         return f"measured at one value of {which}; a law takes two at least"
-    powers = list(product(range(2), repeat=len(names)))
-    rows = [
-        [QQ(_product(point, power)) for power in powers] for point in points
-    ]  # every product of the parameters
-    if DomainMatrix(rows, (len(rows), len(powers)), QQ).rank() < len(powers):
+    powers = list(product(range(2), repeat=len(names)))  # every product of the parameters
+    if fit.matrix(powers, points).rank() < len(powers):
         both = " and ".join(names)
         return (
             f"{both} change together or one at a time, so their product cannot be told from other "
             "terms; measure every pair of their values"
         )
     return ""
-
-
-def _product(point: Point, powers: Sequence[int]) -> int:
-    result = 1
-    for value, power in zip(point, powers, strict=True):
-        result *= value**power
-    return result
 
 
 def _no_law(names: Sequence[str], points: Sequence[Point]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from gradmeter.bench.laws.formulas import Formula
 from gradmeter.bench.laws.law import Measured, Point, UnmeasurableError
+from gradmeter.bench.laws.names import values_text
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Measurements:
 
     def text(self, point: Point) -> str:
         """A point in words: n = 10, m = 8."""
-        return ", ".join(f"{n} = {v:,}" for n, v in zip(self.names, point, strict=True))
+        return values_text(dict(zip(self.names, point, strict=True)))
 
 
 def moved(point: Point, at: int, value: int) -> Point:

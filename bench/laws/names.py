@@ -6,6 +6,7 @@ Workers import this under any interpreter, so it takes nothing but the standard 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 SIZE: Final = "N"  # elements of each array of a workload
@@ -24,3 +25,8 @@ def parameters(workload: str, size: int) -> dict[str, int]:
         return {}
     depth = family(workload)[1]
     return {SIZE: size, **({DEPTH: depth} if depth is not None else {})}
+
+
+def values_text(values: Mapping[str, int], between: str = ", ") -> str:
+    """Write values of parameters: N = 1,000, n = 30."""
+    return between.join(f"{name} = {value:,}" for name, value in values.items())

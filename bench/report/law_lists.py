@@ -8,6 +8,7 @@ from rich import markup
 from rich.console import Console
 
 from gradmeter.bench.laws.law import Measured, Point
+from gradmeter.bench.laws.names import values_text
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import law_tables
 from gradmeter.bench.report.text import markdown, plain
@@ -15,10 +16,9 @@ from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.results.layers import NUMBERS
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import call_laws
-from gradmeter.bench.verdicts.law_changes import range_text, text
+from gradmeter.bench.verdicts.law_changes import NO_LAW, range_text, text
 
 FIGURES = ("peak", "held", "cycle", "growth", "allocations")
-NO_LAW = "no law"
 TESTS = "laws of tests, in their parameters that are whole numbers"
 _ZERO = ("0 B", "0")
 
@@ -43,8 +43,7 @@ def verified(laws: Laws) -> str:
     """Up to which values the laws were tried, as a sentence; empty where they were not."""
     if not (laws.verified and laws.figures):
         return ""
-    where = " and ".join(f"{name} = {value:,}" for name, value in laws.verified.items())
-    return f"verified up to {where}"
+    return f"verified up to {values_text(laws.verified, ' and ')}"
 
 
 def _law(laws: Laws, figure: str) -> str:
@@ -70,8 +69,7 @@ def measurements(laws: Laws, measured: Mapping[Point, Measured]) -> list[str]:
 
 def at(laws: Laws, parameters: Mapping[str, int]) -> list[str]:
     """What the laws say at values of the parameters, a line for each figure."""
-    where = ", ".join(f"{name} = {value:,}" for name, value in parameters.items())
-    found = [f"at {where}, by these laws"]
+    found = [f"at {values_text(parameters)}, by these laws"]
     values = laws.at(parameters)
     for figure in FIGURES:
         if figure in values:
@@ -119,8 +117,7 @@ def measured_at(laws: Laws) -> str:
     """Up to which values the laws of a test hold, as a sentence; empty where there are none."""
     if not laws.figures:
         return ""
-    where = " and ".join(f"{name} = {value:,}" for name, value in laws.verified.items())
-    return f"at all values that were measured, up to {where}"
+    return f"at all values that were measured, up to {values_text(laws.verified, ' and ')}"
 
 
 def markdown_of(laws: Iterable[Laws], reach: Callable[[Laws], str] = verified) -> str:

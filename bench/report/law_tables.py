@@ -10,15 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradmeter.bench.laws.law import Measured, Point
-from gradmeter.bench.laws.names import DEPTH, SIZE, family
+from gradmeter.bench.laws.names import DEPTH, SIZE, family, values_text
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results.laws import Formula, Laws
-from gradmeter.bench.verdicts.law_changes import range_text, text
+from gradmeter.bench.verdicts.law_changes import NO_LAW, range_text, text
 
 GROWTH = "growth"
 FIGURES = ("peak", "forward", "backward", "held", "cycle", GROWTH)
-NO_LAW = "no law"
 NOTHING = "0 B"
 ROUND = 100
 MOST_POINTS = 12  # of a table of measurements
@@ -161,8 +160,7 @@ def _notes(part: Laws, at: str) -> list[str]:
         if figure in part.figures and any(part.figures[figure].places)
     ]
     if part.verified and part.figures:
-        where = " and ".join(f"{name} = {value:,}" for name, value in part.verified.items())
-        notes.append(f"verified{at} up to {where}")
+        notes.append(f"verified{at} up to {values_text(part.verified, ' and ')}")
     return notes
 
 
@@ -246,8 +244,7 @@ def show_at(
         for figure in FIGURES
         if figure == "peak" or any(values.get(figure, 1) for values, _ in by_variant.values())
     ]
-    where = ", ".join(f"{parameter} = {value:,}" for parameter, value in parameters.items())
-    table = _console_table(f"{name} at {where}, by its laws", figures)
+    table = _console_table(f"{name} at {values_text(parameters)}, by its laws", figures)
     for variant, (values, _) in by_variant.items():
         cells = [bytes_text(values[f]) if f in values else "-" for f in figures]
         table.add_row(escape(plain(variant)), *cells)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.laws.law import Law
-from gradmeter.bench.laws.names import SIZE
+from gradmeter.bench.laws.names import SIZE, values_text
 from gradmeter.bench.report import sentences
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import laws
@@ -170,7 +170,7 @@ def amount(family: FamilyLaws, law: Law) -> str:
         text = algebra.in_arrays(expression, family.item_bytes * size)
     else:
         text = algebra.written(expression)
-    since = ", ".join(f"{name} = {value:,}" for name, value in law.since.items())
+    since = values_text(law.since)
     return text + (f" from {since} on" if since else "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gradmeter.bench.laws.names import SIZE
+from gradmeter.bench.laws.names import SIZE, values_text
 from gradmeter.bench.results import baseline, layers, parametrised
 from gradmeter.bench.results.baseline import EXACT, Figures, LayerFigures
 from gradmeter.bench.results.laws import Key, LawFile, Laws
@@ -96,7 +96,7 @@ def of_laws(laws: Sequence[Laws], cases: Iterable[Case]) -> Known:
             if each.itemsize and case.array_bytes != each.itemsize * at.get(SIZE, 0):
                 refused[_other_dtype(each, case)] = None
                 continue
-            where = ", ".join(f"{name} = {value:,}" for name, value in at.items())
+            where = values_text(at)
             figures.setdefault(case.key, {})
             formulas.setdefault(case.key, {})
             for figure in dict.fromkeys([*each.figures, *each.reasons, *EXACT]):

@@ -18,8 +18,8 @@ from gradmeter.bench.engines import EXECUTION
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
 from gradmeter.bench.laws.law import Law, Measured, Point, UnmeasurableError
-from gradmeter.bench.laws.names import DEPTH, SIZE
-from gradmeter.bench.results.laws import Formula, Laws
+from gradmeter.bench.laws.names import DEPTH, SIZE, values_text
+from gradmeter.bench.results.laws import Laws, formula_of
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.spec import spec_of
@@ -216,7 +216,7 @@ class _Points:
         return Part(
             self.laws(
                 in_depth=bool(depths),
-                figures={name: _formula(law) for name, law in figures.items()},
+                figures={name: formula_of(name, law) for name, law in figures.items()},
                 reasons={**reasons, **self.differ},
                 verified={
                     name: max(point[i] for point in held_out)
@@ -308,16 +308,5 @@ class _Points:
         return self._worker
 
 
-def _formula(law: Law) -> Formula:
-    """A law as it is written into a file."""
-    return Formula(
-        bytes=law.expression.text,
-        since=dict(law.since),
-        multiple=dict(law.multiple),
-        places=list(law.places),
-        crossings={name: list(values) for name, values in law.crossings.items()},
-    )
-
-
 def _text(point: Point) -> str:
-    return ", ".join(f"{n} = {v:,}" for n, v in zip((SIZE, DEPTH), point, strict=False))
+    return values_text(dict(zip((SIZE, DEPTH), point, strict=False)))

@@ -9,7 +9,7 @@ from gradmeter.bench.cases.plan import Group, new_case
 from gradmeter.bench.cases.predicted_laws import predicted_laws
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.laws.law import Measured, Point
-from gradmeter.bench.laws.names import DEPTH
+from gradmeter.bench.laws.names import DEPTH, values_text
 from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.verdicts.law_agreement import agreements
 from gradmeter.bench.workloads import Workload
@@ -38,10 +38,9 @@ def sentence(
     if derived is not None and derived.parameters == found.parameters:
         for each in agreements(derived, found):
             if each.word == "different" and each.found is not None:
-                at = ", ".join(f"{name} = {value:,}" for name, value in each.at.items())
                 return (
                     f"not as predicted: {each.figure} is {each.found.bytes}, not "
-                    f"{each.predicted.bytes}, as at {at}"
+                    f"{each.predicted.bytes}, as at {values_text(each.at)}"
                 )
     compared = False
     for point, reading in sorted(measured.items()):
@@ -54,8 +53,8 @@ def sentence(
             continue
         compared = True
         for figure in FIGURES:
-            derived, value = getattr(predicted, figure), reading.figures.get(figure)
-            if value is not None and value != derived:
+            expected, value = getattr(predicted, figure), reading.figures.get(figure)
+            if value is not None and value != expected:
                 where = f"{at_depth.name} x {size:,}"
-                return f"not as predicted: {figure} is {value:,} B, not {derived:,} B, at {where}"
+                return f"not as predicted: {figure} is {value:,} B, not {expected:,} B, at {where}"
     return AS_PREDICTED if compared else ""

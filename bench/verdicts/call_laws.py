@@ -7,7 +7,7 @@ is a law to look for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from gradmeter.bench.laws import extra
@@ -143,23 +143,3 @@ def _figure(case: Case, figure: str) -> tuple[int | None, str]:
     if len(set(values := passes.get(figure, []))) > 1:
         return None, f"its passes disagree: {', '.join(f'{value:,} B' for value in values)}"
     return (case.figures or {}).get(figure), "it was not measured"
-
-
-def changed(before: Iterable[Laws], after: Iterable[Laws]) -> list[str]:
-    """Sentences on laws that are others than before; of figures that have one in both.
-
-    Where a law holds from is no change: it follows from the values that were measured.
-    """
-    from gradmeter.bench.laws import algebra
-    from gradmeter.bench.verdicts import law_changes
-
-    known = {laws.program: laws for laws in before}
-    found = []
-    for laws in after:
-        was = known.get(laws.program)
-        for figure, law in laws.figures.items() if was is not None else ():
-            old = was.figures.get(figure) if was is not None else None
-            if old is not None and not algebra.equal(old.law.expression, law.law.expression):
-                change = law_changes.Change(laws.program, "", figure, old, law, 0)
-                found.append(str(change))
-    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.results.layers import NUMBERS
 
-LOST = "no law"
+NO_LAW = "no law"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,18 @@ def changes(before: Iterable[Laws], after: Iterable[Laws]) -> tuple[list[Change]
     return found, missing
 
 
+def of_formulas(before: Iterable[Laws], after: Iterable[Laws]) -> list[Change]:
+    """The changes of figures that have a law in both: those of the formula, wherever it holds."""
+    from gradmeter.bench.laws import algebra
+
+    return [
+        change
+        for change in changes(before, after)[0]
+        if change.before is not None and change.after is not None
+        if not algebra.equal(change.before.law.expression, change.after.law.expression)
+    ]
+
+
 def _by_case(laws: Iterable[Laws]) -> dict[tuple[str, str], list[Laws]]:
     """Laws by program and variant; those at one depth with those in the depth."""
     found: dict[tuple[str, str], list[Laws]] = {}
@@ -104,7 +116,7 @@ def _texts(
     before: Formula | None, after: Formula | None, itemsize: int, figure: str
 ) -> tuple[str, str]:
     """Both laws, with where they hold if only that has changed."""
-    texts = [LOST if law is None else text(law, itemsize, figure) for law in (before, after)]
+    texts = [NO_LAW if law is None else text(law, itemsize, figure) for law in (before, after)]
     if before is not None and after is not None and texts[0] == texts[1]:
         ranges = [range_text(law) or "for every size" for law in (before, after)]
         texts = [f"{law} {where}" for law, where in zip(texts, ranges, strict=True)]

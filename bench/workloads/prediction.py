@@ -8,7 +8,7 @@ from functools import cached_property
 from numbers import Integral
 
 from gradmeter.bench.laws.expression import ARRAYS, UNITS, Expression, FormulaError, parse
-from gradmeter.bench.laws.names import DEPTH, SIZE
+from gradmeter.bench.laws.names import DEPTH, SIZE, values_text
 
 KNOWN = {SIZE, DEPTH, ARRAYS, "array", *UNITS}
 DERIVED = ("forward", "backward", "held", "dropped")
@@ -83,9 +83,9 @@ class Prediction:
         for name, formula in self.formulas.items():
             value = formula.value(parameters, array_bytes)
             if value.denominator > 1 or value < 0:
-                at = ", ".join(f"{name} = {number:,}" for name, number in parameters.items())
                 raise FormulaError(
-                    f"{name} is {formula.text!r}, which is {float(value):g} bytes at {at}"
+                    f"{name} is {formula.text!r}, which is {float(value):g} bytes at "
+                    f"{values_text(parameters)}"
                 )
             values[name] = int(value)
         return values
