@@ -16,12 +16,25 @@ from .function import (
     book_style_outputs,
     gradient_dtype,
     name_of,
+    number_of_outputs,
     released_error,
     saved_by,
+    target_of,
 )
-from .gradient import Slots, accumulate, accumulated_dtype, conform, ones, own, widen, zeros
+from .gradient import (
+    Slots,
+    accumulate,
+    accumulated_dtype,
+    conform,
+    ndarray,
+    ones,
+    own,
+    spare,
+    widen,
+    zeros,
+)
 from .stand_in import as_plain, copy_array
-from .variable import Variable, check_data
+from .variable import NO_GRAPH, Variable, check_data
 
 OutputGradients = list[tuple[Function, Slots]]
 
@@ -35,12 +48,12 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
     if edge is None:
         check_data(root.data, "backward")
         edge = (root, LEAF, root.data.shape, gradient_dtype(root.data))
-    elif not edge:
+    elif edge is NO_GRAPH:
         raise GraphError(
             "backward: this variable has no graph to differentiate; it was computed under "
             "no_grad() (or enable_backprop=False), or from constants only"
         )
-    source, index, shape, dtype = edge
+    source, index, shape, dtype = target_of(edge)
     if root.grad is None:
         seed = ones(shape, dtype)
     else:
@@ -48,7 +61,7 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
     if isinstance(source, Variable):
         root.grad = copy_array(seed) if root.grad is None else seed
         return
-    gys: Slots = [None] * len(source._references)
+    gys: Slots = [None] * number_of_outputs(source)
     gys[index] = seed
     del seed
     leaves, output_gradients, stale_outputs = sweep(source, gys, retain_grad, settings.retain_graph)
@@ -71,7 +84,8 @@ def sweep(
         a gradient of an earlier sweep.
     """
     order = [-function._number]
-    pending = {order[0]: (function, gys)}
+    pending: dict[int, Slots] = {order[0]: [*gys, function]}
+    gys.clear()
     leaves: dict[int, Slots] = {}
     wide: dict[tuple[int, int], np.dtype[Any]] = {}  # pending gradients to be narrowed
     is_mixed = False  # whether gradients of one variable may be of several dtypes
@@ -80,8 +94,8 @@ def sweep(
     slots: Slots | None
     gxs: Slots | None
     while order:
-        function, gys = pending.pop(heappop(order))
-        edges = function._edges or ()
+        gys = pending.pop(heappop(order))
+        function = gys.pop()
         if wide:
             _narrow(gys, function._number, wide)
         if function._released:
@@ -92,45 +106,42 @@ def sweep(
                     gys[i] = zeros(*layout)
         if retain_grad:
             output_gradients.append((function, list(gys)))
-        else:
-            for reference in function._references:
-                variable = reference()
-                if variable is not None and variable.grad is not None:
-                    stale_outputs.append(variable)
+        elif function._reference is not None:
+            variable = function._reference()
+            if variable is not None and variable.grad is not None:
+                stale_outputs.append(variable)
             variable = None
-        book_style = function.saved_for_backward is None
-        # Keeps the outputs alive while the function's backward may read them.
-        outputs = book_style_outputs(function) if book_style else None
-        if not function.built_in:
-            for i in range(len(gys)):
-                own(gys, i)
+        else:
+            outputs = [reference() for reference in function._references]
+            stale_outputs += [y for y in outputs if y is not None and y.grad is not None]
+            del outputs
         if observer.watches:
             _notify("before", function, gys)
         try:
-            result = function.backward(*gys)
+            if function.writes:
+                out = spare(gys, () if retain_graph else function.saved_for_backward)
+                gxs = function.backward(gys.pop(), out)
+                out = None
+            else:
+                gxs = _gradients_of(function, gys)
         except Exception as error:
             error.add_note(f"in the backward of {name_of(function)}")
             raise
-        del outputs
-        gys.clear()
-        gxs = list(result) if isinstance(result, tuple) else [result]
-        del result
-        if len(gxs) != len(edges):
-            raise GradientError(
-                f"{name_of(function)}: backward returned {len(gxs)} gradients "
-                f"for {len(edges)} inputs"
-            )
         if not retain_graph:
             function._released = True
             function.saved_for_backward = ()
-            if book_style:
+            if not function.built_in:
                 function._inputs = function._results = None
+        edges = function._edges
         for i, edge in enumerate(edges):
             gx = gxs[i]
-            if edge is None or gx is None:
+            if gx is None or edge is None:
                 continue
-            source, index, shape, dtype = edge
-            if type(gx) is not np.ndarray or gx.dtype is not dtype or gx.shape != shape:
+            if type(edge) is tuple:
+                source, index, shape, dtype = edge
+            else:
+                source, index, shape, dtype = edge, 0, edge._shape, edge._dtype
+            if type(gx) is not ndarray or gx.dtype is not dtype or gx.shape != shape:
                 label = f"{name_of(function)}: the gradient that backward returned for input {i}"
                 wider_dtype = accumulated_dtype(gx, dtype)
                 gxs[i] = gx = conform(gx, shape, wider_dtype, function.built_in, label)
@@ -147,11 +158,9 @@ def sweep(
                 slots = leaves.setdefault(id(source), [None, source, dtype])
             else:
                 number = -source._number
-                if number in pending:
-                    slots = pending[number][1]
-                else:
-                    slots = [None] * len(source._references)
-                    pending[number] = (source, slots)
+                slots = pending.get(number)
+                if slots is None:
+                    slots = pending[number] = [*[None] * number_of_outputs(source), source]
                     heappush(order, number)
             if slots[index] is None:
                 slots[index] = gx
@@ -169,6 +178,26 @@ def sweep(
         if observer.watches:
             _notify("after", function, (), [_pending_gradient(e, leaves, pending) for e in edges])
     return leaves, output_gradients, stale_outputs
+
+
+def _gradients_of(function: Function, gys: Slots) -> list[Any]:
+    """Return the gradients of the inputs of a function that may be a user's."""
+    if not function.built_in:
+        for i in range(len(gys)):
+            own(gys, i)
+    # Keeps the outputs alive while the function's backward may read them.
+    outputs = book_style_outputs(function) if function.saved_for_backward is None else None
+    result = function.backward(*gys)
+    del outputs
+    gys.clear()
+    gxs = list(result) if isinstance(result, tuple) else [result]
+    del result
+    if len(gxs) != len(function._edges):
+        raise GradientError(
+            f"{name_of(function)}: backward returned {len(gxs)} gradients "
+            f"for {len(function._edges)} inputs"
+        )
+    return gxs
 
 
 def _narrow(gys: Slots, number: int, wide: dict[tuple[int, int], np.dtype[Any]]) -> None:
@@ -214,20 +243,20 @@ def _store(
     for output in stale_outputs:
         output.grad = None
     for function, gys in output_gradients:
-        for reference, gradient in zip(function._references, gys, strict=True):
+        for reference, gradient in zip(function.outputs, gys, strict=True):
             variable = reference()
             if variable is not None:
                 variable.grad = gradient
 
 
-def _pending_gradient(edge: Any, leaves: dict[int, Slots], pending: dict[int, Any]) -> Any:
+def _pending_gradient(edge: Any, leaves: dict[int, Slots], pending: dict[int, Slots]) -> Any:
     """Return the gradient that the sweep holds for an edge's source; None for a constant."""
     if edge is None:
         return None
-    source, index = edge[:2]
+    source, index, _, _ = target_of(edge)
     if index < 0:
         return leaves.get(id(source), [None])[0]
-    return pending[-source._number][1][index] if -source._number in pending else None
+    return pending.get(-source._number, {index: None})[index]
 
 
 def _notify(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()) -> None:

@@ -15,7 +15,7 @@ from .backward import sweep
 from .computations import Computation, computation_of, difference
 from .config import no_grad, using_config
 from .errors import DataError, GraphError
-from .function import Function, _next_number
+from .function import Function, _next_number, source_of
 from .generators import States, changed, generator_states, present_states, restore
 from .variable import Variable
 
@@ -164,7 +164,7 @@ def _end(results: Any, gradients: list[Any], inputs: list[Any]) -> _End | None:
     pairs = [
         (y, gradient)
         for y, gradient in zip(results, gradients, strict=True)
-        if isinstance(y, Variable) and (y._edge or id(y) in input_ids)
+        if isinstance(y, Variable) and (y.creator is not None or id(y) in input_ids)
     ]
     if not pairs:
         return None
@@ -177,12 +177,12 @@ def _refuse_earlier_than(end: Function, first_number: int) -> None:
     """Raise GraphError if the graph contains an operation from before number ``first``."""
     stack, seen = [end], {id(end)}
     while stack:
-        for edge in stack.pop()._edges or ():
-            if edge and isinstance(edge[0], Function) and id(edge[0]) not in seen:
-                if edge[0]._number < first_number:
+        for source in map(source_of, stack.pop()._edges or ()):
+            if isinstance(source, Function) and id(source) not in seen:
+                if source._number < first_number:
                     raise GraphError(
                         "checkpoint: the function uses a result that was computed outside of "
                         f"it; {PASS_AS_INPUT}"
                     )
-                seen.add(id(edge[0]))
-                stack.append(edge[0])
+                seen.add(id(source))
+                stack.append(source)

@@ -15,10 +15,12 @@ from .errors import DataError, EngineError, GraphError
 from .stand_in import ARRAYS, StandIn, as_plain
 from .variable import NO_GRAPH, Variable, check_data, check_dtype
 
-# Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
-# variable (index LEAF); and the shape and dtype that it must have.
 Layout = tuple[tuple[int, ...], np.dtype[Any]]
-Edge = tuple["Function | Variable", int, tuple[int, ...], np.dtype[Any]]
+# Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
+# variable (index LEAF); and the shape and dtype that it must have. A function of one output
+# stands for itself: an operation is one object for the collector to visit, and its edges.
+Target = tuple["Function | Variable", int, tuple[int, ...], np.dtype[Any]]
+Edge = "Function | Target"
 
 LEAF: Final = -1
 FLOAT64: Final = np.dtype(np.float64)
@@ -49,20 +51,24 @@ class Function:
     Attributes:
         saved_for_backward: what the backward needs, usually a tuple; released by the
             sweep unless the setting ``retain_graph`` is on.
-        generation: the largest generation among the inputs.
     """
 
     # Class-level defaults: an instance pays only for what it sets.
     saved_for_backward: Any = None
-    generation: int = 0
+    _generation: int = -1  # not asked for yet
     # One of engine.operations: it is given Python numbers as they are, returns gradients
     # of the broadcast shape, and writes into nothing that it is given.
     built_in: bool = False
+    # One of engine.operations: of one output, its backward takes an array to write into.
+    writes: bool = False
 
     _number: int = -1  # larger for every later call, in any thread
     _edges: Any = None  # a tuple of Edges, one per input, None for a constant
-    _references: tuple[ref[Variable], ...] = ()  # one per output
-    _layouts: tuple[Layout, ...] | None = None  # unless there is exactly one output
+    _reference: ref[Variable] | None = None  # to the output, if there is exactly one
+    _shape: tuple[int, ...]  # of its gradient
+    _dtype: np.dtype[Any] = FLOAT64
+    _layouts: tuple[Layout, ...] | None = None  # of several outputs (or none)
+    _references: tuple[ref[Variable], ...] = ()  # to them
     _inputs: tuple[Variable, ...] | None = None  # in the book's style; with retained gradients
     _results: tuple[np.ndarray[Any, Any], ...] | None = None  # in the book's style
     _outputs: tuple[Variable, ...] | None = None  # with output_references="strong"
@@ -91,39 +97,30 @@ class Function:
                 "instance records one call, so make a new one for each"
             )
         settings = context_settings() if not tied else current()
-        recording = settings.enable_backprop
         arrays: list[Any] = []
         edges: list[Edge | None] = []
         recorded = False
-        generation = 0
         for x in inputs:
             if isinstance(x, Variable):
                 data = x.data
                 if type(data) is not ndarray or data.dtype is not FLOAT64:
                     check_data(data, f"{name_of(self)}, input {len(arrays)}")
                 arrays.append(data)
-                if recording:
-                    edge = x._edge
-                    if not edge:
-                        edge = (x, LEAF, data.shape, gradient_dtype(data))
-                    elif edge[0].generation >= generation:
-                        generation = edge[0].generation + 1
-                    edges.append(edge)
-                    recorded = True
-                    continue
+                edge = x._edge
+                if not edge and not isinstance(edge, Function):  # one may have a length of 0
+                    edge = edges[0] if edges and x is inputs[0] else _leaf_edge(x)
+                edges.append(edge)
+                recorded = True
             else:
-                if x is None:
-                    raise DataError(
-                        f"{name_of(self)}, input {len(arrays)}: the operand is None; operands "
-                        "are Variables, ndarrays and numbers"
-                    )
                 if not isinstance(x, PYTHON_NUMBERS):
-                    check = check_dtype if isinstance(x, np.generic) else check_data
-                    check(x, f"{name_of(self)}, input {len(arrays)}")
+                    _check_constant(x, f"{name_of(self)}, input {len(arrays)}")
                 arrays.append(x)
-            edges.append(None)
+                edges.append(None)
+        if not settings.enable_backprop:
+            recorded = False
+            edges = [None] * len(edges)
         self._number = _next_number()
-        self._edges = tuple(edges)
+        self._edges = edges
         try:
             if not self.built_in:
                 arrays = _numbers_as_arrays(arrays)
@@ -149,7 +146,6 @@ class Function:
             else:
                 outputs = _result(results, NO_GRAPH)
         else:
-            self.generation = generation
             if type(results) is tuple:
                 self._layouts = tuple([(data.shape, gradient_dtype(data)) for data in results])
                 outputs = tuple(
@@ -157,11 +153,11 @@ class Function:
                 )
                 self._references = tuple(map(ref, outputs))
             else:
-                dtype = results.dtype
-                if dtype is not FLOAT64:
-                    dtype = gradient_dtype(results)
-                outputs = _result(results, (self, 0, results.shape, dtype))
-                self._references = (ref(outputs),)
+                self._shape = results.shape
+                if results.dtype is not FLOAT64:
+                    self._dtype = gradient_dtype(results)
+                outputs = _result(results, self)
+                self._reference = ref(outputs)
             if self.saved_for_backward is None:
                 self._inputs = tuple(map(_input_variable, inputs, arrays))
                 self._results = results if type(results) is tuple else (results,)
@@ -172,6 +168,21 @@ class Function:
         return outputs
 
     @property
+    def generation(self) -> int:
+        """The largest generation among the inputs; 0 where nothing is recorded."""
+        stack = [self]
+        while stack:
+            sources = map(source_of, stack[-1]._edges or ())
+            creators = [f for f in sources if isinstance(f, Function)]
+            unknown = [f for f in creators if f._generation < 0]
+            if unknown:
+                stack += unknown
+            else:
+                generations = [f._generation + 1 for f in creators]
+                stack.pop()._generation = max(generations, default=0)
+        return self._generation
+
+    @property
     def inputs(self) -> tuple[Variable, ...]:
         """The input variables.
 
@@ -180,12 +191,12 @@ class Function:
         """
         if self._inputs is not None:
             return self._inputs
-        return tuple([_variable_at(edge) for edge in self._edges or () if edge])
+        return tuple([_variable_at(edge) for edge in self._edges or () if edge is not None])
 
     @property
     def outputs(self) -> tuple[ref[Variable], ...]:
         """Weak references to the output variables, whatever ``output_references`` is."""
-        return self._references
+        return self._references if self._reference is None else (self._reference,)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Refuse to copy or pickle a recorded call: its graph would stay behind."""
@@ -227,28 +238,46 @@ def saved_by(function: Function) -> tuple[Any, ...]:
 
 def book_style_outputs(function: Function) -> list[Variable]:
     """Return the output variables that a backward in the book's style may read."""
-    return [
-        _variable_at((function, index, data.shape, gradient_dtype(data)))
-        for index, data in enumerate(function._results or ())
-    ]
+    if function._reference is not None:
+        return [_variable_at(function)]
+    layouts = function._layouts or ()
+    return [_variable_at((function, i, *layout)) for i, layout in enumerate(layouts)]
 
 
-def _variable_at(edge: Edge) -> Variable:
+def source_of(edge: Any) -> Any:
+    """Return the function or leaf variable that an edge leads to."""
+    return edge[0] if type(edge) is tuple else edge
+
+
+def target_of(edge: Any) -> Target:
+    """Return where an edge leads to, and the shape and dtype of a gradient there."""
+    return edge if type(edge) is tuple else (edge, 0, edge._shape, edge._dtype)
+
+
+def number_of_outputs(function: Function) -> int:
+    """Return how many results a function has computed."""
+    return 1 if function._layouts is None else len(function._layouts)
+
+
+def _variable_at(edge: Any) -> Variable:
     """Return the variable that an edge leads to, a new one if it had no references left."""
-    source, index = edge[:2]
+    source, index, _, _ = target_of(edge)
     if isinstance(source, Variable):
         return source
-    variable = source._references[index]()
+    variable = source.outputs[index]()
     if variable is None:
         variable = Variable(source._results[index] if source._results else None)
         variable._edge = edge
-        references = list(source._references)
-        references[index] = ref(variable)
-        source._references = tuple(references)
+        if source._layouts is None:
+            source._reference = ref(variable)
+        else:
+            references = list(source._references)
+            references[index] = ref(variable)
+            source._references = tuple(references)
     return variable
 
 
-def _result(data: np.ndarray[Any, Any], edge: Edge | tuple[()]) -> Variable:
+def _result(data: np.ndarray[Any, Any], edge: Any) -> Variable:
     """Make a Variable without the checks of its constructor."""
     variable: Variable = _new(Variable)
     variable.data = data
@@ -256,6 +285,22 @@ def _result(data: np.ndarray[Any, Any], edge: Edge | tuple[()]) -> Variable:
     variable.name = None
     variable._edge = edge
     return variable
+
+
+def _leaf_edge(x: Variable) -> Target:
+    return (x, LEAF, x.data.shape, gradient_dtype(x.data))
+
+
+def _check_constant(x: Any, where: str) -> None:
+    """Raise DataError unless ``x`` is an array or a NumPy scalar that can be computed with."""
+    if x is None:
+        raise DataError(
+            f"{where}: the operand is None; operands are Variables, ndarrays and numbers"
+        )
+    if isinstance(x, np.generic):
+        check_dtype(x, where)
+    else:
+        check_data(x, where)
 
 
 def _input_variable(x: Any, data: np.ndarray[Any, Any]) -> Variable:
@@ -307,7 +352,7 @@ def _notify_forward(
             names=tuple([x.name if isinstance(x, Variable) else None for x in inputs]),
             inputs=tuple(arrays),
             outputs=results if isinstance(results, tuple) else (results,),
-            saved=saved_by(function) if function._edges else (),
+            saved=saved_by(function) if function._edges is not None else (),
             function=function,
         )
     )

@@ -18,25 +18,62 @@ from .errors import GradientError
 from .stand_in import ARRAYS, StandIn, as_plain, copy_array
 
 Array = np.ndarray[Any, Any]
+ndarray = np.ndarray
 Slots = list[Any]  # of arrays, or None where no gradient has arrived yet
 
 
-def _reference_count(slots: Slots, index: int) -> int:
-    return sys.getrefcount(slots[index])
+getrefcount = getattr(sys, "getrefcount", lambda _: -1)
 
 
-# How many references this function sees for an object that only a list holds: the list's
-# and those of the call itself, whose number differs between Python versions.
-_SOLE_REFERENCE_COUNT = _reference_count([np.empty(1)], 0) if hasattr(sys, "getrefcount") else -1
+def _seen_references(slots: Slots) -> int:
+    array = slots[0]
+    return getrefcount(array)
+
+
+# How many references are seen to an object that a list and a local name refer to: theirs
+# and the call's own, whose number differs between Python versions.
+_SOLE_REFERENCES = _seen_references([np.empty(1)]) if hasattr(sys, "getrefcount") else 0
 
 
 def is_unshared(slots: Slots, index: int) -> bool:
     """Whether ``slots[index]`` is a writable array that only this list refers to."""
     array = slots[index]
-    if type(array) is not np.ndarray or array.base is not None or not array.flags.writeable:
-        return False
-    del array
-    return _SOLE_REFERENCE_COUNT > 0 and _reference_count(slots, index) == _SOLE_REFERENCE_COUNT
+    return (
+        getrefcount(array) == _SOLE_REFERENCES
+        and type(array) is ndarray
+        and array.base is None
+        and array.flags.writeable
+    )
+
+
+def spare(gys: Slots, saved: Any) -> Array | None:
+    """Return an array that a backward may write its last result into; None if there is none.
+
+    It has the shape and dtype of the gradient ``gys[0]``, and dies with the operation: nothing
+    refers to it but this list, or what the operation saved and releases now.
+    """
+    for array in saved:
+        if getrefcount(array) == _SOLE_REFERENCES and _is_like(array, gys[0]):
+            return array
+    gy = gys[0]
+    if (
+        getrefcount(gy) == _SOLE_REFERENCES
+        and type(gy) is ndarray
+        and gy.base is None
+        and gy.flags.writeable
+    ):
+        return gy
+    return None
+
+
+def _is_like(array: Any, gy: Array) -> bool:
+    return (
+        type(array) is ndarray
+        and array.dtype is gy.dtype
+        and array.shape == gy.shape
+        and array.base is None
+        and array.flags.writeable
+    )
 
 
 def own(slots: Slots, index: int) -> None:

@@ -27,6 +27,7 @@ class Operation(Function):
 
     saved_for_backward: Any = ()
     built_in = True
+    writes = True
     operation_name = "operation"
 
     if TYPE_CHECKING:
@@ -48,53 +49,66 @@ class Add(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a + b
 
-    def backward(self, gy: Array) -> tuple[Array, Array]:
-        return gy, gy
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+        return [gy, gy]
 
 
 class Sub(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a - b
 
-    def backward(self, gy: Array) -> tuple[Array, Array | None]:
-        _, edge_b = self._edges
-        return gy, -gy if edge_b else None
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+        edge_a, edge_b = self._edges
+        if edge_b is None:
+            return [gy, None]
+        return [gy, np.negative(gy, out if edge_a is None else None)]
 
 
 class Neg(Operation):
     def forward(self, x: Array) -> Array:
         return -x
 
-    def backward(self, gy: Array) -> Array:
-        return -gy
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+        return [np.negative(gy, out)]
 
 
 class Mul(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         edge_a, edge_b = self._edges
-        self.saved_for_backward = (b if edge_a else None, a if edge_b else None)
+        self.saved_for_backward = (
+            None if edge_a is None else b,
+            None if edge_b is None or edge_a is edge_b else a,
+        )
         return a * b
 
-    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         b, a = self.saved_for_backward
-        return None if b is None else gy * b, None if a is None else gy * a
+        if b is None:
+            return [None, np.multiply(gy, a, out)]
+        if a is not None:
+            return [gy * b, np.multiply(gy, a, out)]
+        ga = np.multiply(gy, b, out)
+        edge_a, edge_b = self._edges
+        if edge_a is edge_b:  # x * x
+            ga += ga
+        return [ga, None]
 
 
 class Div(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         _, edge_b = self._edges
-        self.saved_for_backward = (a if edge_b else None, b)
+        self.saved_for_backward = (None if edge_b is None else a, b)
         return a / b
 
-    def backward(self, gy: Array) -> tuple[Array, Array | None]:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         a, b = self.saved_for_backward
-        ga = gy / b
         if a is None:
-            return ga, None
-        gb = ga * a
+            return [np.true_divide(gy, b, out), None]
+        ga = gy / b
+        gb = np.multiply(ga, a, None if out is b else out)
         gb /= b
         gb *= -1
-        return ga, gb
+        return [ga, gb]
 
 
 class Pow(Operation):
@@ -107,19 +121,21 @@ class Pow(Operation):
             if isinstance(b, StandIn) or not np.any(np.less(b, 0)):
                 raise
             y = _as_floats(a) ** b
-        self.saved_for_backward = (a, b, y if edge_b else None)
+        self.saved_for_backward = (a, b, None if edge_b is None else y)
         return y
 
-    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         edge_a, edge_b = self._edges
         a, b, y = self.saved_for_backward
-        return (
-            self._base_gradient(gy, a, b) if edge_a else None,
-            self._exponent_gradient(gy, a, b, y) if edge_b else None,
-        )
+        if edge_b is None:
+            return [self._base_gradient(gy, a, b, out), None]
+        return [
+            None if edge_a is None else self._base_gradient(gy, a, b, None),
+            self._exponent_gradient(gy, a, b, y),
+        ]
 
     @staticmethod
-    def _base_gradient(gy: Array, a: Array, b: Array) -> Array:
+    def _base_gradient(gy: Array, a: Array, b: Array, out: Array | None) -> Array:
         if not isinstance(b, PYTHON_NUMBERS):
             # Where b is 0 the gradient is 0, also at a = 0, where a**(b-1) is infinite.
             gx = _as_floats(a) ** (np.where(b == 0, 1, b) - 1)
@@ -129,7 +145,7 @@ class Pow(Operation):
         if b == 1:
             return gy
         if b == 2:
-            gx = gy * a
+            gx = np.multiply(gy, a, out)
             gx += gx
             return gx
         gx = _as_floats(a) ** (b - 1)
@@ -149,11 +165,11 @@ class Square(Operation):
         self.saved_for_backward = (x,)
         return x * x
 
-    def backward(self, gy: Array) -> Array:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         (x,) = self.saved_for_backward
-        gx = gy * x
+        gx = np.multiply(gy, x, out)
         gx += gx
-        return gx
+        return [gx]
 
 
 class Exp(Operation):
@@ -162,9 +178,9 @@ class Exp(Operation):
         self.saved_for_backward = (y,)
         return y
 
-    def backward(self, gy: Array) -> Array:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         (y,) = self.saved_for_backward
-        return gy * y
+        return [np.multiply(gy, y, out)]
 
 
 class Log(Operation):
@@ -172,9 +188,9 @@ class Log(Operation):
         self.saved_for_backward = (x,)
         return np.log(x)
 
-    def backward(self, gy: Array) -> Array:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         (x,) = self.saved_for_backward
-        return gy / x
+        return [np.true_divide(gy, x, out)]
 
 
 class Tanh(Operation):
@@ -183,12 +199,12 @@ class Tanh(Operation):
         self.saved_for_backward = (y,)
         return y
 
-    def backward(self, gy: Array) -> Array:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         (y,) = self.saved_for_backward
-        gx = y * y
+        gx = np.multiply(y, y, None if out is gy else out)
         gx = np.subtract(1, gx, out=_ufunc_out(gx))
         gx *= gy
-        return gx
+        return [gx]
 
 
 class Maximum(Operation):
@@ -196,13 +212,13 @@ class Maximum(Operation):
         self.saved_for_backward = (a, b)
         return np.maximum(a, b)
 
-    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         edge_a, edge_b = self._edges
         a, b = self.saved_for_backward
-        return (
-            self._share(gy, a, b) if edge_a else None,
-            self._share(gy, b, a) if edge_b else None,
-        )
+        return [
+            None if edge_a is None else self._share(gy, a, b),
+            None if edge_b is None else self._share(gy, b, a),
+        ]
 
     @staticmethod
     def _share(gy: Array, operand: Array, other: Array) -> Array:
@@ -220,20 +236,23 @@ class Sum(Operation):
         self.shape = np.shape(x)
         return np.sum(x, axis=self.axis, keepdims=self.keepdims)
 
-    def backward(self, gy: Array) -> Array:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         if self.axis is not None and not self.keepdims and self.shape:
             gy = np.expand_dims(gy, self.axis)
-        return np.broadcast_to(gy, self.shape)
+        return [np.broadcast_to(gy, self.shape)]
 
 
 class Matmul(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         edge_a, edge_b = self._edges
-        self.saved_for_backward = (a if edge_b else None, b if edge_a else None)
+        self.saved_for_backward = (
+            None if edge_b is None else a,
+            None if edge_a is None else b,
+        )
         self.shapes = (np.shape(a), np.shape(b))
         return a @ b
 
-    def backward(self, gy: Array) -> tuple[Array | None, Array | None]:
+    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         # A vector is a matrix of one row on the left, of one column on the right.
         a, b = self.saved_for_backward
         shape_a, shape_b = self.shapes
@@ -252,7 +271,7 @@ class Matmul(Operation):
             gb = np.swapaxes(rows, -1, -2) @ gy
             if len(shape_b) == 1:
                 gb = np.squeeze(gb, -1)
-        return ga, gb
+        return [ga, gb]
 
 
 def _ufunc_out(x: Any) -> Any:
@@ -267,29 +286,33 @@ def _as_floats(a: Any) -> Any:
     return a if a.dtype.kind == "f" else a.astype(np.float64)
 
 
+# Calling the function is quicker than calling the instance, which looks it up.
+record: Callable[..., Any] = Function.__call__
+
+
 def add(x0: Operand, x1: Operand) -> Variable:
     """x0 + x1, broadcast as NumPy does."""
-    return Add()(x0, x1)
+    return record(Add(), x0, x1)
 
 
 def sub(x0: Operand, x1: Operand) -> Variable:
     """x0 - x1, broadcast as NumPy does."""
-    return Sub()(x0, x1)
+    return record(Sub(), x0, x1)
 
 
 def mul(x0: Operand, x1: Operand) -> Variable:
     """x0 * x1, broadcast as NumPy does."""
-    return Mul()(x0, x1)
+    return record(Mul(), x0, x1)
 
 
 def div(x0: Operand, x1: Operand) -> Variable:
     """x0 / x1, broadcast as NumPy does; of integers, float64."""
-    return Div()(x0, x1)
+    return record(Div(), x0, x1)
 
 
 def neg(x: Operand) -> Variable:
     """-x."""
-    return Neg()(x)
+    return record(Neg(), x)
 
 
 def pow(x0: Operand, x1: Operand) -> Variable:  # noqa: A001
@@ -298,27 +321,27 @@ def pow(x0: Operand, x1: Operand) -> Variable:  # noqa: A001
     The gradient of x**0 is 0 everywhere, that of 0**c with respect to c > 0 is 0; that
     of a negative base with respect to its exponent does not exist (nan).
     """
-    return Pow()(x0, x1)
+    return record(Pow(), x0, x1)
 
 
 def square(x: Operand) -> Variable:
     """x * x."""
-    return Square()(x)
+    return record(Square(), x)
 
 
 def exp(x: Operand) -> Variable:
     """e to the power of x."""
-    return Exp()(x)
+    return record(Exp(), x)
 
 
 def log(x: Operand) -> Variable:
     """The natural logarithm of x."""
-    return Log()(x)
+    return record(Log(), x)
 
 
 def tanh(x: Operand) -> Variable:
     """The hyperbolic tangent of x."""
-    return Tanh()(x)
+    return record(Tanh(), x)
 
 
 def maximum(x0: Operand, x1: Operand) -> Variable:
@@ -326,17 +349,17 @@ def maximum(x0: Operand, x1: Operand) -> Variable:
 
     Where they are equal each gets half of the gradient; where one is nan, each gets all.
     """
-    return Maximum()(x0, x1)
+    return record(Maximum(), x0, x1)
 
 
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Variable:  # noqa: A001
     """The sum of x over an axis, several (a tuple), or all of them (None)."""
-    return Sum(axis, keepdims)(x)
+    return record(Sum(axis, keepdims), x)
 
 
 def matmul(x0: Operand, x1: Operand) -> Variable:
     """x0 @ x1 as NumPy has it: vectors, matrices, and stacks of matrices that broadcast."""
-    return Matmul()(x0, x1)
+    return record(Matmul(), x0, x1)
 
 
 def _reflected(operation: Callable[[Any, Any], Variable]) -> Callable[[Any, Any], Variable]:

@@ -56,12 +56,16 @@ class Variable(PythonProtocols):
     @property
     def creator(self) -> Function | None:
         """The Function that computed this variable; None for a leaf or an unrecorded result."""
-        return self._edge[0] if self._edge else None  # type: ignore[return-value]
+        edge = self._edge
+        if type(edge) is tuple:
+            return edge[0] if edge else None  # type: ignore[return-value]
+        return edge  # type: ignore[return-value]
 
     @property
     def generation(self) -> int:
         """0 for a leaf; for a result, one more than its creator's generation."""
-        return self._edge[0].generation + 1 if self._edge else 0
+        creator = self.creator
+        return 0 if creator is None else creator.generation + 1
 
     @property
     def shape(self) -> tuple[int, ...]:

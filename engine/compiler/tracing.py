@@ -14,11 +14,11 @@ from .. import observer
 from ..backward import sweep
 from ..config import no_grad
 from ..errors import GraphError, RecordingError
-from ..function import gradient_dtype
+from ..function import gradient_dtype, number_of_outputs, target_of
 from ..operations import add
 from ..operations import sum as total
 from ..stand_in import lift
-from ..variable import Variable
+from ..variable import NO_GRAPH, Variable
 from .ambient import refusing_ambient_state
 from .captured import first_change
 from .keys import may_change, package_of
@@ -194,16 +194,16 @@ def _refuse_changes(stand_ins: list[tuple[Any, Any]]) -> None:
 
 def _gradients(recorder: Recorder, values: list[Any]) -> dict[int, Any]:
     """Compute gradients of the sum of the values, as [gradient, leaf] by the leaf's id."""
-    roots = [v for v in values if isinstance(v, Variable) and v._edge != ()]
+    roots = [v for v in values if isinstance(v, Variable) and v._edge is not NO_GRAPH]
     if not roots:
         raise GraphError(
             "a compiled function returned nothing that depends on a Variable with a graph, so "
             "there is no gradient; give Variables, do not call it under no_grad(), or compile "
             "it with gradients=False"
         )
-    root = roots[0] if len(roots) == 1 and roots[0]._edge else reduce(add, map(total, roots))
-    source, index, shape, dtype = root._edge  # type: ignore[misc]
-    gys: list[Any] = [None] * len(source._references)  # type: ignore[union-attr]
+    root = roots[0] if len(roots) == 1 and roots[0].creator is not None else reduce(add, map(total, roots))
+    source, index, shape, dtype = target_of(root._edge)
+    gys: list[Any] = [None] * number_of_outputs(source)  # type: ignore[arg-type]
     gys[index] = recorder.constant(1, shape, dtype)
     leaves, _, _ = sweep(source, gys, False, False)  # type: ignore[arg-type]
     return leaves

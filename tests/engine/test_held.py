@@ -62,7 +62,7 @@ def test_strong_references_hold_every_iteration_until_the_collector_runs(array_b
         counter.reset_peak()
         iterations(k, n, backward=True)
         assert counter.live == k * (n + 2) * BYTES
-        assert counter.peak == (k * (n + 2) + 1) * BYTES
+        assert counter.peak == k * (n + 2) * BYTES
         assert gc.collect() > 0
         assert counter.live == 0
 
@@ -137,8 +137,8 @@ def test_a_seed_of_another_dtype_is_converted_and_the_conversion_let_go(array_by
         y.grad = np.full(SIZE, 8, np.int64)
         counter.reset_peak()
         y.backward()
-        # x, y, the seed, and two of gradients at a time; 16 for numbers as 0-d arrays
-        assert 5 * BYTES <= counter.peak <= 5 * BYTES + 16
+        # x, y, the seed and one of gradients, into which each writes; 16 for numbers as 0-d arrays
+        assert 4 * BYTES <= counter.peak <= 4 * BYTES + 16
         assert counter.live == 3 * BYTES
         assert (y.grad, x.grad[0]) == (None, 1.0)
 
