@@ -9,23 +9,16 @@ import numpy as np
 
 from . import observer
 from .blocks import current
+from .edge import Target
 from .errors import GradientError, GraphError
-from .function import (
-    LEAF,
-    Function,
-    book_style_outputs,
-    gradient_dtype,
-    name_of,
-    number_of_outputs,
-    released_error,
-    saved_by,
-    target_of,
-)
+from .function import Edge, Function, book_style_outputs, name_of, released_error, saved_by
 from .gradient import (
+    SOLE_REFERENCES,
     Slots,
     accumulate,
     accumulated_dtype,
     conform,
+    getrefcount,
     ndarray,
     ones,
     own,
@@ -44,82 +37,88 @@ def backward(root: Variable, retain_grad: bool | None) -> None:
     settings = current()
     if retain_grad is None:
         retain_grad = settings.retain_grad
-    edge = root._edge
-    if edge is None:
-        check_data(root.data, "backward")
-        edge = (root, LEAF, root.data.shape, gradient_dtype(root.data))
-    elif edge is NO_GRAPH:
+    edge: Any = root._edge
+    if edge is NO_GRAPH:
         raise GraphError(
             "backward: this variable has no graph to differentiate; it was computed under "
             "no_grad() (or enable_backprop=False), or from constants only"
         )
-    source, index, shape, dtype = target_of(edge)
+    if edge is None:
+        check_data(root.data, "backward")
+        edge = Target(root, None, root.data)
     if root.grad is None:
-        seed = ones(shape, dtype)
+        seed = ones(edge._shape, edge._dtype)
     else:
-        seed = conform(root.grad, shape, dtype, False, "backward: the seed, this variable's grad,")
-    if isinstance(source, Variable):
+        label = "backward: the seed, this variable's grad,"
+        seed = conform(root.grad, edge._shape, edge._dtype, False, label)
+    if root._edge is None:
         root.grad = copy_array(seed) if root.grad is None else seed
         return
-    gys: Slots = [None] * number_of_outputs(source)
-    gys[index] = seed
+    seeds = [seed]
     del seed
-    leaves, output_gradients, stale_outputs = sweep(source, gys, retain_grad, settings.retain_graph)
+    leaves, output_gradients, stale_outputs = sweep(
+        edge, seeds.pop(), retain_grad, settings.retain_graph
+    )
     _store(leaves, output_gradients, stale_outputs)
 
 
 def sweep(
-    function: Function, gys: Slots, retain_grad: bool, retain_graph: bool
+    root: Edge, seed: Any, retain_grad: bool, retain_graph: bool
 ) -> tuple[dict[int, Slots], OutputGradients, list[Variable]]:
-    """Compute the gradients of the leaves from those of the outputs of ``function``.
+    """Compute the gradients of the leaves from that of one output.
 
     Changes no variable. Functions run in the reverse order of their calls. That is a
     topological order, and it finishes one branch before it starts the next, so that fewer
     gradients are pending than in the order of generations.
 
+    Args:
+        root: the function of that output, or the output among its several.
+        seed: the output's gradient.
+
     Returns:
         The leaves' gradients, as [gradient, leaf, dtype] by the leaf's id, not yet narrowed
         to that dtype where the arithmetic's is wider; with retain_grad,
-        each function with the gradients of its outputs; without, the outputs that hold
-        a gradient of an earlier sweep.
+        each function with the gradients of its outputs; and the outputs that hold a gradient
+        of an earlier sweep.
     """
-    order = [-function._number]
-    pending: dict[int, Slots] = {order[0]: [*gys, function]}
-    gys.clear()
+    order: list[int] = []
+    pending: dict[int, Slots] = {}  # the gradients of a function's outputs, and the function
     leaves: dict[int, Slots] = {}
-    wide: dict[tuple[int, int], np.dtype[Any]] = {}  # pending gradients to be narrowed
-    is_mixed = False  # whether gradients of one variable may be of several dtypes
+    is_mixed = False  # whether gradients may be wider than they must be when they are complete
     output_gradients: OutputGradients = []
     stale_outputs: list[Variable] = []
     slots: Slots | None
-    gxs: Slots | None
+    slots, index = _slots_of(root, leaves, pending, order)
+    slots[index] = seed
+    slots = seed = None
     while order:
         gys = pending.pop(heappop(order))
         function = gys.pop()
-        if wide:
-            _narrow(gys, function._number, wide)
+        if is_mixed:
+            _narrow(gys, function)
         if function._released:
             raise released_error(function)
-        if function._layouts is not None:
-            for i, layout in enumerate(function._layouts):
-                if gys[i] is None:
-                    gys[i] = zeros(*layout)
-        if retain_grad:
-            output_gradients.append((function, list(gys)))
-        elif function._reference is not None:
+        if function._layouts is None:
             variable = function._reference()
             if variable is not None and variable.grad is not None:
                 stale_outputs.append(variable)
             variable = None
         else:
-            outputs = [reference() for reference in function._references]
-            stale_outputs += [y for y in outputs if y is not None and y.grad is not None]
-            del outputs
+            _complete(gys, function, stale_outputs)
+        if retain_grad:
+            output_gradients.append((function, list(gys)))
         if observer.watches:
             _notify("before", function, gys)
         try:
-            if function.writes:
-                out = spare(gys, () if retain_graph else function.saved_for_backward)
+            if function.in_place:
+                out = gys[0]
+                # The list and this name: nothing else refers to it.
+                if (
+                    getrefcount(out) != SOLE_REFERENCES
+                    or type(out) is not ndarray
+                    or out.base is not None
+                ):
+                    out = None if retain_graph else spare(function.saved_for_backward, out)
                 gxs = function.backward(gys.pop(), out)
                 out = None
             else:
@@ -132,52 +131,73 @@ def sweep(
             function.saved_for_backward = ()
             if not function.built_in:
                 function._inputs = function._results = None
-        edges = function._edges
-        for i, edge in enumerate(edges):
-            gx = gxs[i]
+        for edge in function._edges:
+            gx = gxs.pop(0)
             if gx is None or edge is None:
                 continue
-            if type(edge) is tuple:
-                source, index, shape, dtype = edge
-            else:
-                source, index, shape, dtype = edge, 0, edge._shape, edge._dtype
-            if type(gx) is not ndarray or gx.dtype is not dtype or gx.shape != shape:
+            if type(gx) is not ndarray or gx.dtype is not edge._dtype or gx.shape != edge._shape:
+                i = len(function._edges) - len(gxs) - 1
                 label = f"{name_of(function)}: the gradient that backward returned for input {i}"
-                wider_dtype = accumulated_dtype(gx, dtype)
-                gxs[i] = gx = conform(gx, shape, wider_dtype, function.built_in, label)
-                if wider_dtype != dtype:
-                    is_mixed = True
-                    if index >= 0:
-                        wide[source._number, index] = dtype
+                dtype = accumulated_dtype(gx, edge._dtype)
+                gx = conform(gx, edge._shape, dtype, function.built_in, label)
+                is_mixed = is_mixed or dtype != edge._dtype
             if not function.built_in:  # a user's backward may write into what it returned
+                gxs.insert(0, gx)
                 gx = None
-                own(gxs, i)
-                gx = gxs[i]
-            if index < 0:
-                index = 0
-                slots = leaves.setdefault(id(source), [None, source, dtype])
+                own(gxs, 0)
+                gx = gxs.pop(0)
+            number = edge._number
+            if number is None:
+                slots, index = _slots_of(edge, leaves, pending, order)
             else:
-                number = -source._number
-                slots = pending.get(number)
+                slots, index = pending.get(-number), 0
                 if slots is None:
-                    slots = pending[number] = [*[None] * number_of_outputs(source), source]
-                    heappush(order, number)
+                    pending[-number] = [gx, edge]
+                    heappush(order, -number)
+                    continue
             if slots[index] is None:
                 slots[index] = gx
             else:
-                if slots[index].shape != shape:
+                if slots[index].shape != edge._shape:
                     raise GradientError(
                         "backward: a leaf's data was replaced while the graph was recorded; it was "
-                        f"used with shape {shape} and with shape {slots[index].shape}"
+                        f"used with shape {edge._shape} and with shape {slots[index].shape}"
                     )
-                gx = None  # accumulate() counts references, and this one is not needed
+                incoming = [gx]
+                gx = None  # accumulate() counts references
                 if is_mixed:
-                    widen(slots, index, gxs, i)
-                accumulate(slots, index, gxs, i)
+                    widen(slots, index, incoming, 0)
+                accumulate(slots, index, incoming, 0)
+                del incoming
         gx = gxs = slots = None  # frees gradients that were added to others, before an event
         if observer.watches:
+            edges = function._edges  # no name for the gradients: it would be one more reference
             _notify("after", function, (), [_pending_gradient(e, leaves, pending) for e in edges])
     return leaves, output_gradients, stale_outputs
+
+
+def _slots_of(
+    edge: Any, leaves: dict[int, Slots], pending: dict[int, Slots], order: list[int]
+) -> tuple[Slots, int]:
+    """Return where the sweep's table holds the gradient for an edge, as a list and an index."""
+    if isinstance(edge, Target) and edge.index is None:
+        return leaves.setdefault(id(edge.source), [None, edge.source, edge._dtype]), 0
+    function, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    number = -function._number
+    if number not in pending:
+        pending[number] = [*[None] * len(function.outputs), function]
+        heappush(order, number)
+    return pending[number], index
+
+
+def _complete(gys: Slots, function: Function, stale_outputs: list[Variable]) -> None:
+    """Fill in zeros for outputs that were not used, and note those that hold a gradient."""
+    for i, layout in enumerate(function._layouts or ()):
+        if gys[i] is None:
+            gys[i] = zeros(*layout)
+        variable = function._references[i]()
+        if variable is not None and variable.grad is not None:
+            stale_outputs.append(variable)
 
 
 def _gradients_of(function: Function, gys: Slots) -> list[Any]:
@@ -200,11 +220,10 @@ def _gradients_of(function: Function, gys: Slots) -> list[Any]:
     return gxs
 
 
-def _narrow(gys: Slots, number: int, wide: dict[tuple[int, int], np.dtype[Any]]) -> None:
+def _narrow(gys: Slots, function: Function) -> None:
     """Convert the complete gradients of an operation's outputs to the outputs' dtypes."""
-    for i in range(len(gys)):
-        dtype = wide.pop((number, i), None)
-        if dtype is not None:
+    for i, (_, dtype) in enumerate(function._layouts or [((), function._dtype)]):
+        if gys[i] is not None and gys[i].dtype is not dtype:
             gys[i] = as_plain(gys[i]).astype(dtype, copy=False)
 
 
@@ -253,10 +272,10 @@ def _pending_gradient(edge: Any, leaves: dict[int, Slots], pending: dict[int, Sl
     """Return the gradient that the sweep holds for an edge's source; None for a constant."""
     if edge is None:
         return None
-    source, index, _, _ = target_of(edge)
-    if index < 0:
-        return leaves.get(id(source), [None])[0]
-    return pending.get(-source._number, {index: None})[index]
+    if isinstance(edge, Target) and edge.index is None:
+        return leaves.get(id(edge.source), [None])[0]
+    function, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    return pending.get(-function._number, {index: None})[index]
 
 
 def _notify(moment: observer.Moment, function: Function, gys: Any, gxs: Any = ()) -> None:

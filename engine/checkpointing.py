@@ -15,7 +15,8 @@ from .backward import sweep
 from .computations import Computation, computation_of, difference
 from .config import no_grad, using_config
 from .errors import DataError, GraphError
-from .function import Function, _next_number, source_of
+from .edge import source_of
+from .function import Function, _next_number
 from .generators import States, changed, generator_states, present_states, restore
 from .variable import Variable
 
@@ -90,7 +91,7 @@ class _Checkpoint(Function):
         if end is None:
             return tuple([None] * len(inputs))
         _refuse_earlier_than(end, first_number)
-        leaves = sweep(end, [None], False, False)[0]
+        leaves = sweep(end, None, False, False)[0]
         del end
         gradients = tuple([leaves.pop(id(x), (None,))[0] for x in inputs])
         outside_leaves = [ref(leaf) for _, leaf, _ in leaves.values()]

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import ref
 
 import numpy as np
 
 from . import observer
 from .blocks import context_settings, current, tied
+from .edge import FLOAT64, Target, gradient_dtype, source_of
 from .errors import DataError, EngineError, GraphError
 from .stand_in import ARRAYS, StandIn, as_plain
 from .variable import NO_GRAPH, Variable, check_data, check_dtype
 
 Layout = tuple[tuple[int, ...], np.dtype[Any]]
-# Where a gradient goes: the function whose output `index` it is a gradient of, or a leaf
-# variable (index LEAF); and the shape and dtype that it must have. A function of one output
-# stands for itself: an operation is one object for the collector to visit, and its edges.
-Target = tuple["Function | Variable", int, tuple[int, ...], np.dtype[Any]]
-Edge = "Function | Target"
+Layout = tuple[tuple[int, ...], np.dtype[Any]]
 
-LEAF: Final = -1
-FLOAT64: Final = np.dtype(np.float64)
+Slots = list[Any]
 PYTHON_NUMBERS: Final = (int, float)
 NUMBERS: Final = (*PYTHON_NUMBERS, np.generic)
 TYPED: Final[tuple[type[Any], ...]] = (*ARRAYS, np.generic)
@@ -60,14 +56,14 @@ class Function:
     # of the broadcast shape, and writes into nothing that it is given.
     built_in: bool = False
     # One of engine.operations: of one output, its backward takes an array to write into.
-    writes: bool = False
+    in_place: bool = False
 
     _number: int = -1  # larger for every later call, in any thread
-    _edges: Any = None  # a tuple of Edges, one per input, None for a constant
+    _edges: Any = None  # a list of Edges, one per input, None for a constant
     _reference: ref[Variable] | None = None  # to the output, if there is exactly one
     _shape: tuple[int, ...]  # of its gradient
     _dtype: np.dtype[Any] = FLOAT64
-    _layouts: tuple[Layout, ...] | None = None  # of several outputs (or none)
+    _layouts: tuple[Layout, ...] | None = None  # of the gradients of several outputs, or of none
     _references: tuple[ref[Variable], ...] = ()  # to them
     _inputs: tuple[Variable, ...] | None = None  # in the book's style; with retained gradients
     _results: tuple[np.ndarray[Any, Any], ...] | None = None  # in the book's style
@@ -105,10 +101,10 @@ class Function:
                 data = x.data
                 if type(data) is not ndarray or data.dtype is not FLOAT64:
                     check_data(data, f"{name_of(self)}, input {len(arrays)}")
-                arrays.append(data)
                 edge = x._edge
                 if not edge and not isinstance(edge, Function):  # one may have a length of 0
-                    edge = edges[0] if edges and x is inputs[0] else _leaf_edge(x)
+                    edge = edges[0] if edges and x is inputs[0] else Target(x, None, data)
+                arrays.append(data)
                 edges.append(edge)
                 recorded = True
             else:
@@ -121,6 +117,7 @@ class Function:
             edges = [None] * len(edges)
         self._number = _next_number()
         self._edges = edges
+        is_tuple = False
         try:
             if not self.built_in:
                 arrays = _numbers_as_arrays(arrays)
@@ -129,6 +126,9 @@ class Function:
             results = self.forward(*arrays)
             if type(results) is not ndarray or results.dtype is not FLOAT64:
                 results = _check_results(self, results)
+                is_tuple = type(results) is tuple
+                if not is_tuple:
+                    self._dtype = gradient_dtype(results)
         except BaseException as error:
             self._edges = None
             if isinstance(error, Exception):
@@ -139,30 +139,30 @@ class Function:
                 error.add_note(f"in {description}")
             raise
 
+        outputs: Any
         if not recorded:
             self._edges = None  # nothing refers to this instance: it may be called again
-            if type(results) is tuple:
-                outputs: Any = tuple([_result(data, NO_GRAPH) for data in results])
+            if is_tuple:
+                outputs = tuple([_result(data, NO_GRAPH) for data in results])
             else:
                 outputs = _result(results, NO_GRAPH)
         else:
-            if type(results) is tuple:
-                self._layouts = tuple([(data.shape, gradient_dtype(data)) for data in results])
-                outputs = tuple(
-                    [_result(y, (self, i, *self._layouts[i])) for i, y in enumerate(results)]
-                )
+            if is_tuple:
+                self._layouts = tuple([(y.shape, gradient_dtype(y)) for y in results])
+                outputs = tuple([_result(y, Target(self, i, y)) for i, y in enumerate(results)])
                 self._references = tuple(map(ref, outputs))
             else:
+                outputs = _new(Variable)  # without the checks of its constructor
+                outputs.data = results
+                outputs.grad = outputs.name = None
+                outputs._edge = self
                 self._shape = results.shape
-                if results.dtype is not FLOAT64:
-                    self._dtype = gradient_dtype(results)
-                outputs = _result(results, self)
                 self._reference = ref(outputs)
             if self.saved_for_backward is None:
                 self._inputs = tuple(map(_input_variable, inputs, arrays))
-                self._results = results if type(results) is tuple else (results,)
+                self._results = results if is_tuple else (results,)
             if settings.output_references == "strong":
-                self._outputs = outputs if type(outputs) is tuple else (outputs,)
+                self._outputs = outputs if is_tuple else (outputs,)
         if observer.watches:
             _notify_forward(self, "after", inputs, arrays, results)
         return outputs
@@ -212,6 +212,9 @@ class Function:
         return None
 
 
+Edge: TypeAlias = Function | Target
+
+
 def name_of(function: Function) -> str:
     """The operation's name, for messages and meters."""
     return getattr(type(function), "operation_name", None) or type(function).__name__
@@ -220,12 +223,6 @@ def name_of(function: Function) -> str:
 def shapes_of(arrays: list[Any]) -> str:
     """Describe an operation's arguments: arrays by dtype and shape, numbers as they are."""
     return ", ".join(f"{x.dtype} {x.shape}" if isinstance(x, ARRAYS) else repr(x) for x in arrays)
-
-
-def gradient_dtype(data: np.ndarray[Any, Any]) -> np.dtype[Any]:
-    """Return the dtype of a gradient of ``data``: its own if it is a float, else float64."""
-    dtype = data.dtype
-    return dtype if dtype is FLOAT64 or dtype.kind == "f" else FLOAT64
 
 
 def saved_by(function: Function) -> tuple[Any, ...]:
@@ -238,42 +235,25 @@ def saved_by(function: Function) -> tuple[Any, ...]:
 
 def book_style_outputs(function: Function) -> list[Variable]:
     """Return the output variables that a backward in the book's style may read."""
-    if function._reference is not None:
+    if function._layouts is None:
         return [_variable_at(function)]
-    layouts = function._layouts or ()
-    return [_variable_at((function, i, *layout)) for i, layout in enumerate(layouts)]
+    return [_variable_at(Target(function, i, y)) for i, y in enumerate(function._results or ())]
 
 
-def source_of(edge: Any) -> Any:
-    """Return the function or leaf variable that an edge leads to."""
-    return edge[0] if type(edge) is tuple else edge
-
-
-def target_of(edge: Any) -> Target:
-    """Return where an edge leads to, and the shape and dtype of a gradient there."""
-    return edge if type(edge) is tuple else (edge, 0, edge._shape, edge._dtype)
-
-
-def number_of_outputs(function: Function) -> int:
-    """Return how many results a function has computed."""
-    return 1 if function._layouts is None else len(function._layouts)
-
-
-def _variable_at(edge: Any) -> Variable:
+def _variable_at(edge: Edge) -> Variable:
     """Return the variable that an edge leads to, a new one if it had no references left."""
-    source, index, _, _ = target_of(edge)
-    if isinstance(source, Variable):
-        return source
-    variable = source.outputs[index]()
+    if isinstance(edge, Target) and isinstance(edge.source, Variable):
+        return edge.source
+    source, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    variable: Variable | None = source.outputs[index]()
     if variable is None:
-        variable = Variable(source._results[index] if source._results else None)
-        variable._edge = edge
-        if source._layouts is None:
-            source._reference = ref(variable)
-        else:
+        variable = _result(source._results[index] if source._results else None, edge)
+        if isinstance(edge, Target):
             references = list(source._references)
             references[index] = ref(variable)
             source._references = tuple(references)
+        else:
+            source._reference = ref(variable)
     return variable
 
 
@@ -285,10 +265,6 @@ def _result(data: np.ndarray[Any, Any], edge: Any) -> Variable:
     variable.name = None
     variable._edge = edge
     return variable
-
-
-def _leaf_edge(x: Variable) -> Target:
-    return (x, LEAF, x.data.shape, gradient_dtype(x.data))
 
 
 def _check_constant(x: Any, where: str) -> None:

@@ -32,48 +32,27 @@ def _seen_references(slots: Slots) -> int:
 
 # How many references are seen to an object that a list and a local name refer to: theirs
 # and the call's own, whose number differs between Python versions.
-_SOLE_REFERENCES = _seen_references([np.empty(1)]) if hasattr(sys, "getrefcount") else 0
+SOLE_REFERENCES = _seen_references([np.empty(1)]) if hasattr(sys, "getrefcount") else 0
 
 
-def is_unshared(slots: Slots, index: int) -> bool:
+def is_unshared(slots: Slots | tuple[Any, ...], index: int) -> bool:
     """Whether ``slots[index]`` is a writable array that only this list refers to."""
     array = slots[index]
     return (
-        getrefcount(array) == _SOLE_REFERENCES
+        getrefcount(array) == SOLE_REFERENCES
         and type(array) is ndarray
         and array.base is None
         and array.flags.writeable
     )
 
 
-def spare(gys: Slots, saved: Any) -> Array | None:
-    """Return an array that a backward may write its last result into; None if there is none.
-
-    It has the shape and dtype of the gradient ``gys[0]``, and dies with the operation: nothing
-    refers to it but this list, or what the operation saved and releases now.
-    """
-    for array in saved:
-        if getrefcount(array) == _SOLE_REFERENCES and _is_like(array, gys[0]):
+def spare(saved: tuple[Any, ...], gy: Array) -> Array | None:
+    """Return an array of the shape and dtype of ``gy`` that only ``saved`` refers to, or None."""
+    for i in range(len(saved)):
+        if is_unshared(saved, i) and saved[i].dtype is gy.dtype and saved[i].shape == gy.shape:
+            array: Array = saved[i]
             return array
-    gy = gys[0]
-    if (
-        getrefcount(gy) == _SOLE_REFERENCES
-        and type(gy) is ndarray
-        and gy.base is None
-        and gy.flags.writeable
-    ):
-        return gy
     return None
-
-
-def _is_like(array: Any, gy: Array) -> bool:
-    return (
-        type(array) is ndarray
-        and array.dtype is gy.dtype
-        and array.shape == gy.shape
-        and array.base is None
-        and array.flags.writeable
-    )
 
 
 def own(slots: Slots, index: int) -> None:

@@ -27,7 +27,7 @@ class Operation(Function):
 
     saved_for_backward: Any = ()
     built_in = True
-    writes = True
+    in_place = True
     operation_name = "operation"
 
     if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .edge import Target
 from .errors import DataError
 from .python_protocols import PythonProtocols
 from .stand_in import ARRAYS, StandIn
@@ -57,9 +58,9 @@ class Variable(PythonProtocols):
     def creator(self) -> Function | None:
         """The Function that computed this variable; None for a leaf or an unrecorded result."""
         edge = self._edge
-        if type(edge) is tuple:
-            return edge[0] if edge else None  # type: ignore[return-value]
-        return edge  # type: ignore[return-value]
+        if isinstance(edge, Target):
+            return edge.source
+        return None if edge is NO_GRAPH else edge
 
     @property
     def generation(self) -> int:

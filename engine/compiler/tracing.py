@@ -14,7 +14,7 @@ from .. import observer
 from ..backward import sweep
 from ..config import no_grad
 from ..errors import GraphError, RecordingError
-from ..function import gradient_dtype, number_of_outputs, target_of
+from ..edge import gradient_dtype
 from ..operations import add
 from ..operations import sum as total
 from ..stand_in import lift
@@ -201,11 +201,13 @@ def _gradients(recorder: Recorder, values: list[Any]) -> dict[int, Any]:
             "there is no gradient; give Variables, do not call it under no_grad(), or compile "
             "it with gradients=False"
         )
-    root = roots[0] if len(roots) == 1 and roots[0].creator is not None else reduce(add, map(total, roots))
-    source, index, shape, dtype = target_of(root._edge)
-    gys: list[Any] = [None] * number_of_outputs(source)  # type: ignore[arg-type]
-    gys[index] = recorder.constant(1, shape, dtype)
-    leaves, _, _ = sweep(source, gys, False, False)  # type: ignore[arg-type]
+    root = (
+        roots[0]
+        if len(roots) == 1 and roots[0].creator is not None
+        else reduce(add, map(total, roots))
+    )
+    edge: Any = root._edge
+    leaves, _, _ = sweep(edge, recorder.constant(1, edge._shape, edge._dtype), False, False)
     return leaves
 
 
