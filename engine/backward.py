@@ -5,13 +5,19 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Any
 
-import numpy as np
-
 from . import observer
 from .blocks import current
-from .edge import Target
+from .edge import Target, place_of
 from .errors import GradientError, GraphError
-from .function import Edge, Function, book_style_outputs, name_of, released_error, saved_by
+from .function import (
+    RELEASED,
+    Edge,
+    Function,
+    book_style_outputs,
+    name_of,
+    released_error,
+    saved_by,
+)
 from .gradient import (
     SOLE_REFERENCES,
     Slots,
@@ -96,7 +102,7 @@ def sweep(
         function = gys.pop()
         if is_mixed:
             _narrow(gys, function)
-        if function._released:
+        if function.saved_for_backward is RELEASED:
             raise released_error(function)
         if function._layouts is None:
             variable = function._reference()
@@ -122,39 +128,36 @@ def sweep(
                 gxs = function.backward(gys.pop(), out)
                 out = None
             else:
-                gxs = _gradients_of(function, gys)
+                gxs = _gradients_of(function, gys, retain_graph)
         except Exception as error:
             error.add_note(f"in the backward of {name_of(function)}")
             raise
         if not retain_graph:
-            function._released = True
-            function.saved_for_backward = ()
-            if not function.built_in:
-                function._inputs = function._results = None
-        for edge in function._edges:
-            gx = gxs.pop(0)
+            function.saved_for_backward = RELEASED
+        for i, edge in enumerate(function._edges):
+            gx = gxs[i]
             if gx is None or edge is None:
                 continue
             if type(gx) is not ndarray or gx.dtype is not edge._dtype or gx.shape != edge._shape:
-                i = len(function._edges) - len(gxs) - 1
                 label = f"{name_of(function)}: the gradient that backward returned for input {i}"
                 dtype = accumulated_dtype(gx, edge._dtype)
-                gx = conform(gx, edge._shape, dtype, function.built_in, label)
+                gxs[i] = gx = conform(gx, edge._shape, dtype, function.built_in, label)
                 is_mixed = is_mixed or dtype != edge._dtype
             if not function.built_in:  # a user's backward may write into what it returned
-                gxs.insert(0, gx)
                 gx = None
-                own(gxs, 0)
-                gx = gxs.pop(0)
+                own(gxs, i)
+                gx = gxs[i]
             number = edge._number
             if number is None:
                 slots, index = _slots_of(edge, leaves, pending, order)
             else:
-                slots, index = pending.get(-number), 0
+                number = -number
+                slots = pending.get(number)
                 if slots is None:
-                    pending[-number] = [gx, edge]
-                    heappush(order, -number)
+                    pending[number] = [gx, edge]
+                    heappush(order, number)
                     continue
+                index = 0
             if slots[index] is None:
                 slots[index] = gx
             else:
@@ -163,13 +166,11 @@ def sweep(
                         "backward: a leaf's data was replaced while the graph was recorded; it was "
                         f"used with shape {edge._shape} and with shape {slots[index].shape}"
                     )
-                incoming = [gx]
-                gx = None  # accumulate() counts references
+                gx = None  # accumulate() counts references, and this one is not needed
                 if is_mixed:
-                    widen(slots, index, incoming, 0)
-                accumulate(slots, index, incoming, 0)
-                del incoming
-        gx = gxs = slots = None  # frees gradients that were added to others, before an event
+                    widen(slots, index, gxs, i)
+                accumulate(slots, index, gxs, i)
+        gx = gxs = None  # frees gradients that were added to others, before an event
         if observer.watches:
             edges = function._edges  # no name for the gradients: it would be one more reference
             _notify("after", function, (), [_pending_gradient(e, leaves, pending) for e in edges])
@@ -180,9 +181,9 @@ def _slots_of(
     edge: Any, leaves: dict[int, Slots], pending: dict[int, Slots], order: list[int]
 ) -> tuple[Slots, int]:
     """Return where the sweep's table holds the gradient for an edge, as a list and an index."""
-    if isinstance(edge, Target) and edge.index is None:
-        return leaves.setdefault(id(edge.source), [None, edge.source, edge._dtype]), 0
-    function, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    function, index = place_of(edge)
+    if index is None:
+        return leaves.setdefault(id(function), [None, function, edge._dtype]), 0
     number = -function._number
     if number not in pending:
         pending[number] = [*[None] * len(function.outputs), function]
@@ -200,7 +201,7 @@ def _complete(gys: Slots, function: Function, stale_outputs: list[Variable]) -> 
             stale_outputs.append(variable)
 
 
-def _gradients_of(function: Function, gys: Slots) -> list[Any]:
+def _gradients_of(function: Function, gys: Slots, retain_graph: bool) -> list[Any]:
     """Return the gradients of the inputs of a function that may be a user's."""
     if not function.built_in:
         for i in range(len(gys)):
@@ -210,6 +211,8 @@ def _gradients_of(function: Function, gys: Slots) -> list[Any]:
     result = function.backward(*gys)
     del outputs
     gys.clear()
+    if not retain_graph:
+        function._inputs = function._results = None
     gxs = list(result) if isinstance(result, tuple) else [result]
     del result
     if len(gxs) != len(function._edges):
@@ -272,9 +275,9 @@ def _pending_gradient(edge: Any, leaves: dict[int, Slots], pending: dict[int, Sl
     """Return the gradient that the sweep holds for an edge's source; None for a constant."""
     if edge is None:
         return None
-    if isinstance(edge, Target) and edge.index is None:
-        return leaves.get(id(edge.source), [None])[0]
-    function, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    function, index = place_of(edge)
+    if index is None:
+        return leaves.get(id(function), [None])[0]
     return pending.get(-function._number, {index: None})[index]
 
 

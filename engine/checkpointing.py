@@ -14,8 +14,8 @@ from weakref import ref
 from .backward import sweep
 from .computations import Computation, computation_of, difference
 from .config import no_grad, using_config
-from .errors import DataError, GraphError
 from .edge import source_of
+from .errors import DataError, GraphError
 from .function import Function, _next_number
 from .generators import States, changed, generator_states, present_states, restore
 from .variable import Variable

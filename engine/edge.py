@@ -34,6 +34,11 @@ def gradient_dtype(data: np.ndarray[Any, Any]) -> np.dtype[Any]:
     return dtype if dtype is FLOAT64 or dtype.kind == "f" else FLOAT64
 
 
+def place_of(edge: Any) -> tuple[Any, Any]:
+    """Return the function that an edge leads to and the index of its output; or a leaf and None."""
+    return (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+
+
 def source_of(edge: Any) -> Any:
     """Return the function or leaf variable that an edge leads to."""
-    return edge.source if isinstance(edge, Target) else edge
+    return place_of(edge)[0]

@@ -11,16 +11,14 @@ import numpy as np
 
 from . import observer
 from .blocks import context_settings, current, tied
-from .edge import FLOAT64, Target, gradient_dtype, source_of
+from .edge import FLOAT64, Target, gradient_dtype, place_of, source_of
 from .errors import DataError, EngineError, GraphError
 from .stand_in import ARRAYS, StandIn, as_plain
 from .variable import NO_GRAPH, Variable, check_data, check_dtype
 
-Layout = tuple[tuple[int, ...], np.dtype[Any]]
-Layout = tuple[tuple[int, ...], np.dtype[Any]]
-
-Slots = list[Any]
+Layout: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 PYTHON_NUMBERS: Final = (int, float)
+PYTHON_TYPES: Final = frozenset({int, float, bool})
 NUMBERS: Final = (*PYTHON_NUMBERS, np.generic)
 TYPED: Final[tuple[type[Any], ...]] = (*ARRAYS, np.generic)
 PLAIN: Final = (*NUMBERS, StandIn)
@@ -28,6 +26,15 @@ PLAIN: Final = (*NUMBERS, StandIn)
 _next_number = count().__next__
 _new = object.__new__
 ndarray = np.ndarray
+
+
+class _Released(tuple[()]):
+    """What a function has saved whose backward has run: nothing."""
+
+    __slots__ = ()
+
+
+RELEASED: Final = _Released()
 
 
 class Function:
@@ -68,7 +75,6 @@ class Function:
     _inputs: tuple[Variable, ...] | None = None  # in the book's style; with retained gradients
     _results: tuple[np.ndarray[Any, Any], ...] | None = None  # in the book's style
     _outputs: tuple[Variable, ...] | None = None  # with output_references="strong"
-    _released: bool = False
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
@@ -93,38 +99,39 @@ class Function:
                 "instance records one call, so make a new one for each"
             )
         settings = context_settings() if not tied else current()
-        arrays: list[Any] = []
-        edges: list[Edge | None] = []
+        arrays = list(inputs)
+        edges: list[Edge | None] = [None] * len(inputs)
         recorded = False
-        for x in inputs:
+        for i, x in enumerate(inputs):
             if isinstance(x, Variable):
-                data = x.data
-                if type(data) is not ndarray or data.dtype is not FLOAT64:
-                    check_data(data, f"{name_of(self)}, input {len(arrays)}")
+                arrays[i] = data = x.data
+                if type(data) is not ndarray:
+                    check_data(data, f"{name_of(self)}, input {i}")
                 edge = x._edge
                 if not edge and not isinstance(edge, Function):  # one may have a length of 0
-                    edge = edges[0] if edges and x is inputs[0] else Target(x, None, data)
-                arrays.append(data)
-                edges.append(edge)
+                    edge = edges[0] if i and x is inputs[0] else Target(x, None, data)
+                edges[i] = edge
                 recorded = True
-            else:
-                if not isinstance(x, PYTHON_NUMBERS):
-                    _check_constant(x, f"{name_of(self)}, input {len(arrays)}")
-                arrays.append(x)
-                edges.append(None)
+            elif type(x) not in PYTHON_TYPES:
+                _check_constant(x, f"{name_of(self)}, input {i}")
         if not settings.enable_backprop:
             recorded = False
-            edges = [None] * len(edges)
+            edges = [None] * len(inputs)
         self._number = _next_number()
         self._edges = edges
         is_tuple = False
         try:
             if not self.built_in:
+                _check_dtypes(self, arrays)
                 arrays = _numbers_as_arrays(arrays)
             if observer.watches:
                 _notify_forward(self, "before", inputs, arrays)
-            results = self.forward(*arrays)
+            if len(arrays) == 2:
+                results = self.forward(arrays[0], arrays[1])  # quicker than the general call
+            else:
+                results = self.forward(*arrays)
             if type(results) is not ndarray or results.dtype is not FLOAT64:
+                _check_dtypes(self, arrays)
                 results = _check_results(self, results)
                 is_tuple = type(results) is tuple
                 if not is_tuple:
@@ -132,6 +139,7 @@ class Function:
         except BaseException as error:
             self._edges = None
             if isinstance(error, Exception):
+                _check_dtypes(self, arrays)
                 description = f"{name_of(self)} of {shapes_of(arrays)}"
                 kind = self._engine_error(error)
                 if kind is not None:  # a local name for the new error would make a cycle
@@ -242,9 +250,9 @@ def book_style_outputs(function: Function) -> list[Variable]:
 
 def _variable_at(edge: Edge) -> Variable:
     """Return the variable that an edge leads to, a new one if it had no references left."""
-    if isinstance(edge, Target) and isinstance(edge.source, Variable):
-        return edge.source
-    source, index = (edge.source, edge.index) if isinstance(edge, Target) else (edge, 0)
+    source, index = place_of(edge)
+    if isinstance(source, Variable):
+        return source
     variable: Variable | None = source.outputs[index]()
     if variable is None:
         variable = _result(source._results[index] if source._results else None, edge)
@@ -257,7 +265,7 @@ def _variable_at(edge: Edge) -> Variable:
     return variable
 
 
-def _result(data: np.ndarray[Any, Any], edge: Any) -> Variable:
+def _result(data: Any, edge: Any) -> Variable:
     """Make a Variable without the checks of its constructor."""
     variable: Variable = _new(Variable)
     variable.data = data
@@ -277,6 +285,17 @@ def _check_constant(x: Any, where: str) -> None:
         check_dtype(x, where)
     else:
         check_data(x, where)
+
+
+def _check_dtypes(function: Function, arrays: list[Any]) -> None:
+    """Raise DataError unless all arrays hold booleans, integers or floats.
+
+    NumPy computes no float64 from others, so that a plain result of one of the engine's own
+    operations says that its inputs are in order.
+    """
+    for i, x in enumerate(arrays):
+        if isinstance(x, ARRAYS):
+            check_data(x, f"{name_of(function)}, input {i}")
 
 
 def _input_variable(x: Any, data: np.ndarray[Any, Any]) -> Variable:

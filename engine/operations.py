@@ -49,7 +49,7 @@ class Add(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a + b
 
-    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+    def backward(self, gy: Array, _out: Array | None) -> list[Array | None]:
         return [gy, gy]
 
 
@@ -212,7 +212,7 @@ class Maximum(Operation):
         self.saved_for_backward = (a, b)
         return np.maximum(a, b)
 
-    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+    def backward(self, gy: Array, _out: Array | None) -> list[Array | None]:
         edge_a, edge_b = self._edges
         a, b = self.saved_for_backward
         return [
@@ -236,7 +236,7 @@ class Sum(Operation):
         self.shape = np.shape(x)
         return np.sum(x, axis=self.axis, keepdims=self.keepdims)
 
-    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+    def backward(self, gy: Array, _out: Array | None) -> list[Array | None]:
         if self.axis is not None and not self.keepdims and self.shape:
             gy = np.expand_dims(gy, self.axis)
         return [np.broadcast_to(gy, self.shape)]
@@ -252,7 +252,7 @@ class Matmul(Operation):
         self.shapes = (np.shape(a), np.shape(b))
         return a @ b
 
-    def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
+    def backward(self, gy: Array, _out: Array | None) -> list[Array | None]:
         # A vector is a matrix of one row on the left, of one column on the right.
         a, b = self.saved_for_backward
         shape_a, shape_b = self.shapes
@@ -287,7 +287,7 @@ def _as_floats(a: Any) -> Any:
 
 
 # Calling the function is quicker than calling the instance, which looks it up.
-record: Callable[..., Any] = Function.__call__
+record: Callable[..., Variable] = Function.__call__
 
 
 def add(x0: Operand, x1: Operand) -> Variable:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .edge import Target
+from .edge import source_of
 from .errors import DataError
 from .python_protocols import PythonProtocols
 from .stand_in import ARRAYS, StandIn
@@ -57,10 +57,8 @@ class Variable(PythonProtocols):
     @property
     def creator(self) -> Function | None:
         """The Function that computed this variable; None for a leaf or an unrecorded result."""
-        edge = self._edge
-        if isinstance(edge, Target):
-            return edge.source
-        return None if edge is NO_GRAPH else edge
+        source: Any = source_of(self._edge)
+        return None if source is NO_GRAPH else source
 
     @property
     def generation(self) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 from .. import observer
 from ..backward import sweep
 from ..config import no_grad
-from ..errors import GraphError, RecordingError
 from ..edge import gradient_dtype
+from ..errors import GraphError, RecordingError
 from ..operations import add
 from ..operations import sum as total
 from ..stand_in import lift
