@@ -140,14 +140,14 @@ class Pow(Operation):
             # Where b is 0 the gradient is 0, also at a = 0, where a**(b-1) is infinite.
             gx = _as_floats(a) ** (np.where(b == 0, 1, b) - 1)
             return gx * b * gy
-        if b == 0:
-            return np.zeros_like(gy)
-        if b == 1:
-            return gy
         if b == 2:
             gx = np.multiply(gy, a, out)
             gx += gx
             return gx
+        if b == 0:
+            return np.zeros_like(gy)
+        if b == 1:
+            return gy
         gx = _as_floats(a) ** (b - 1)
         gx *= b
         return gx * gy
