@@ -20,7 +20,7 @@ _CONTAINERS = (tuple, list, dict, CellType)
 def collect() -> tuple[str, ...]:
     """Collect garbage and return the shortest loop of the engine's objects in it; () for none.
 
-    The loop reads ("Variable", "._edge[0]", "Square", "._outputs[0]", "Variable"):
+    The loop reads ("Variable", "._edge", "Square", "._outputs[0]", "Variable"):
     a type, how the next object is reached, its type, and so on.
     """
     flags, before = gc.get_debug(), len(gc.garbage)

@@ -133,8 +133,9 @@ def squares(depth: int) -> Workload:
                     since={"n": 2 * segments},
                     multiple={"n": segments},
                 )
-        strong = "(n + 3) arrays" if depth > 1 else "3 arrays"
-        return _chain(settings, depth, weak="(n + 2) arrays", strong=strong)
+        # The first gradient goes into an intermediate result, where there is one.
+        weak = "(n + 1) arrays" if depth > 1 else "3 arrays"
+        return _chain(settings, depth, weak=weak, strong="(n + 2) arrays")
 
     return Workload(
         name=f"squares-{depth}",
@@ -148,11 +149,11 @@ def squares(depth: int) -> Workload:
 
 @family(depth=True)
 def self_products(depth: int) -> Workload:
-    """n times y * y: as squares, but each variable gets the sum of two gradients."""
+    """n times y * y: the same memory as squares."""
 
     def predict(settings: Settings) -> Prediction | None:
-        strong = "(n + 4) arrays" if depth > 1 else "4 arrays"
-        return _chain(settings, depth, weak="(n + 3) arrays", strong=strong)
+        weak = "(n + 1) arrays" if depth > 1 else "3 arrays"
+        return _chain(settings, depth, weak=weak, strong="(n + 2) arrays")
 
     return Workload(
         name=f"self_products-{depth}",

@@ -184,7 +184,7 @@ def test_a_run_that_knows_says_who_holds_the_surplus(tmp_path):
     assert done.returncode == 1
     words = " ".join(done.stdout.split())
     assert "the peak is in square#2 backward; alive there: x (input, 128 B)" in words
-    assert "cycle: Variable ._edge[0] -> Square ._outputs[0] -> Variable" in words
+    assert "cycle: Variable ._edge -> Square ._outputs[0] -> Variable" in words
 
 
 def test_a_run_that_was_not_finished_or_is_another_one_is_not_passed(folder):

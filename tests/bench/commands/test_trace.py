@@ -32,7 +32,7 @@ from ..misbehaviour import within
 from ..throwaway import adapter
 
 STRONG = "engine:output_references=strong"
-LOOP = "Variable ._edge[0] -> Square ._outputs[0] -> Variable"
+LOOP = "Variable ._edge -> Square ._outputs[0] -> Variable"
 
 
 def words(text: str) -> str:

@@ -83,7 +83,7 @@ def longer_and_shorter():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (strong, "Variable ._edge[0] -> Square ._outputs[0] -> Variable"),
+        (strong, "Variable ._edge -> Square ._outputs[0] -> Variable"),
         (by_attribute, "Node .me -> Node"),
         (by_dictionary, "Node .table['first'][1] -> Node"),
         (by_odd_key, "Node .table[5] -> Node"),
@@ -128,4 +128,4 @@ def test_of_many_objects_a_loop_is_found_in_no_time():
         for _ in range(5000):
             x = x * 1.0
         del x
-    assert chain(loops.collect()) == "Variable ._edge[0] -> Mul ._outputs[0] -> Variable"
+    assert chain(loops.collect()) == "Variable ._edge -> Mul ._outputs[0] -> Variable"

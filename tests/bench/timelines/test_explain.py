@@ -53,7 +53,7 @@ def rendered(show, *arguments) -> str:
     return text.getvalue()
 
 
-CYCLE = "cycle: Variable ._edge[0] -> Square ._outputs[0] -> Variable; in such cycles {} wait"
+CYCLE = "cycle: Variable ._edge -> Square ._outputs[0] -> Variable; in such cycles {} wait"
 
 
 @pytest.mark.parametrize(
