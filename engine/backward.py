@@ -113,10 +113,10 @@ def sweep(
             _complete(gys, function, stale_outputs)
         if retain_grad:
             output_gradients.append((function, list(gys)))
-        if observer.watches:
-            _notify("before", function, gys)
         try:
             if function.in_place:
+                if observer.watches:
+                    _notify("before", function, gys)
                 out = gys[0]
                 # The list and this name: nothing else refers to it.
                 if (
@@ -206,6 +206,8 @@ def _gradients_of(function: Function, gys: Slots, retain_graph: bool) -> list[An
     if not function.built_in:
         for i in range(len(gys)):
             own(gys, i)
+    if observer.watches:
+        _notify("before", function, gys)
     # Keeps the outputs alive while the function's backward may read them.
     outputs = book_style_outputs(function) if function.saved_for_backward is None else None
     result = function.backward(*gys)

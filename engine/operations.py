@@ -263,7 +263,8 @@ class Matmul(Operation):
         ga = gb = None
         if b is not None:
             columns = np.expand_dims(b, -1) if len(shape_b) == 1 else b
-            ga = gy @ np.swapaxes(columns, -1, -2)
+            rows = np.swapaxes(columns, -1, -2)
+            ga = gy * rows if np.shape(gy)[-1] == 1 else gy @ rows  # quicker for one column
             if len(shape_a) == 1:
                 ga = np.squeeze(ga, -2)
         if a is not None:

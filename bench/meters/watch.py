@@ -215,6 +215,9 @@ class Watch:
         for number in self._gys.pop(event.number, []):
             self.arrays[number].consumed = tick
         inputs = self._inputs.get(event.number, [])
+        if not event.saved:  # released
+            for gx in event.outputs:
+                self._end_if_written_into(gx, event.number, tick)
         for i, gx in enumerate(event.outputs):
             if gx is not None:
                 name = self._gradient_of(inputs, i, f"an input of {label}")
@@ -251,6 +254,8 @@ class Watch:
             number = self._register(gradient, name, "gradient", tick)
             assert number is not None
             array = self.arrays[number]
+            if i < retained and array.kind == "gradient":
+                array.name = name  # other gradients may have been in this array before
             if array.consumed is not None or i >= retained:
                 # A gradient that is first used here is a copy, made to be kept.
                 array.retained = tick - 1 if array.consumed is None else array.consumed
@@ -291,6 +296,16 @@ class Watch:
         if variable_name and isinstance(variable_name, str) and not array.named:
             array.name, array.named = variable_name[:LONGEST_NAME], True
         return number
+
+    def _end_if_written_into(self, gx: Any, key: int, tick: int) -> None:
+        """End the life of an array that an operation saved and has written its gradient into."""
+        number, finalizer = self._alive.get(id(gx), (None, None))
+        if number in self._saved.get(key, []) and finalizer is not None:
+            finalizer.detach()
+            del self._alive[id(gx)]
+            array = self.arrays[number]
+            array.died = tick
+            array.peak_at_death = -1  # the gradient is alive there in its place
 
     def _died(self, identity: int, number: int) -> None:
         """Record the death of an array; its finalizer calls this at any moment, in any thread."""
