@@ -77,7 +77,7 @@ def test_what_the_system_does_depends_on_the_history():
 )
 def test_a_policy_replaces_what_was_inherited_and_leaves_the_rest(policy, inherited):
     environment = allocators.environment(policy, inherited)
-    settings = {name: str(value) for name, value in allocators.POLICIES[policy].items()}
+    settings = allocators.variables(policy)
     assert environment == {k: v for k, v in inherited.items() if k == "HOME"} | settings
 
 
