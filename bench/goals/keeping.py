@@ -99,7 +99,7 @@ def cells(times: Times, base: Times) -> list[str]:
         return [times.failure or "-", "-"]
     return [
         f"{seconds_text(median(ours), 2)} ({median(ratio(ours, other)):.2f})"
-        for ours, other in ((times.forward, base.forward), (times.whole, base.whole))
+        for ours, other in ((times.forward, base.forward), (times.cpu, base.cpu))
     ]
 
 

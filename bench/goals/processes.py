@@ -1,4 +1,4 @@
-"""Time the same computation in several processes, alternately, on one core.
+"""Time the same computation in several processes, alternately, on the same cores.
 
 Peers are timed in processes of their own: what one imports changes the time of another (glibc
 raises its thresholds whenever a large block is freed). All have the same policy of the C
@@ -11,35 +11,39 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import Generation, Lane, SetRunner
 from gradmeter.bench.runs.spec import Spec
 
-LIMIT = 300.0  # seconds for one answer; a compiler may take a minute
-_SHUFFLE = random.Random(0)
+LIMIT: Final = 300.0  # seconds for one answer; a compiler may take a minute
+_SHUFFLE: Final = random.Random(0)
 
 
 @dataclass(frozen=True)
 class Times:
-    """The rounds of one process.
+    """The rounds of one process, as seconds of a run.
 
     Attributes:
-        forward: processor seconds would mix phases, so these are wall seconds of each round.
-        whole: processor seconds of forward, backward and step in each round.
+        forward: wall seconds of the forward.
+        wall: those of forward, backward and step.
+        cpu: processor seconds of the same.
         failure: why there are none; empty where there are.
     """
 
     forward: list[float]
-    whole: list[float]
+    wall: list[float]
+    cpu: list[float]
     failure: str = ""
 
     @classmethod
     def of(cls, lane: Lane) -> Times:
         """The times of a lane."""
         if lane.failure is not None:
-            return cls([], [], lane.failure.message)
-        return cls([r["forward"] for r in lane.rounds], [r["cpu"] for r in lane.rounds])
+            return cls([], [], [], lane.failure.message)
+        wall = [r["forward"] + r["backward"] + r["step"] for r in lane.rounds]
+        return cls([r["forward"] for r in lane.rounds], wall, [r["cpu"] for r in lane.rounds])
 
 
 def timed(specs: Sequence[Spec], least: int, budget: float) -> list[Times]:
