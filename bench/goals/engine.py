@@ -22,7 +22,7 @@ def chain(
     variable: Callable[[Any], Any] = engine.Variable,
 ) -> Work:
     """Apply ``operation`` ``length`` times to a variable of ``size`` elements, and go backward."""
-    data = np.full(size, 1.0001)
+    data = np.ones(size)  # which squares leave as they are, far from an overflow
 
     def work() -> None:
         y = variable(data)
@@ -136,7 +136,7 @@ def torch_goals() -> list[Goal]:
 
     def eager(operation: Callable[[Any], Any]) -> Work:
         def work() -> None:
-            y = torch.full((10,), 1.0001, dtype=torch.float64, requires_grad=True)
+            y = torch.ones(10, dtype=torch.float64, requires_grad=True)
             for _ in range(1000):
                 y = operation(y)
             y.backward(ones)
