@@ -12,7 +12,6 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from gradmeter.bench.commands.shared import read_size
 from gradmeter.bench.goals import compiler, line_pass, memory_pass, peers
 from gradmeter.bench.goals.engine import dezero_goals, own_goals, torch_goals
 from gradmeter.bench.goals.goal import Outcome, outcome
@@ -82,6 +81,8 @@ def _row(each: Outcome) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m gradmeter.bench.goals")
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
-    parser.add_argument("--most", default="1e7", help="largest size of the goals against peers")
+    parser.add_argument(
+        "--most", type=float, default=1e7, help="largest size of the goals against peers"
+    )
     arguments = parser.parse_args()
-    sys.exit(main(arguments.parts or list(PARTS), read_size(arguments.most, "--most")))
+    sys.exit(main(arguments.parts or list(PARTS), int(arguments.most)))

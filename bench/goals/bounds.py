@@ -64,7 +64,7 @@ class StandIn:
         self.ledger.moved += result.size
         for number, operand in enumerate((self, *others)):
             if isinstance(operand, StandIn) and operand.needs:
-                if number in saved or operand.shape != shape:
+                if number in saved or operand.size < result.size:  # one that is broadcast is summed
                     read = [e.size for e in saved.get(number, ()) if isinstance(e, StandIn)]
                     self.ledger.moved += result.size + sum(read) + operand.size
                 if operand.used:
