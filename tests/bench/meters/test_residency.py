@@ -30,7 +30,8 @@ def measured(body: str, timeout: float = 60, before: str = "") -> dict:
     code = (
         "import json, mmap, time\nfrom dataclasses import asdict\nimport numpy as np\n"
         "from gradmeter.bench.meters import residency\n\ndef program():\n    yield 'forward'\n"
-        f"{program}\n    yield 'end'\n\n{before}print(json.dumps(asdict(residency.measure(program))))\n"
+        f"{program}\n    yield 'end'\n\n{before}"
+        "print(json.dumps(asdict(residency.measure(program))))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
