@@ -81,7 +81,7 @@ def costs(
     found = costs_of(now.plain, elsewhere.plain, earlier[0].plain if earlier else None)
     lacks = [name for name in KINDS if name not in now.plain]
     if lacks:
-        say(f"{parsed} cannot: it has no {', no '.join(lacks)}")
+        say(f"{parsed} has no operation for: {'; '.join(lacks)}")
     if rev is None:
         text = report.table(str(replace(parsed, label="")), found, now.ground)
         if out is None:

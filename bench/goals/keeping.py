@@ -124,8 +124,17 @@ def table(workload: str, size: int, budget: float) -> Iterator[str]:
                 yield f"| {' | '.join(row)} |"
 
 
+_HEAD: Final = """# The means of keeping freed memory, measured
+
+Made by `make keeping`: our engine under each means, in processes that are timed alternately, round
+by round, on one core. Forward alone in wall seconds, with the backward in processor seconds; in
+parentheses the ratio to the process as it is, the median of the rounds. Resident: beyond what
+the process as it is has before the run, at the peak of one run and when all is dropped."""
+
+
 def main(most: int, budget: float) -> None:
     """Print a table for each case of at most so many elements."""
+    print(_HEAD)
     for workload, size in CASES:
         if size <= most:
             print(f"\n## {where_text(workload, size)}\n")

@@ -130,8 +130,9 @@ def test_without_gradients_the_value_is_the_same_and_there_are_none(text, scratc
 
 
 # Arrays alive at the peak of n operations: x, what is saved, results and gradients. DeZero's
-# power makes two temporaries of its own, its simple core's one; autograd's seed, which the caller hands in, stays alive
-# to the end, and where the operation only passes it on it is the gradient.
+# power makes two temporaries of its own, that of its simple core one; autograd's seed, which the
+# caller hands in, stays alive to the end, and where the operation only passes it on it is the
+# gradient.
 PEAKS = {
     ("engine", "squares-3"): 5,
     ("engine", "constant_sums-10"): 3,
