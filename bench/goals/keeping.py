@@ -51,7 +51,7 @@ ALL: Final = (
     Means("`mallopt` and `glibc.malloc.hugetlb=1`", "mallopt", _HUGE),
     Means("`mallopt`, 3 GiB of heap advised as huge pages", "reserved"),
     Means("`mallopt`, 3 GiB of heap touched by two threads", "touched"),
-    Means("NumPy's data allocator, a pool by Numba", "pool"),
+    Means("NumPy's data allocator, a pool in C", "pool"),
 )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib import import_module
@@ -19,6 +20,7 @@ import numpy as np
 from gradmeter import engine
 from gradmeter.bench.engines import Engine, Setting
 from gradmeter.bench.engines.ours import Ours
+from gradmeter.bench.results.folders import temporary_folder
 
 MEBIBYTE: Final = 2**20
 RESERVED: Final = 3072 * MEBIBYTE  # more than the largest workload here holds
@@ -69,101 +71,65 @@ def _block(size: int) -> tuple[int, Callable[[], None]]:
     return address, lambda: library.free(ctypes.c_void_p(address))
 
 
-def _pooled() -> None:
-    """Let NumPy take blocks from lists of freed ones of the same size, in native code.
-
-    What is not in a list comes from the C library. Not safe without the GIL.
-    """
-    import numba
-    from numba import types
-
-    from gradmeter.engine.compiler.kernels import _intrinsic
-
-    read: Any = _intrinsic("word")
-    write: Any = _intrinsic("store_int64_99")
-    lists = np.zeros(2 * 4096, np.int64)  # by a size's hash: the size, and the first free block
-    _ALIVE.append(lists)
-    table, smallest = lists.ctypes.data, 4096
-    library = ctypes.CDLL(None)
-    malloc, free = library.malloc, library.free
-    malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_size_t
-    free.argtypes, free.restype = [ctypes.c_size_t], None
-    size_t, pointer = types.uintp, types.voidptr
-
-    @numba.njit
-    def slot(size: Any) -> Any:
-        index = (size // 16 * 40503) % 4096
-        for _ in range(16):
-            found = read(table, 2 * index)
-            if found == size or found == 0:
-                return index
-            index = (index + 1) % 4096
-        return -1
-
-    @numba.njit
-    def take(size: Any) -> Any:
-        if size >= smallest:
-            index = slot(size)
-            if index >= 0:
-                block = read(table, 2 * index + 1)
-                if block != 0:
-                    write(table, 2 * index + 1, read(block, 0))
-                    return block
-        return np.int64(malloc(max(size, 16)))
-
-    @numba.njit
-    def give(block: Any, size: Any) -> None:
-        index = slot(size) if size >= smallest else -1
-        if index < 0:
-            free(block)
-            return
-        write(table, 2 * index, size)
-        write(block, 0, read(table, 2 * index + 1))
-        write(table, 2 * index + 1, block)
-
-    @numba.cfunc(size_t(pointer, size_t))
-    def allocate(_: Any, size: Any) -> Any:
-        return np.uint64(take(np.int64(size)))
-
-    @numba.cfunc(size_t(pointer, size_t, size_t))
-    def allocate_zeros(_: Any, number: Any, item: Any) -> Any:
-        size = np.int64(number * item)
-        block = take(size)
-        for word in range((size + 7) // 8):
-            write(block, word, 0)
-        return np.uint64(block)
-
-    @numba.cfunc(types.void(pointer, size_t, size_t))
-    def release(_: Any, block: Any, size: Any) -> None:
-        if block != 0:
-            give(np.int64(block), np.int64(size))
-
-    functions: tuple[Any, ...] = (allocate, allocate_zeros, release)
-    _install([function.address for function in functions])
-
-
+# PyDataMem_Handler: blocks from lists of freed ones of the same size, which are found by hash;
+# what is in no list comes from the C library. Without a lock: NumPy calls it under the GIL.
+_POOL: Final = r"""
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+enum { SLOTS = 4096, TRIES = 16, SMALLEST = 4096 };
+static struct { size_t size; void *first; } lists[SLOTS];
+static void **list(size_t size)
+{
+    size_t slot = size / 16 * 40503 % SLOTS;
+    for (int i = 0; size >= SMALLEST && i < TRIES; i++, slot = (slot + 1) % SLOTS) {
+        if (!lists[slot].size)
+            lists[slot].size = size;
+        if (lists[slot].size == size)
+            return &lists[slot].first;
+    }
+    return NULL;
+}
+static void *take(void *ctx, size_t size)
+{
+    void **first = list(size), *block = first ? *first : NULL;
+    if (!block)
+        return malloc(size ? size : 1);
+    *first = *(void **)block;
+    return block;
+}
+static void *zeros(void *ctx, size_t number, size_t item)
+{
+    void *block = take(ctx, number * item);
+    return block ? memset(block, 0, number * item) : block;
+}
+static void *resized(void *ctx, void *block, size_t size) { return realloc(block, size); }
+static void give(void *ctx, void *block, size_t size)
+{
+    void **first = block ? list(size) : NULL;
+    if (!first) {
+        free(block);
+        return;
+    }
+    *(void **)block = *first;
+    *first = block;
+}
+struct {
+    char name[127]; uint8_t version;
+    void *ctx, *malloc, *calloc, *realloc, *free;
+} handler = { "pool", 1, NULL, take, zeros, resized, give };
+"""
 _ALIVE: list[Any] = []  # what NumPy calls for as long as the process lives
 
 
-class _Handler(ctypes.Structure):
-    """PyDataMem_Handler."""
-
-    _fields_ = (
-        ("name", ctypes.c_char * 127),
-        ("version", ctypes.c_uint8),
-        ("ctx", ctypes.c_void_p),
-        ("malloc", ctypes.c_void_p),
-        ("calloc", ctypes.c_void_p),
-        ("realloc", ctypes.c_void_p),
-        ("free", ctypes.c_void_p),
-    )
-
-
-def _install(addresses: Sequence[int]) -> None:
-    """Make these NumPy's allocator in this context; arrays are not resized in place here."""
-    malloc, calloc, free = addresses
+def _pooled() -> None:
+    """Make the pool NumPy's allocator, in this context; takes a C compiler."""
+    with temporary_folder() as folder:
+        source, library = folder / "pool.c", folder / "pool.so"
+        source.write_text(_POOL)
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+        pool = ctypes.CDLL(str(library))
     umath: Any = import_module("numpy._core._multiarray_umath")
-
     api: Any = ctypes.pythonapi
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
@@ -172,10 +138,10 @@ def _install(addresses: Sequence[int]) -> None:
     functions = ctypes.cast(
         api.PyCapsule_GetPointer(umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p)
     )
-    handler = _Handler(b"pool", 1, None, malloc, calloc, None, free)
     name = ctypes.create_string_buffer(b"mem_handler")
-    capsule = api.PyCapsule_New(ctypes.addressof(handler), ctypes.cast(name, ctypes.c_char_p), None)
-    _ALIVE.extend([handler, name, capsule])
+    address = ctypes.addressof(ctypes.c_char.in_dll(pool, "handler"))
+    capsule = api.PyCapsule_New(address, ctypes.cast(name, ctypes.c_char_p), None)
+    _ALIVE.extend([pool, name, capsule])
     ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(functions[_SET_HANDLER])(capsule)
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 
 from gradmeter.bench import workloads
 from gradmeter.bench.goals import __main__ as goals
-from gradmeter.bench.goals import bounds, peers
+from gradmeter.bench.goals import bounds, means, peers
 from gradmeter.bench.goals.goal import Outcome
 from gradmeter.bench.goals.peers import COMPILED, EAGER, Compared
 from gradmeter.bench.goals.processes import Times
+from gradmeter.bench.runs import allocators
+from gradmeter.engine.freed_memory import unavailable
 
 
 @pytest.mark.parametrize(
@@ -52,6 +59,37 @@ def test_a_compiled_program_reads_its_inputs_and_writes_value_and_gradients():
 
 def test_a_bandwidth_is_measured():
     assert 10**8 < bounds.bandwidth(10_000, 5, 0.01) < 10**13
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from gradmeter.bench.goals import means
+
+means.MEANS[sys.argv[1]]()
+
+def run():
+    arrays = [np.ones(100_000) for _ in range(10)]
+
+run(), run()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(bool(unavailable()), reason="they are means of the GNU C library")
+@pytest.mark.parametrize("name", sorted(means.MEANS.keys() - {"touched"}))  # which takes 3 GiB
+def test_each_means_keeps_memory_and_without_one_it_is_taken_anew(name):
+    if name == "pool" and shutil.which("cc") is None:
+        pytest.skip("the pool takes a C compiler")
+    variables = allocators.environment("returned" if name == "none" else "system", os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS, name],
+        env={**variables, "NUMPY_MADVISE_HUGEPAGE": "0"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 1000) == (name == "none")
 
 
 def times(*seconds: float) -> Times:
