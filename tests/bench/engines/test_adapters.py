@@ -25,10 +25,11 @@ SIZE = 1_000_000
 ARRAY = 8 * SIZE
 SMALL = ARRAY // 4  # of a heap: Python objects, traces, and what is cached of them
 
+SIMPLE = "dezero:core=simple"
 OF_ARRAYS = [
     "engine",
     "dezero",
-    "dezero:core=simple",
+    SIMPLE,
     "autograd",
     "mygrad",
     "mygrad:memory_guard=off",
@@ -88,7 +89,7 @@ def test_matyas_and_its_gradients_are_those_of_the_formula(variant, scratch):
     np.testing.assert_allclose(found["gradient of y"], 0.52 * y - 0.48 * x, **near)
 
 
-@pytest.mark.parametrize("variant", [v for v in OF_ARRAYS if "simple" not in v] + OF_THEIR_OWN)
+@pytest.mark.parametrize("variant", [v for v in OF_ARRAYS if v != SIMPLE] + OF_THEIR_OWN)
 def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, scratch):
     found = computed(variant, "training_step", scratch)
     x, t = found["input x"], found["input t"]
@@ -138,8 +139,8 @@ PEAKS = {
     ("engine", "constant_sums-10"): 3,
     ("dezero", "squares-3"): 3 + 4,
     ("dezero", "constant_sums-10"): 10 + 2,
-    ("dezero:core=simple", "squares-3"): 3 + 3,
-    ("dezero:core=simple", "constant_sums-10"): 10 + 2,
+    (SIMPLE, "squares-3"): 3 + 3,
+    (SIMPLE, "constant_sums-10"): 10 + 2,
     ("autograd", "squares-3"): 3 + 4,
     ("autograd", "constant_sums-10"): 3,
     ("mygrad", "squares-3"): 2 * 3 + 2,
@@ -159,14 +160,15 @@ def test_engines_of_arrays_take_the_arrays_that_counting_by_hand_finds(variant, 
 
 
 def test_the_books_core_lacks_what_the_package_has():
-    variant = parse("dezero:core=simple")
+    variant = parse(SIMPLE)
     reason = variant.engine.reason("training_step", dict(variant.of_engine))
     assert reason == "dezero.core_simple has no matmul, tanh and sum"
     assert not variant.engine.reason("training_step", {})
-    with worker("dezero:core=simple", "training_step", 80) as process:
+    with worker(SIMPLE, "training_step", 80) as process:
         with pytest.raises(WorkerError, match="dezero has no operation tanh") as raised:
             process.ask("check", path=os.devnull)
         assert raised.value.kind == "cannot"
+    assert {"dezero", SIMPLE} <= set(engines.installed())
 
 
 # Arrays that may still be there besides: JAX gives some buffers back once its threads are
