@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals published instructions laws lines lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published instructions laws lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -69,7 +69,7 @@ lines: $(VENV)/peers
 LAWS := squares-30 self_products-30 constant_sums-30 step17_loop diamond matyas goldstein_price \
   training_step
 LAW_VARIANTS := engine engine:output_references=strong engine:retain_grad=on engine:retain_graph=on \
-  engine:enable_backprop=off engine:checkpoint=3 engine:execution=compiled dezero autograd mygrad
+  engine:enable_backprop=off engine:checkpoint=3 engine:execution=compiled dezero dezero:core=simple autograd mygrad
 laws: $(VENV)/peers
 	@{ echo '# Laws: exact memory at any size'; echo; \
 	  echo 'Made by `make laws`; the same in [laws.json](laws.json), which `gradmeter law --against`'; \
@@ -91,6 +91,10 @@ selftest: $(VENV)/ready
 
 goals: $(VENV)/peers
 	$(BIN)/python -m gradmeter.bench.goals
+
+# The means of keeping freed memory, each in processes of its own; about 10 minutes.
+keeping: $(VENV)/ready
+	$(BIN)/python -m gradmeter.bench.goals.keeping
 
 # Releases of published packages compared by their own suites, as a table to commit; 40 minutes
 # on a busy core, less on one that is not.

@@ -19,6 +19,7 @@ from .errors import (
     SettingError,
     ShapeError,
 )
+from .freed_memory import keep_freed_memory, release_freed_memory, return_freed_memory
 from .function import Function
 from .operations import (
     add,
@@ -62,6 +63,7 @@ __all__ = [
     "compile",
     "div",
     "exp",
+    "keep_freed_memory",
     "log",
     "matmul",
     "maximum",
@@ -69,6 +71,8 @@ __all__ = [
     "neg",
     "no_grad",
     "pow",
+    "release_freed_memory",
+    "return_freed_memory",
     "square",
     "sub",
     "sum",

@@ -63,11 +63,22 @@ def _inputs(adapter: Adapter, name: str) -> dict[str, Any]:
     return {"y": adapter.variable(np.ones(x.shape)), "x": adapter.variable(x)}
 
 
+def lacking(operations: Any) -> list[str]:
+    """Return the kinds of operations that an engine's namespace does not have."""
+    return [
+        name
+        for name, (function, _) in KINDS.items()
+        if not all(hasattr(operations, used) for used in function.link.__code__.co_names)
+    ]
+
+
 def program(adapter: Adapter) -> Program:
-    """Yield the name of each phase just before it runs: of every kind, forward and backward."""
+    """Yield the name of each phase just before it runs: of every kind that the engine has."""
     yield "inputs"
-    every = {name: _inputs(adapter, name) for name in KINDS}
-    for name, (function, _) in KINDS.items():
+    lacks = lacking(adapter.operations)
+    kinds = {name: function for name, (function, _) in KINDS.items() if name not in lacks}
+    every = {name: _inputs(adapter, name) for name in kinds}
+    for name, function in kinds.items():
         yield name
         result = adapter.forward(function, every[name], adapter.records)
         if adapter.records:

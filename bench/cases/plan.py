@@ -15,8 +15,8 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.laws import Laws
-from gradmeter.bench.results.readings import Predicted
-from gradmeter.bench.results.run import Allocator, Case, Comparison
+from gradmeter.bench.results.readings import Allocator, Predicted
+from gradmeter.bench.results.run import Case, Comparison
 from gradmeter.bench.workloads import Workload, checking
 
 
@@ -43,6 +43,9 @@ def new_case(
 ) -> Case:
     """Create a case with its predicted memory and nothing measured yet.
 
+    Args:
+        allocator: the policy of the run, which that of the variant replaces.
+
     Raises:
         UsageError: the prediction raises, or is none.
     """
@@ -58,7 +61,7 @@ def new_case(
         size=group.size,
         variant=str(variant),
         collector=collector,
-        allocator=allocator,
+        allocator=variant.memory or allocator,
         array_bytes=array_bytes,
         array_data=variant.engine.memory == "arrays",
         predicted=predicted,

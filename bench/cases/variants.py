@@ -12,11 +12,18 @@ from typing import Any
 from gradmeter.bench import engines
 from gradmeter.bench.engines import Engine, Setting, written
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.readings import Allocator
 
 # These decide how a variant's worker is started, whatever the engine is.
 WORKER_SETTINGS = (
     Setting(
         "threads", 1, (), "threads that the engine's kernels may use, a core for each", least=1
+    ),
+    Setting(
+        "memory",
+        "inherited",
+        ("inherited", "kept", "returned"),
+        "freed memory stays in the process or goes back to the system, whatever --allocator says",
     ),
     Setting("python", "", (), "the interpreter it runs under, by its path; default: this one"),
 )
@@ -58,6 +65,12 @@ class Variant:
     def threads(self) -> int:
         """The number of threads that the engine's kernels may use."""
         return int(dict(self.settings).get("threads", 1))
+
+    @property
+    def memory(self) -> Allocator | None:
+        """What becomes of freed memory, "kept" or "returned"; None for the run's policy."""
+        policy: Allocator | None = dict(self.settings).get("memory")
+        return policy
 
     @property
     def python(self) -> str:

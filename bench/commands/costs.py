@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from gradmeter.bench.cases.operations import KINDS
 from gradmeter.bench.cases.revisions import checked_out, with_working_tree
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.commands.shared import (
@@ -78,6 +79,9 @@ def costs(
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     found = costs_of(now.plain, elsewhere.plain, earlier[0].plain if earlier else None)
+    lacks = [name for name in KINDS if name not in now.plain]
+    if lacks:
+        say(f"{parsed} has no operation for: {'; '.join(lacks)}")
     if rev is None:
         text = report.table(str(replace(parsed, label="")), found, now.ground)
         if out is None:

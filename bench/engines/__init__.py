@@ -83,7 +83,7 @@ def installed() -> list[str]:
             continue
         variants.append(name)
         for setting in engine.settings:
-            if setting.name == EXECUTION.name:
+            if setting.way or setting.name == EXECUTION.name:
                 values = [value for value in setting.values if value != setting.default]
                 variants += [f"{name}:{setting.name}={value}" for value in values]
     return variants

@@ -22,6 +22,8 @@ class Setting:
     Attributes:
         values: the values that it takes; empty for any whole number from ``least`` on, where
             the default is a number, or for any text, where it is a text.
+        way: whether each value stands for itself where all engines are compared, as each of
+            `EXECUTION` does.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Setting:
     values: tuple[Any, ...]
     meaning: str
     least: int = 0
+    way: bool = False
 
     @property
     def takes(self) -> str:
@@ -204,5 +207,8 @@ ENABLE_BACKPROP = Setting(
     "enable_backprop", True, (True, False), "compute gradients; off: only the value, unrecorded"
 )
 EXECUTION = Setting(
-    "execution", "eager", ("eager", "compiled"), "operation by operation, or compiled as a whole"
+    "execution",
+    "eager",
+    ("eager", "compiled"),
+    "operation by operation, or compiled as a whole",
 )

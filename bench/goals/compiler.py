@@ -1,8 +1,7 @@
-"""The speed goals of `engine.compile`: against eager, jax.jit and the bandwidth of memory."""
+"""The speed goals of `engine.compile`: against eager and the bandwidth of memory."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import numpy as np
 from gradmeter import engine
 from gradmeter.bench import workloads
 from gradmeter.bench.goals.goal import Goal, without_setup
-from gradmeter.bench.installing import install
 from gradmeter.bench.meters.allocations import counting
 
 POINTS = 10**7
@@ -89,26 +87,12 @@ def _copied(points: Any, threads: int) -> Callable[[], object]:
     return work
 
 
-def _jitted(points: Any) -> Callable[[], object]:
-    jax: Any = importlib.import_module("jax")
-    jax.config.update("jax_enable_x64", True)
-    plain = partial(workloads.get("goldstein_price").function, jax.numpy)
-
-    def value_and_gradients(x: Any, y: Any) -> Any:
-        value, back = jax.vjp(plain, x, y)
-        return value, back(jax.numpy.ones_like(value))
-
-    run = jax.jit(value_and_gradients)
-    x, y = map(jax.numpy.asarray, points)
-    return lambda: jax.block_until_ready(run(x, y))
-
-
 def goals(threads: int) -> list[Goal]:
     """Return the goals for Goldstein-Price's value and gradients over 1e7 points."""
     points = _points()
     compiled = without_setup(_compiled(points, threads))
     name = f"Goldstein-Price compiled, 1e7 points, {threads} thread{'s' * (threads > 1)}"
-    compiler_goals = [
+    return [
         Goal(f"{name}, against eager", 1 / 30, compiled, without_setup(_eager(points)), 5),
         Goal(
             f"{name}, against reading the inputs and writing the outputs",
@@ -118,13 +102,6 @@ def goals(threads: int) -> list[Goal]:
             21,
         ),
     ]
-    try:
-        compiler_goals.append(
-            Goal(f"{name}, against jax.jit", 0.5, compiled, without_setup(_jitted(points)), 21)
-        )
-    except ImportError:
-        print(f"JAX is not compared; {install('gradmeter[jax]')}", file=sys.stderr)
-    return compiler_goals
 
 
 def spare() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 Work = Callable[[], object]
 Prepare = Callable[[], Work]  # sets up, untimed, and returns the work that is timed
@@ -27,6 +29,34 @@ class Goal:
     scale: float = 1.0
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured of a goal.
+
+    Attributes:
+        figures: of each round, sorted: ratios, or what the name says.
+        bound: the ratio that a program would reach that only moves the bytes that must move,
+            at the bandwidth measured in the same run; None where it is not known.
+        reason: how the bound comes about.
+    """
+
+    name: str
+    limit: float
+    figures: Sequence[float]
+    bound: float | None = None
+    reason: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the median is within the limit."""
+        return median(self.figures) <= self.limit
+
+
+def outcome(goal: Goal) -> Outcome:
+    """Time a goal's two programs."""
+    return Outcome(goal.name, goal.limit, ratios(goal))
+
+
 def ratios(goal: Goal) -> list[float]:
     """Time both programs alternately; return the ratio of each round, sorted."""
 
@@ -36,6 +66,8 @@ def ratios(goal: Goal) -> list[float]:
         work()
         return time.perf_counter() - start
 
+    gc.collect()
+    gc.freeze()  # the collector visits what the programs make, not what imports left
     seconds(goal.ours), seconds(goal.other)
     pairs = []
     for round_ in range(goal.rounds):

@@ -34,12 +34,15 @@ class Residency:
             the whole process's peak, imports included; the platform has no other.
         bytes: the peak, by that method.
         before: bytes resident before the run.
+        left: bytes above those that are resident when all of the program is dropped: what the
+            C library keeps for later; None where only the process's peak is known.
         started, stopped: ``time.time()`` around the run, for a sampler outside.
     """
 
     method: str
     bytes: int
     before: int
+    left: int | None
     started: float
     stopped: float
 
@@ -85,14 +88,19 @@ def measure(make: Callable[[], Program], *, after_a_run: bool = False) -> Reside
     reset = can_reset()
     before = _field("VmRSS") if reset else 0
     started = time.time()
-    for name in make():
+    phases = make()
+    for name in phases:
         if name == END:
             break
     stopped = time.time()
+    peak = _field("VmHWM") - before if reset else _process_peak()
+    phases.close()
+    del phases
+    gc.collect()
     if reset:
         method = "reset peak, after one run" if after_a_run else "reset peak"
-        return Residency(method, _field("VmHWM") - before, before, started, stopped)
-    return Residency("process peak", _process_peak(), 0, started, stopped)
+        return Residency(method, peak, before, resident() - before, started, stopped)
+    return Residency("process peak", peak, 0, None, started, stopped)
 
 
 def trim() -> None:

@@ -73,11 +73,12 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     timed = row.time is not None or row.same_code
     time = [time_sentence(row, run.options)] if timed else []
     counted = sentences.instructions_sentence(row)
+    left = sentences.left_sentence(row)
     return [
         sentences.sentence(row),
         *[f"{line}." for line in sentences.lines_sentences(row)],
         *time,
-        *([counted] if counted else []),
+        *filter(None, (left, counted)),
         *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
     ]
 

@@ -93,12 +93,13 @@ def _summary(run: Run) -> str:
 
 def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> str:
     first = rows[0].case
+    policies = ", ".join(dict.fromkeys(row.case.allocator for row in rows))
     heap = any(row.case.heap for row in rows)
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
     clock = sentences.clock(rows)
     middle = "median" + f" ({sentences.CLOCKS[clock]})" * any(row.time for row in rows)
     lines = [
-        f"{arrays}collector {_text(first.collector)}, allocator {first.allocator}",
+        f"{arrays}collector {_text(first.collector)}, allocator {policies}",
         "",
         f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | allocations | predicted peak | "
@@ -114,6 +115,9 @@ def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> st
             if source or not laws.covering(found, row):
                 remarks.append(f"- {_text(sentences.sentence(row))}")
             remarks += [f"  - {_text(line)}" for line in source]
+            left = sentences.left_sentence(row)
+            if left:
+                remarks.append(f"- {_text(left)}")
             counted = sentences.instructions_sentence(row)
             if counted:
                 remarks.append(f"- {_text(counted)}")
@@ -155,12 +159,13 @@ def _cells(row: Row, heap: bool, clock: str) -> list[str]:
 
 def _three_views(run: Run) -> str:
     lines = [
-        "`exact` is array data to the byte. `resident` is physical memory at its peak, "
+        "`exact` is array data to the byte. `resident` is physical memory at its peak, `left` "
+        "when all is dropped, "
         "`sampled` what memory_profiler saw of it from outside. `on` is the exact peak of "
         "a loop with the collector on; it depends on when the collector runs.",
         "",
-        "| case | exact | resident | sampled | missed by sampling | samples | on |",
-        "| --- " + "| ---: " * 6 + "|",
+        "| case | exact | resident | left | sampled | missed by sampling | samples | on |",
+        "| --- " + "| ---: " * 7 + "|",
     ]
     for case in run.cases:
         residency = case.residency
@@ -174,6 +179,7 @@ def _three_views(run: Run) -> str:
             _name(case),
             bytes_text(case.memory.peak),
             bytes_text(residency.bytes) + label,
+            "-" if residency.left is None else bytes_text(max(residency.left, 0)),
             "-" if residency.sampled is None else bytes_text(residency.sampled),
             missed,
             f"{residency.samples}",

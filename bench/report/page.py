@@ -133,6 +133,7 @@ def _verdict_sentences(
             [line for line in memory_sentences if not largest or line != largest.fact]
         ),
         "Time": _first([time_sentence(row, run.options) for row in timed]),
+        "Freed memory": _first(list(filter(None, map(sentences.left_sentence, rows)))),
         "Instructions": _first(list(filter(None, map(sentences.instructions_sentence, rows)))),
         "Not as predicted": _first(surprised),
     }

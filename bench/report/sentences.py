@@ -70,6 +70,21 @@ def lines_sentences(row: Row) -> list[str]:
     return [f"{figure} {text}" for figure, text in texts.items() if text]
 
 
+def left_sentence(row: Row) -> str:
+    """Compare what stays resident under another policy; empty where the policy is the same."""
+    ours, base = row.case.residency, row.baseline.residency
+    if ours is None or base is None or ours.left is None or base.left is None:
+        return ""
+    if ours.allocator == base.allocator:
+        return ""
+    new, old = apart(max(ours.left, 0), max(base.left, 0))
+    where = where_text(row.case.workload, row.case.size)
+    return (
+        f"{row.case.variant} on {where}: {new} stay resident when all is dropped; "
+        f"{old} under {row.baseline.variant}."
+    )
+
+
 def instructions_sentence(row: Row) -> str:
     """Compare a candidate's instructions with its baseline's; empty where none were asked for."""
     where = where_text(row.case.workload, row.case.size)

@@ -59,8 +59,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
                 for line in lines:
                     console.print(f"    {escape(line)}", highlight=False)
                 counted = sentences.instructions_sentence(row)
-                if counted:
-                    console.print(f"  {escape(counted)}", highlight=False)
+                for line in filter(None, (sentences.left_sentence(row), counted)):
+                    console.print(f"  {escape(line)}", highlight=False)
                 for what, differences in sentences.functions(row).items():
                     console.print(f"    {what}:", highlight=False)
                     for line in differences:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 MOST: Final = 2**63 - 1  # what other readers of JSON take as an integer
 LONGEST_MEASURED: Final = 1e12  # seconds
 Count = Annotated[int, Meta(ge=0, le=MOST)]
+Allocator = Literal["kept", "returned", "system"]
 Number = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 
@@ -150,7 +151,9 @@ class Residency(Value, frozen=True, kw_only=True):
     """The resident peak of one run of the program, and what an outside sampler read of it.
 
     ``sampled`` is the largest sample less ``before``, None where no sample fell into the
-    run; see gradmeter.bench.meters.residency.
+    run. ``left`` is what is resident beyond ``before`` when all is dropped, None where it was not
+    measured, and ``allocator`` the policy that decides about it; see
+    gradmeter.bench.meters.residency and runs/allocators.py.
     """
 
     method: str
@@ -159,6 +162,8 @@ class Residency(Value, frozen=True, kw_only=True):
     sampled: Number | None
     samples: Count
     interval: float
+    left: Number | None = None
+    allocator: Allocator = "system"
 
     def __post_init__(self) -> None:
         """Refuse an interval that is no duration."""

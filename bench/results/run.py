@@ -20,6 +20,7 @@ from gradmeter.bench.results.readings import (
     LONGEST_MEASURED,
     MOST,
     Allocations,
+    Allocator,
     Count,
     Cycles,
     Failure,
@@ -43,7 +44,6 @@ MOST_SETS: Final = 2000  # an interval is made of the averages of every two
 EFFECT: Final = 0.02
 CONFIDENCE: Final = 0.99
 CANNOT: Final = "cannot"  # the kind of failure where the engine is known not to support the case
-Allocator = Literal["kept", "returned", "system"]
 UNSEEN: Final = 1_000_000  # bytes; resident memory of calls without any rises by up to 0.2 MB
 ORDINARY: Final = 0  # the size of a test's call, which has none
 

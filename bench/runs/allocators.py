@@ -12,14 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-GIB: Final = 2**30
-
-# What a case is timed under; see glibc's mallopt(3) for the variables.
-POLICIES: Mapping[str, Mapping[str, int]] = {
-    "kept": {"MALLOC_MMAP_THRESHOLD_": GIB, "MALLOC_TRIM_THRESHOLD_": 16 * GIB},
-    "returned": {"MALLOC_MMAP_THRESHOLD_": 2**17, "MALLOC_TRIM_THRESHOLD_": 2**17},
-    "system": {},
-}
+# What a case is timed under; "system" leaves the process as it is inherited.
+POLICIES: Final = ("kept", "returned", "system")
 DEFAULT: Final = "kept"
 _VARIABLES = (
     "MALLOC_MMAP_THRESHOLD_",
@@ -32,14 +26,29 @@ _VARIABLES = (
 )
 
 
+def variables(policy: str) -> dict[str, str]:
+    """Return the environment variables of a policy: the numbers are the engine's."""
+    # Imported late: a session of a user's tests needs no engine.
+    from gradmeter.engine import freed_memory
+
+    thresholds = {"kept": freed_memory.KEPT, "returned": freed_memory.RETURNED, "system": {}}
+    return {f"MALLOC_{name}_": str(value) for name, value in thresholds[policy].items()}
+
+
 def environment(policy: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which a new process has the policy.
 
     Args:
-        policy: a key of `POLICIES`; "system" leaves the inherited variables as they are.
+        policy: one of `POLICIES`; "system" leaves the inherited variables as they are.
     """
-    settings = POLICIES[policy]
-    if not settings:
+    chosen = variables(policy)
+    if not chosen:
         return dict(inherited)
-    rest = {name: value for name, value in inherited.items() if name not in _VARIABLES}
-    return rest | {name: str(value) for name, value in settings.items()}
+    return {name: value for name, value in inherited.items() if name not in _VARIABLES} | chosen
+
+
+def unavailable() -> str:
+    """Say why no policy can be chosen here, in a sentence; empty where one can."""
+    from gradmeter.engine import freed_memory
+
+    return freed_memory.unavailable()

@@ -16,7 +16,15 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.lines.kept import MOMENTS, kept
 from gradmeter.bench.meters.allocations import PASSES
 from gradmeter.bench.results.lines import Lines, LineTimeline
-from gradmeter.bench.results.readings import Allocations, Cycles, Failure, Heap, Residency, Timeline
+from gradmeter.bench.results.readings import (
+    Allocations,
+    Allocator,
+    Cycles,
+    Failure,
+    Heap,
+    Residency,
+    Timeline,
+)
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.runs.case_lines import Asked, ask
 from gradmeter.bench.runs.check import compare
@@ -147,7 +155,7 @@ class MemoryPasses:
             spec = replace(
                 self.workers.spec(group, variant),
                 objects=True,
-                allocator="system",
+                allocator=variant.memory or "system",
                 environment=tuple(variant.engine.uncached.items()),
             )
             with self.workers.worker(spec) as worker, readings():
@@ -167,10 +175,12 @@ class MemoryPasses:
     def resident(self, group: Group, variant: Variant, case: Case) -> Case:
         """Measure resident memory in a fresh process, while a sampler samples it from outside."""
         spec = self.workers.spec(group, variant)
+        # Under the run's policy, what is kept for later would count.
+        policy: Allocator = variant.memory or "system"
         spec = replace(
             spec,
             small_pages=True,
-            allocator="system",  # or what is kept for later would count
+            allocator=policy,
             environment=tuple(variant.engine.uncached.items()),
         )
         try:
@@ -188,6 +198,8 @@ class MemoryPasses:
                         method=str(reading["method"]),
                         bytes=int(reading["bytes"]),
                         before=int(reading["before"]),
+                        left=None if reading["left"] is None else int(reading["left"]),
+                        allocator=policy,
                         sampled=max(inside) - int(reading["before"]) if inside and reset else None,
                         samples=len(inside),
                         interval=SAMPLING_INTERVAL,

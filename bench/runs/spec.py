@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradmeter.bench.cases.variants import Variant
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.environment import cores
 from gradmeter.bench.runs import allocators
 from gradmeter.bench.workloads import Workload
@@ -90,7 +91,18 @@ class Spec:
 
 
 def spec_of(workload: Workload, size: int, variant: Variant, **more: Any) -> Spec:
-    """The spec of a case's worker: what the variant determines, with ``more`` on top."""
+    """The spec of a case's worker: what the variant determines, with ``more`` on top.
+
+    What becomes of freed memory is the variant's to say, where it says anything.
+
+    Raises:
+        UsageError: it does, and the C library here cannot.
+    """
+    if variant.memory:
+        reason = allocators.unavailable()
+        if reason:
+            raise UsageError(f"{variant}: memory={variant.memory} cannot be set: {reason}")
+        more["allocator"] = variant.memory
     fields: dict[str, Any] = {
         "workload": workload.name,
         "source": workload.source,

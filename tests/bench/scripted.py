@@ -26,7 +26,14 @@ TIMELINE = {
     "arrays": [("x", "input", 2, 0, None, False, 1, 1, None, None)],
     "levels": (2, 4, 4), "peaks": (2, 4, 4), "dropped": 0, "leaked": 0, "loop": (),
 }  # fmt: skip
-RESIDENT = {"method": "reset peak", "bytes": 100, "before": 1000, "started": 1.0, "stopped": 2.0}
+RESIDENT = {
+    "method": "reset peak",
+    "bytes": 100,
+    "before": 1000,
+    "left": 50,
+    "started": 1.0,
+    "stopped": 2.0,
+}
 
 
 def self_test(name: str = "an array", *, passes: bool = True) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from gradmeter import engine
 from gradmeter.bench import engines
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.runs.spec import spec_of
+from gradmeter.bench.workloads import get
+from gradmeter.engine import freed_memory
 
 SETTINGS = {s.name: s for s in engines.get("engine").settings}
 OURS = ["execution", "checkpoint"]
@@ -48,6 +51,27 @@ def test_two_are_equal_exactly_where_they_run_the_same(a, b):
     assert (first == second) == (first.all_settings == second.all_settings)
     assert (first == second) == (str(first) == str(second))
     assert first != second or hash(first) == hash(second)
+
+
+@pytest.mark.parametrize("name", ["engine", "dezero", "torch:execution=compiled"])
+@pytest.mark.parametrize("policy", ["kept", "returned"])
+def test_what_becomes_of_freed_memory_is_the_workers_not_the_engines(name, policy):
+    plain = parse(name)
+    variant = parse(f"{name}{',' if ':' in name else ':'}memory={policy}")
+    assert (variant.memory, plain.memory) == (policy, None)
+    assert variant.of_engine == plain.of_engine
+    assert variant != plain
+    assert parse(f"{name}{',' if ':' in name else ':'}memory=inherited") == plain
+    for allocator in ("kept", "returned", "system"):
+        spec = spec_of(get("squares-3"), 9, variant, collector="on", seed=0, allocator=allocator)
+        assert spec.allocator == policy
+
+
+def test_where_the_c_library_has_no_choice_the_variant_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(freed_memory, "unavailable", lambda: "it takes another one")
+    with pytest.raises(UsageError, match="engine:memory=kept: memory=kept cannot be set: it takes"):
+        spec_of(get("squares-3"), 9, parse("engine:memory=kept"), collector="on", seed=0)
+    assert spec_of(get("squares-3"), 9, parse("engine"), collector="on", seed=0).allocator
 
 
 @settings(deadline=None)

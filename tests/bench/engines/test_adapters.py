@@ -15,6 +15,7 @@ import pytest
 
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.runs.launcher import Process
 
 from ..misbehaviour import spec
@@ -24,7 +25,15 @@ SIZE = 1_000_000
 ARRAY = 8 * SIZE
 SMALL = ARRAY // 4  # of a heap: Python objects, traces, and what is cached of them
 
-OF_ARRAYS = ["engine", "dezero", "autograd", "mygrad", "mygrad:memory_guard=off"]
+SIMPLE = "dezero:core=simple"
+OF_ARRAYS = [
+    "engine",
+    "dezero",
+    SIMPLE,
+    "autograd",
+    "mygrad",
+    "mygrad:memory_guard=off",
+]
 OF_THEIR_OWN = [
     "tinygrad",
     "torch",
@@ -80,7 +89,7 @@ def test_matyas_and_its_gradients_are_those_of_the_formula(variant, scratch):
     np.testing.assert_allclose(found["gradient of y"], 0.52 * y - 0.48 * x, **near)
 
 
-@pytest.mark.parametrize("variant", OF_ARRAYS + OF_THEIR_OWN)
+@pytest.mark.parametrize("variant", [v for v in OF_ARRAYS if v != SIMPLE] + OF_THEIR_OWN)
 def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, scratch):
     found = computed(variant, "training_step", scratch)
     x, t = found["input x"], found["input t"]
@@ -101,22 +110,37 @@ def test_five_training_steps_are_those_of_backpropagation_by_hand(variant, scrat
 
 
 @pytest.mark.parametrize(
-    "text", ["dezero", "autograd", "mygrad", "tinygrad", "torch", "jax", "tensorflow"]
+    "text",
+    [
+        "dezero",
+        "dezero:core=simple",
+        "autograd",
+        "mygrad",
+        "tinygrad",
+        "torch",
+        "jax",
+        "tensorflow",
+    ],
 )
 def test_without_gradients_the_value_is_the_same_and_there_are_none(text, scratch):
-    found = computed(f"{text}:enable_backprop=off", "squares-3", scratch)
+    found = computed(
+        f"{text}{',' if ':' in text else ':'}enable_backprop=off", "squares-3", scratch
+    )
     np.testing.assert_allclose(found["result"], found["input x"] ** 8, rtol=1e-12)
     assert not [name for name in found if name.startswith("gradient")]
 
 
 # Arrays alive at the peak of n operations: x, what is saved, results and gradients. DeZero's
-# power makes two temporaries of its own; autograd's seed, which the caller hands in, stays alive
-# to the end, and where the operation only passes it on it is the gradient.
+# power makes two temporaries of its own, that of its simple core one; autograd's seed, which the
+# caller hands in, stays alive to the end, and where the operation only passes it on it is the
+# gradient.
 PEAKS = {
     ("engine", "squares-3"): 4,
     ("engine", "constant_sums-10"): 3,
     ("dezero", "squares-3"): 3 + 4,
     ("dezero", "constant_sums-10"): 10 + 2,
+    (SIMPLE, "squares-3"): 3 + 3,
+    (SIMPLE, "constant_sums-10"): 10 + 2,
     ("autograd", "squares-3"): 3 + 4,
     ("autograd", "constant_sums-10"): 3,
     ("mygrad", "squares-3"): 2 * 3 + 2,
@@ -133,6 +157,18 @@ def test_engines_of_arrays_take_the_arrays_that_counting_by_hand_finds(variant, 
     arrays, rest = divmod(passes[0]["peak"], ARRAY)
     assert arrays == PEAKS[variant, workload]
     assert rest < 1000  # a Python number is an array of 8 bytes while NumPy computes with it
+
+
+def test_the_books_core_lacks_what_the_package_has():
+    variant = parse(SIMPLE)
+    reason = variant.engine.reason("training_step", dict(variant.of_engine))
+    assert reason == "dezero.core_simple has no matmul, tanh and sum"
+    assert not variant.engine.reason("training_step", {})
+    with worker(SIMPLE, "training_step", 80) as process:
+        with pytest.raises(WorkerError, match="dezero has no operation tanh") as raised:
+            process.ask("check", path=os.devnull)
+        assert raised.value.kind == "cannot"
+    assert {"dezero", SIMPLE} <= set(engines.installed())
 
 
 # Arrays that may still be there besides: JAX gives some buffers back once its threads are

@@ -24,13 +24,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def measured(body: str, timeout: float = 60) -> dict:
+def measured(body: str, timeout: float = 60, before: str = "") -> dict:
     """What the meter says of a program of these lines, in a fresh process."""
     program = textwrap.indent(textwrap.dedent(body).strip(), "    ")
     code = (
         "import json, mmap, time\nfrom dataclasses import asdict\nimport numpy as np\n"
         "from gradmeter.bench.meters import residency\n\ndef program():\n    yield 'forward'\n"
-        f"{program}\n    yield 'end'\n\nprint(json.dumps(asdict(residency.measure(program))))\n"
+        f"{program}\n    yield 'end'\n\n{before}"
+        "print(json.dumps(asdict(residency.measure(program))))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -98,6 +99,15 @@ def test_a_peak_that_is_over_when_looked_for_is_counted():
     )
     assert near(found["bytes"], 40 * MIB), found["bytes"]
     assert found["started"] <= found["stopped"]
+
+
+def test_what_stays_resident_when_all_is_dropped_is_told_apart_from_the_peak():
+    kept = "from gradmeter import engine\nengine.{}_freed_memory()\n"
+    body = "x = np.ones(8 * 2**20, np.uint8); y = np.ones(8 * 2**20, np.uint8)"
+    for policy, left in (("keep", 16 * MIB), ("return", 0)):
+        found = measured(body, before=kept.format(policy))
+        assert near(found["bytes"], 16 * MIB), found
+        assert near(found["left"], left), (policy, found)
 
 
 # Said in lines: its first, when it is ready; then it holds much for a moment between two

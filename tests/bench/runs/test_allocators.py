@@ -6,15 +6,19 @@ import os
 import resource
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.results import run_file
 from gradmeter.bench.runs import allocators, histories
 from gradmeter.bench.runs.histories import HISTORIES, act
 
+from ..command import gradmeter
 from ..scripted import World
 from .test_runner import GROUP
 
@@ -77,7 +81,7 @@ def test_what_the_system_does_depends_on_the_history():
 )
 def test_a_policy_replaces_what_was_inherited_and_leaves_the_rest(policy, inherited):
     environment = allocators.environment(policy, inherited)
-    settings = {name: str(value) for name, value in allocators.POLICIES[policy].items()}
+    settings = allocators.variables(policy)
     assert environment == {k: v for k, v in inherited.items() if k == "HOME"} | settings
 
 
@@ -92,6 +96,46 @@ def test_what_is_timed_has_the_policy_and_resident_memory_the_systems():
     assert {spec.allocator for spec in world.meters("time")} == {"kept"}
     assert {spec.allocator for spec in world.meters("residency")} == {"system"}
     assert {case.allocator for case in world.saved[-1].cases} == {"kept"}
+
+
+def test_a_variants_own_choice_holds_for_every_meter_and_for_no_other_variant():
+    variants = ("engine", "engine:memory=returned", "engine:memory=kept")
+    group = Group(GROUP.workload, GROUP.size, tuple(map(parse, variants)))
+    world = World()
+    world.runner(allocator="kept").measure([group])
+    chosen = {"engine": "kept", "engine:memory=returned": "returned", "engine:memory=kept": "kept"}
+    cases = {case.variant: case for case in world.saved[-1].cases}
+    assert {name: case.allocator for name, case in cases.items()} == chosen
+    resident = {name: case.residency.allocator for name, case in cases.items()}
+    assert resident == chosen | {"engine": "system"}
+    for meter in ("time", "allocations", "cycles"):
+        policies = Counter(spec.allocator for spec in world.meters(meter))
+        assert policies["returned"] > 0
+        assert policies["kept"] >= 2 * policies["returned"]
+
+
+@glibc
+def test_in_one_run_what_is_kept_stays_resident_and_what_is_returned_does_not(tmp_path):
+    """Real workers, whichever way they are started: nothing leaks from one to the other."""
+    words = [
+        "engine:memory=returned",
+        "engine:memory=kept",
+        "engine:memory=returned,retain_grad=on",
+    ]
+    done = gradmeter(
+        "run", *[word for text in words for word in ("--variant", text)],
+        "--workload", "squares-3", "--size", "200000", "--sets", "1", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = run_file.load(tmp_path / "run.json")
+    returned, kept, more = (case.residency for case in run.cases)
+    assert kept.left > 0.9 * kept.bytes > 5_000_000
+    assert max(returned.left, more.left) < kept.left / 5
+    assert {case.memory.peak for case in run.cases[:2]} == {run.cases[0].predicted.peak}
+    words = " ".join(done.stdout.split())
+    assert "engine:memory=kept on squares-3 x 200,000: 8." in words
+    assert "stay resident when all is dropped" in words
+    assert "stay resident" in (tmp_path / "report.md").read_text()
 
 
 def test_every_history_can_be_acted(monkeypatch):

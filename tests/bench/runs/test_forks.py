@@ -18,6 +18,7 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.runs.forks import ForkServer, may_share
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import GENERATIONS, SHARE
+from gradmeter.bench.runs.spec import spec_of
 
 from ..command import PATIENCE
 from ..misbehaviour import ROOT, engine_copy, gone, interpreter, spec, squares_that, within
@@ -182,6 +183,9 @@ def test_workers_share_a_process_only_where_all_start_alike():
         spec(interpreter="/other/python"),
         spec(environment=(("PYTHONHASHSEED", "7"),)),
         spec(allocator="returned"),
+        spec_of(
+            workloads.get("squares-3"), 16, parse("engine:memory=kept"), collector="on", seed=0
+        ),
         spec(threads=2),
     ):
         assert not may_share([spec(), other])

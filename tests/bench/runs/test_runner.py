@@ -44,6 +44,7 @@ def test_every_case_is_measured_once_by_every_meter():
     for case in run.cases:
         assert (case.finished, case.failure, len(case.allocations)) == (True, None, 3)
         assert len(case.times) == 3
+        assert (case.residency.left, case.residency.allocator) == (50, "system")
         assert case.residency.sampled == 50  # of the samples inside of the run only
 
 
