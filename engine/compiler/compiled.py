@@ -16,7 +16,7 @@ from ..stand_in import StandIn
 from ..variable import Variable, check_data
 from .captured import Captures, captured_arrays, find_captures, random_states
 from .execution import Workspace, execute
-from .kernels import require_numba
+from .kernels import require_llvm
 from .keys import value_key
 from .layout import Layout
 from .plan import Plan, new_outputs, output_layouts, plan
@@ -63,7 +63,7 @@ class Compiled:
 
         Raises:
             RecordingError: something in the function cannot be recorded.
-            CompilerError: Numba is not installed, or does not compile.
+            CompilerError: llvmlite is not installed, or does not compile.
             DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
@@ -174,7 +174,7 @@ class Compiled:
         )
 
     def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _CompiledProgram:
-        require_numba()
+        require_llvm()
         for name, value in captured_arrays(self._captures):
             raise RecordingError(
                 f"the compiled function reads {name!r}, a {type(value).__name__} from outside, "
@@ -222,7 +222,7 @@ def compile(  # noqa: A001
 
     The first call with new dtypes, shapes, strides, Python values or settings records the
     NumPy arithmetic of the function's forward and of the engine's backward through it; the
-    recorded program is simplified and split into fused loops, which Numba compiles.
+    recorded program is simplified and split into fused loops, which LLVM compiles.
 
     The function is called twice per recording, with recording arrays, and never otherwise:
     it must do the same each time. The numbers, strings and containers that it reads from

@@ -18,7 +18,7 @@ from .kernels import Kernel, compile_kernel
 from .layout import Layout, Strides, coalesce, contiguous
 from .planning import Lifetime, offsets
 from .program import Node, Program
-from .source import FLOATS, Operand, expression, source
+from .source import Operand, instructions, source
 
 SCRATCH_BYTES = 1 << 18  # about half of a core's second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1 << 14  # elements
@@ -204,8 +204,12 @@ def plan_loop(
 
 
 def _is_kernel(program: Program, number: int) -> bool:
+    return _instructions(program, number) is not None
+
+
+def _instructions(program: Program, number: int) -> str | None:
     node = program.nodes[number]
-    return expression(node, [program.nodes[n] for n in node.arguments]) is not None
+    return instructions(node, [program.nodes[n] for n in node.arguments])
 
 
 def _assign_parts(program: Program, loop: Loop) -> dict[int, int]:
@@ -255,7 +259,7 @@ def _kernel_part(
         return Operand(n, nodes[n].dtype.name, kind, n in inside and n not in stored)
 
     reads, writes = [operand(n) for n in read], [operand(n) for n in written]
-    body = [(n, _expression_text(nodes, n)) for n in members]
+    body = [(n, nodes[n].arguments, _instructions(program, n) or "") for n in members]
     typed = [(n, nodes[n].dtype.name) for n in constants]
     text = source(rank, reads, writes, typed, body)
     words: list[Any] = list(lengths[1:])
@@ -265,12 +269,3 @@ def _kernel_part(
     for n in constants:
         words.append(int(np.float64(nodes[n].number).view(np.int64)))
     return KernelPart(text, compile_kernel(text), first_word, tuple(words))
-
-
-def _expression_text(nodes: Sequence[Node], number: int) -> str:
-    node = nodes[number]
-    text = expression(node, [nodes[n] for n in node.arguments])
-    assert text is not None
-    names = [f"@{n}@" for n in node.arguments]
-    dtype = node.dtype.name if node.dtype.name in FLOATS else ""
-    return text.format(*names, *[dtype] * (3 - len(names)))
