@@ -14,8 +14,8 @@ import numpy as np
 from .loops import LoopPlan
 from .plan import Plan
 from .planning import ALIGNMENT
-from .program import Array, Program, apply_view, numpy_function
-from .running import Run, finish_sums, run_loop
+from .program import Array, Program, apply_view
+from .running import Run, finish_sums, operation, run_loop
 
 MIN_THREADED_ELEMENTS = 1 << 15  # elements
 PIECES_PER_THREAD = 4
@@ -37,7 +37,7 @@ class Workspace:
         self.arena = _aligned(plan.arena_bytes)
         self.scratch = [_aligned(plan.scratch_bytes) for _ in range(threads)]
         self.tables = [plan.table.copy() for _ in range(threads)]
-        self.partials = np.zeros(plan.partials, np.int64)
+        self.partials = np.empty(plan.partial_bytes, np.uint8)
         self.busy = False
         buffers = [self.arena, *self.scratch, *self.tables, self.partials]
         self.nbytes = sum([array.nbytes for array in buffers])
@@ -109,12 +109,15 @@ def _execute_loop(
         else:
             step = loop.block
         ranges = [range(start, min(start + step, n)) for start in range(0, n, step)]
+        # What adds to one partial result belongs to one thread.
+        thread_of = [i % (loop.partials or len(ranges)) % threads for i in range(len(ranges))]
+        shares = [[r for r, t in zip(ranges, thread_of) if t == k] for k in range(threads)]
         futures = [
-            _pool(len(runs)).submit(_in_thread, program, loop, runs[k], ranges[k::threads])
+            _pool(len(runs)).submit(_in_thread, program, loop, runs[k], shares[k])
             for k in range(1, threads)
         ]
         try:
-            run_loop(program, loop, runs[0], ranges[::threads])
+            run_loop(program, loop, runs[0], shares[0])
         finally:
             errors = [future.exception() for future in futures]
         for error in errors:
@@ -140,9 +143,4 @@ if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's
 def _execute_whole(program: Program, number: int, arrays: list[Any]) -> None:
     node = program.nodes[number]
     operands = [arrays[n] for n in node.arguments]
-    if node.kind == "matmul":
-        left, right = operands
-        np.matmul(left, right, out=arrays[number])
-    else:
-        reduce: Any = numpy_function(node.operation)
-        reduce.reduce(operands[0], axis=node.detail, dtype=node.dtype, out=arrays[number])
+    operation(node)(arrays[number], *operands)

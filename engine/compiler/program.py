@@ -224,7 +224,12 @@ class Builder:
         return self.add(Node("reduce", operation, (number,), reduced_shape, dtype, axes))
 
     def matmul(self, left: int, right: int, shape: Shape, dtype: np.dtype[Any]) -> int:
-        """Add a matrix product, as np.matmul computes it."""
+        """Add a matrix product, as np.matmul computes it; of one column and one row, products."""
+        if (
+            self.nodes[left].shape[-1] == 1
+            and min(len(self.nodes[n].shape) for n in (left, right)) > 1
+        ):
+            return self.elementwise("multiply", [left, right], shape, dtype)
         return self.add(Node("matmul", "matmul", (left, right), shape, dtype))
 
     def view(self, operation: str, number: int, detail: Any) -> int:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .fusion import rows_read, untransposed
 from .loops import KernelPart, LoopPlan, NumpyPart, SumPart
-from .program import Array, Program, numpy_function
+from .program import Array, Node, Program, apply_view, numpy_function
+
+Block = Callable[[int, int], Any]  # an operand, from where a block starts to where it stops
 
 
 @dataclass(slots=True)
@@ -31,102 +35,123 @@ class Run:
 
 def run_loop(program: Program, plan: LoopPlan, run: Run, starts: Iterable[range]) -> None:
     """Compute blocks of a loop, given as ranges of the outermost axis."""
-    base = run.table_address
-    if plan.block is None:
-        kernels = [(p.kernel, base + 8 * p.table) for p in plan.parts if isinstance(p, KernelPart)]
-        for block in starts:
-            for kernel, table in kernels:
-                kernel(table, block.start, block.stop)
-        return
-    views = _loop_views(program, plan, run)
-    functions = _part_functions(program, plan, run, views)
+    makers: Any = {KernelPart: _kernel_part, NumpyPart: _numpy_part, SumPart: _sum_part}
+    functions = [makers[type(part)](program, plan, run, part) for part in plan.parts]
     for block in starts:
         for function in functions:
             function(block.start, block.stop)
 
 
-def _loop_views(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
-    """Return the arrays that NumPy's functions need, with the loop's axes."""
-    numbers = {
-        n
-        for part in plan.parts
-        for n in (
-            (part.node, *program.nodes[part.node].arguments)
-            if isinstance(part, NumpyPart)
-            else (part.summed,)
-            if isinstance(part, SumPart)
-            else ()
-        )
-    }
-    views: dict[int, Array] = {}
-    for n in numbers:
-        node = program.nodes[n]
-        if node.kind == "constant":
-            views[n] = node.number
-        elif n in plan.scratch:
-            shape = (plan.block or 0, *plan.lengths[1:])
-            views[n] = np.ndarray(shape, node.dtype, run.scratch, plan.scratch[n])
+def _kernel_part(program: Program, plan: LoopPlan, run: Run, part: KernelPart) -> Any:
+    table, kernel, scale = run.table_address + 8 * part.table, part.kernel, part.scale
+    return lambda start, stop: kernel(table, scale * start, scale * stop)
+
+
+def _numpy_part(program: Program, plan: LoopPlan, run: Run, part: NumpyPart) -> Any:
+    node = program.nodes[part.node]
+    _, by_row, _ = rows_read(program, part.node)
+    out = _block_of(program, plan, run, part.node)
+    operands = [_block_of(program, plan, run, n, n in by_row) for n in node.arguments]
+    apply = operation(node)
+    return lambda start, stop: apply(out(start, stop), *[x(start, stop) for x in operands])
+
+
+def _sum_part(program: Program, plan: LoopPlan, run: Run, part: SumPart) -> Any:
+    node = program.nodes[part.node]
+    step = plan.block or 1
+    matrices = [untransposed(program, n) for n in node.arguments]
+    operands = [_block_of(program, plan, run, n) for n in matrices]
+    if node.kind == "matmul" and matrices[0] != node.arguments[0]:
+        first = operands[0]
+        operands[0] = lambda start, stop: first(start, stop).T
+    apply = _column_sum(program, node, step) or operation(node, plan.uniform)
+    partials = _partial_results(node, plan, run, part)
+    further: Any = None
+    if part.scratch is not None:
+        further = np.ndarray(node.shape, node.dtype, run.scratch, part.scratch)
+
+    def add(start: int, stop: int) -> None:
+        index = start // step
+        result = partials[index % plan.partials, ...]
+        if index < plan.partials:
+            apply(result, *[x(start, stop) for x in operands])
         else:
-            array = np.broadcast_to(run.arrays[n], plan.loop.shape)
-            if n in plan.stored:
-                array = run.arrays[n]
-            views[n] = array.reshape(plan.lengths)
-    return views
+            apply(further, *[x(start, stop) for x in operands])
+            np.add(result, further, out=result)
+
+    return add
 
 
-def _part_functions(
-    program: Program, plan: LoopPlan, run: Run, views: dict[int, Array]
-) -> list[Callable[[int, int], None]]:
-    """Return each part as a function of a block's start and stop."""
-
-    def block_of(n: int) -> Callable[[int, int], Array]:
-        view = views[n]
-        if program.nodes[n].kind == "constant":
-            return lambda *_: view
-        if n in plan.scratch:
-            return lambda start, stop: view[: stop - start]
-        return lambda start, stop: view[start:stop]
-
-    def kernel_part(part: KernelPart) -> Callable[[int, int], None]:
-        table = run.table_address + 8 * part.table
-        function = part.kernel
-        return lambda start, stop: function(table, start, stop)
-
-    def numpy_part(part: NumpyPart) -> Callable[[int, int], None]:
-        node = program.nodes[part.node]
-        out, arguments = block_of(part.node), [block_of(n) for n in node.arguments]
-        apply = numpy_writer(node.operation)
-        return lambda start, stop: apply(
-            out(start, stop), *[argument(start, stop) for argument in arguments]
+def _block_of(
+    program: Program, plan: LoopPlan, run: Run, number: int, by_row: bool = True
+) -> Block:
+    """Return a node's block as a function of where it starts and stops."""
+    node = program.nodes[number]
+    array = run.arrays[number]
+    if number in plan.scratch:
+        row = plan.lengths[1:] if plan.uniform else node.shape[1:]
+        block = np.ndarray((plan.block or 0, *row), node.dtype, run.scratch, plan.scratch[number])
+        return lambda start, stop: block[: stop - start]
+    if array is None and node.kind == "view":
+        viewed = _block_of(program, plan, run, *node.arguments)
+        if node.operation == "transpose":
+            return lambda start, stop: viewed(start, stop).transpose(node.detail)
+        row = node.shape[1:]
+        return lambda start, stop: apply_view(
+            node.operation, (stop - start, *row), viewed(start, stop)
         )
-
-    def sum_part(part: SumPart) -> Callable[[int, int], None]:
-        summed, dtype, step = block_of(part.summed), program.nodes[part.node].dtype, plan.block or 1
-        partial_sums = _partial_sums(part, plan, run, dtype)
-        reduce: Any = np.add.reduce
-        return lambda start, stop: reduce(
-            summed(start, stop),
-            None,
-            dtype,
-            partial_sums[start // step : start // step + 1].reshape(()),
-        )
-
-    makers: Any = {KernelPart: kernel_part, NumpyPart: numpy_part, SumPart: sum_part}
-    return [makers[type(part)](part) for part in plan.parts]
+    if node.kind == "constant" and not node.shape:
+        array, by_row = node.number, False
+    elif plan.uniform:
+        shape = program.nodes[plan.loop.nodes[0]].shape
+        array, by_row = np.broadcast_to(array, shape).reshape(plan.lengths), True
+    if not by_row:
+        return lambda *_: array
+    return lambda start, stop: array[start:stop]
 
 
-def numpy_writer(operation: str) -> Callable[..., None]:
+def operation(node: Node, all_axes: bool = False) -> Callable[..., None]:
+    """Return a NumPy operation as a function of its output and its operands.
+
+    Args:
+        all_axes: whether a reduction is over all axes of its operand.
+    """
+    if node.kind == "elementwise":
+        return numpy_writer(node.operation)
+    if node.kind == "matmul":
+        return lambda out, left, right: np.matmul(left, right, out=out)
+    reduce: Any = getattr(numpy_function(node.operation), "reduce")
+    axes = None if all_axes else node.detail
+    return lambda out, x: reduce(x, axes, node.dtype, out)
+
+
+def _column_sum(program: Program, node: Node, rows: int) -> Callable[..., None] | None:
+    """Return the sum of a matrix' rows as a product with ones, which BLAS computes faster."""
+    summed = program.nodes[node.arguments[0]]
+    same_float = node.dtype == summed.dtype and node.dtype.name in ("float32", "float64")
+    if node.detail != (0,) or len(summed.shape) != 2 or summed.kind == "view" or not same_float:
+        return None
+    ones = _ones(rows, node.dtype)
+    return lambda out, x: np.matmul(ones[: len(x)], x, out=out)
+
+
+@cache
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(count, dtype)
+
+
+def numpy_writer(name: str) -> Callable[..., None]:
     """Return an elementwise NumPy operation as a function of its output and its operands."""
-    if operation in ("cast", "copy"):
+    if name in ("cast", "copy"):
         return lambda out, x: np.copyto(out, x, casting="unsafe")
-    if operation == "where":
+    if name == "where":
 
         def where(out: Array, condition: Array, x: Array, y: Array) -> None:
             np.copyto(out, y)
             np.copyto(out, x, where=condition)
 
         return where
-    function = numpy_function(operation)
+    function = numpy_function(name)
 
     def apply(out: Array, *operands: Array) -> None:
         function(*operands, out=out)
@@ -135,14 +160,13 @@ def numpy_writer(operation: str) -> Callable[..., None]:
 
 
 def finish_sums(program: Program, plan: LoopPlan, run: Run) -> None:
-    """Add up the partial sums of a loop."""
+    """Add up the partial results of a loop."""
     for part in plan.parts:
         if isinstance(part, SumPart):
-            dtype = program.nodes[part.node].dtype
-            np.add.reduce(_partial_sums(part, plan, run, dtype), None, dtype, run.arrays[part.node])
+            node = program.nodes[part.node]
+            partials = _partial_results(node, plan, run, part)
+            np.add.reduce(partials, 0, node.dtype, run.arrays[part.node])
 
 
-def _partial_sums(part: SumPart, plan: LoopPlan, run: Run, dtype: np.dtype[Any]) -> Array:
-    """Return the partial sums, each at the beginning of its eight bytes."""
-    words = run.partials[part.first : part.first + plan.partials]
-    return words.view(dtype)[:: 8 // dtype.itemsize]
+def _partial_results(node: Node, plan: LoopPlan, run: Run, part: SumPart) -> Array:
+    return np.ndarray((plan.partials, *node.shape), node.dtype, run.partials, part.first)

@@ -3,7 +3,8 @@
 A kernel is called with the address of a table of 64-bit words and the range of the
 outermost axis that it is to compute. The table holds what differs from call to call: the
 lengths of the inner axes, each array's address and strides, and the program's constants;
-so that equal arithmetic is compiled once, whatever its shapes and constants are.
+so that equal arithmetic is compiled once, whatever its shapes and constants are (but for the
+length of a short row).
 
 The innermost axis is a function of its own, whose arguments say what LLVM cannot derive: that
 no array that is written overlaps another one. It then vectorizes without run-time checks.
@@ -21,6 +22,7 @@ from .program import Node
 
 FLOATS = ("float32", "float64")
 READABLE = (*FLOATS, "bool", *[f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)])
+SHORT_ROW = 128  # elements; of so few, the number decides how to compute them
 VECTOR_BITS = 512  # at most; LLVM would halve it where wide vectors once slowed a processor's clock
 
 ARITHMETIC = {  # of floats of one dtype
@@ -166,7 +168,7 @@ Body = Sequence[tuple[int, tuple[int, ...], str]]
 
 
 def source(
-    rank: int,
+    lengths: Sequence[int],
     reads: Sequence[Operand],
     writes: Sequence[Operand],
     constants: Sequence[tuple[int, str]],
@@ -175,7 +177,7 @@ def source(
     """Return a kernel's text: the same for equal arithmetic.
 
     Args:
-        rank: the number of axes.
+        lengths: of the axes; in the text is the last one's, where it is short and not the only one.
         reads, writes: the arrays, in the order of the table.
         constants: node and dtype of each constant, in the order of the table.
         body: node, operands and instructions of each operation, in order.
@@ -190,7 +192,7 @@ def source(
     lines = [
         "define void @kernel(ptr %table, i64 %start, i64 %stop) #0 {",
         "entry:",
-        *_axes(rank, operands, [dtype for _, dtype in constants]),
+        *_axes(len(lengths), lengths[-1], operands, [dtype for _, dtype in constants]),
         "}",
         f"define internal void @inner({', '.join(parameters)}) #0 {{",
         *_innermost(reads, writes, [node for node, _ in constants], body),
@@ -201,11 +203,13 @@ def source(
             for kind, suffix in (("float", "f32"), ("double", "f64"))
         ],
         f'attributes #0 = {{ nounwind "prefer-vector-width"="{VECTOR_BITS}" }}',
+        # Vectors first, also where the length is known.
+        '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.unroll.disable"}',
     ]
     return "\n".join(lines) + "\n"
 
 
-def _axes(rank: int, operands: Sequence[Operand], constants: Sequence[str]) -> list[str]:
+def _axes(rank: int, row: int, operands: Sequence[Operand], constants: Sequence[str]) -> list[str]:
     """Return the loops over the outer axes, around the call for the innermost one."""
     code = _Lines()
     words = 0
@@ -217,6 +221,8 @@ def _axes(rank: int, operands: Sequence[Operand], constants: Sequence[str]) -> l
         return code.add(f"load {kind}, ptr {place}, align 8")
 
     lengths = [code.add("sub i64 %stop, %start"), *[word() for _ in range(1, rank)]]
+    if rank > 1 and row <= SHORT_ROW:
+        lengths[-1] = str(row)
     addresses: list[str] = []
     steps: list[list[str]] = []
     for operand in operands:
@@ -271,7 +277,11 @@ def _innermost(
     """Return the loop over the innermost axis."""
     code = _Lines()
     values = {node: f"%c{k}" for k, node in enumerate(constants)}
-    code.lines += ["  %any = icmp sgt i64 %n, 0", "  br i1 %any, label %first, label %end", "first:"]
+    code.lines += [
+        "  %any = icmp sgt i64 %n, 0",
+        "  br i1 %any, label %first, label %end",
+        "first:",
+    ]
     for i, o in enumerate(reads):
         if o.inner == "same":
             values[o.node] = code.load(o.dtype, f"%a{i}", "0")
@@ -292,7 +302,7 @@ def _innermost(
     code.lines += [
         "  %next = add nuw nsw i64 %i, 1",
         "  %more = icmp slt i64 %next, %n",
-        "  br i1 %more, label %loop, label %end",
+        "  br i1 %more, label %loop, label %end, !llvm.loop !0",
         "end:",
         "  ret void",
     ]
