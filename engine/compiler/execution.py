@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import address_of
 from .loops import LoopPlan
 from .plan import Plan
 from .planning import ALIGNMENT
@@ -50,7 +51,7 @@ class Workspace:
             self.arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
         if plan.scratch_addresses:
             for table, scratch in zip(self.tables, self.scratch, strict=True):
-                address = scratch.ctypes.data
+                address = address_of(scratch)
                 for word, offset in plan.scratch_addresses:
                     table[word] = address + offset
 
@@ -59,7 +60,7 @@ def _aligned(size: int) -> Array:
     if not size:
         return EMPTY
     memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
+    start = -address_of(memory) % ALIGNMENT
     return memory[start : start + size]
 
 
@@ -79,7 +80,7 @@ def execute(
         else:
             arrays[number] = program.arrays[node.index]
     runs = [
-        Run(arrays, scratch, table, table.ctypes.data, workspace.partials)
+        Run(arrays, scratch, table, address_of(table), workspace.partials)
         for scratch, table in zip(workspace.scratch, workspace.tables, strict=True)
     ]
     with np.errstate(all="ignore"):
@@ -97,7 +98,7 @@ def _execute_loop(
     program: Program, loop: LoopPlan, words: Sequence[tuple[int, int]], runs: list[Run]
 ) -> None:
     for word, number in words:
-        address = runs[0].arrays[number].ctypes.data
+        address = address_of(runs[0].arrays[number])
         for run in runs:
             run.table[word] = address
     n = loop.lengths[0]
