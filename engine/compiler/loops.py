@@ -144,7 +144,7 @@ def plan_loop(
     uniform = (
         len(shapes) == 1
         and all(nodes[n].kind == "elementwise" for n in inside)
-        and all(nodes[n].kind == "reduce" for n in loop.sums)
+        and all(nodes[n].kind == "reduce" and nodes[n].shape == () for n in loop.sums)
         and not any(base(program, n) in inside for n in read)
     )
     frame = dict(enumerate(layouts))
