@@ -111,8 +111,10 @@ def _execute_loop(
             step = loop.block
         ranges = [range(start, min(start + step, n)) for start in range(0, n, step)]
         # What adds to one partial result belongs to one thread.
-        thread_of = [i % (loop.partials or len(ranges)) % threads for i in range(len(ranges))]
-        shares = [[r for r, t in zip(ranges, thread_of) if t == k] for k in range(threads)]
+        lanes = loop.partials or len(ranges)
+        shares: list[list[range]] = [[] for _ in range(threads)]
+        for i, block in enumerate(ranges):
+            shares[i % lanes % threads].append(block)
         futures = [
             _pool(len(runs)).submit(_in_thread, program, loop, runs[k], shares[k])
             for k in range(1, threads)

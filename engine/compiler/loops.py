@@ -21,8 +21,8 @@ from .planning import Lifetime, offsets
 from .program import Program
 from .source import Operand, instructions, source
 
-SCRATCH_BYTES = 1 << 18  # about half of a core's second-level cache
-MIN_BLOCK, MAX_BLOCK = 256, 1 << 14  # elements
+SCRATCH_BYTES = 1 << 19  # a part of a core's second-level cache
+MIN_BLOCK, MAX_BLOCK = 256, 1 << 15  # elements
 MAX_KERNEL_OPERATIONS = 300  # operations
 PARTIAL_BYTES = 1 << 16  # of all partial results, but for
 MIN_PARTIALS = 8  # of each
@@ -144,7 +144,7 @@ def plan_loop(
     uniform = (
         len(shapes) == 1
         and all(nodes[n].kind == "elementwise" for n in inside)
-        and all(nodes[n].kind == "reduce" for n in loop.sums)
+        and all(nodes[n].kind == "reduce" and nodes[n].shape == () for n in loop.sums)
         and not any(base(program, n) in inside for n in read)
     )
     frame = dict(enumerate(layouts))
@@ -157,57 +157,63 @@ def plan_loop(
     else:
         row = max(math.prod(nodes[n].shape[1:]) for n in inside)
         lengths = (*loop.domain[:1], row)
-    parts_of = _assign_parts(program, loop)
-    last_read: dict[int, int] = {}  # of what is read outside of its kernel: the last part to do so
-    for number, part in parts_of.items():
-        in_numpy = number in loop.sums or not _is_kernel(program, number)
+    units = _units(program, loop, stored)
+    unit_of = {n: i for i, unit in enumerate(units) for n in unit}
+    last_read: dict[int, int] = {}  # of what is read outside of its kernel: the last unit to do so
+    for number, i in unit_of.items():
+        in_kernel = _is_kernel(program, number)
         for argument in nodes[number].arguments:
             n = base(program, argument)
-            if n in inside and (parts_of[n] != part or in_numpy):
-                last_read[n] = max(last_read.get(n, 0), part)
-        if in_numpy and number in inside:
-            last_read.setdefault(number, part)
+            if n in inside and (unit_of[n] != i or not in_kernel):
+                last_read[n] = max(last_read.get(n, 0), i)
+        if not in_kernel and number in inside:
+            last_read.setdefault(number, i)
     visible = {n for n in inside if n in last_read or n in stored}
     blocks = sorted(visible - stored)
+    taken = _taken_over(program, units, unit_of, last_read, set(blocks))
 
     rows, row_elements = lengths[0], math.prod(lengths[1:]) or 1
     row_bytes = {n: math.prod(frame[n].shape[1:]) * nodes[n].dtype.itemsize for n in blocks}
+    deaths = dict(last_read)
+    for n in reversed(blocks):
+        if n in taken:
+            deaths[taken[n]] = deaths[n]
+    owners = [n for n in blocks if n not in taken]
+    live = [
+        sum(row_bytes[n] for n in owners if unit_of[n] <= i <= deaths[n]) for i in range(len(units))
+    ]
     block: int | None = None
     if blocks or loop.sums or any(not _is_kernel(program, n) for n in inside):
-        elements = SCRATCH_BYTES * row_elements // (sum(row_bytes.values()) or 8 * row_elements)
+        elements = SCRATCH_BYTES * row_elements // (max(live) or 8 * row_elements)
         block = max(min(max(elements, MIN_BLOCK), MAX_BLOCK) // row_elements, 1)
         block = min(block, max(rows, 1))
     count = -(-rows // block) if block else 0
-    sum_bytes = [-(-nodes[n].bytes // 8) * 8 for n in loop.sums]
-    partials = min(count, max(MIN_PARTIALS, PARTIAL_BYTES // (sum(sum_bytes) or 1)))
+    sum_bytes = {n: -(-nodes[n].bytes // 8) * 8 for n in loop.sums}
+    partials = min(count, max(MIN_PARTIALS, PARTIAL_BYTES // (sum(sum_bytes.values()) or 1)))
     further = list(loop.sums) if count > partials else []
-    lifetimes = [Lifetime((block or 0) * row_bytes[n], parts_of[n], last_read[n]) for n in blocks]
-    lifetimes += [Lifetime(nodes[n].bytes, parts_of[n], parts_of[n]) for n in further]
+    lifetimes = [Lifetime((block or 0) * row_bytes[n], unit_of[n], deaths[n]) for n in owners]
+    lifetimes += [Lifetime(nodes[n].bytes, unit_of[n], unit_of[n]) for n in further]
     places, scratch_bytes = offsets(lifetimes)
-    scratch = dict(zip([*blocks, *further], places, strict=True))
+    scratch = dict(zip([*owners, *further], places, strict=True))
+    for n in blocks:
+        if n in taken:
+            scratch[n] = scratch[taken[n]]
 
     parts: list[Part] = []
-    words, bytes_ = 0, 0
-    for index in range(max(parts_of.values(), default=-1) + 1):
-        members_of: dict[Any, list[int]] = {}
-        functions: list[Part] = []
-        for n in parts_of:
-            if parts_of[n] != index:
-                continue
-            if n in inside and _is_kernel(program, n):
-                members_of.setdefault(frame[n].shape, []).append(n)
-            elif n in inside:
-                functions.append(NumpyPart(n))
-            else:
-                functions.append(SumPart(n, first_partial + bytes_, scratch.get(n)))
-                bytes_ += partials * sum_bytes[loop.sums.index(n)]
-        for own_shape, own_nodes in members_of.items():
-            part_ = _kernel_part(
-                program, own_shape, own_nodes, frame, visible, visible - stored, first_word + words
+    words, partial_bytes = 0, 0
+    for unit in units:
+        number = unit[0]
+        if _is_kernel(program, number):
+            part = _kernel_part(
+                program, unit, frame, visible, set(blocks), taken, first_word + words
             )
-            words += len(part_.words)
-            parts.append(part_)
-        parts += functions
+            words += len(part.words)
+            parts.append(part)
+        elif number in inside:
+            parts.append(NumpyPart(number))
+        else:
+            parts.append(SumPart(number, first_partial + partial_bytes, scratch.get(number)))
+            partial_bytes += partials * sum_bytes[number]
     plan = LoopPlan(
         loop,
         lengths,
@@ -219,7 +225,7 @@ def plan_loop(
         tuple(parts),
         partials,
     )
-    return plan, words, bytes_
+    return plan, words, partial_bytes
 
 
 def base(program: Program, number: int) -> int:
@@ -240,40 +246,101 @@ def _instructions(program: Program, number: int) -> str | None:
     return instructions(node, [program.nodes[n] for n in node.arguments])
 
 
-def _assign_parts(program: Program, loop: Loop) -> dict[int, int]:
-    """Return the part of the loop that computes each operation: in each, kernels first."""
+def _units(program: Program, loop: Loop, stored: frozenset[int]) -> list[list[int]]:
+    """Return what computes a block, in order: kernels, of several operations, and others of one."""
     nodes = program.nodes
-    part: dict[int, int] = {}
+    level: dict[int, int] = {}
     is_kernel: dict[int, bool] = {}
     sizes: dict[int, int] = {}
     for number in sorted((*loop.nodes, *loop.sums)):
-        is_kernel[number] = number in loop.nodes and _is_kernel(program, number)
+        is_kernel[number] = _is_kernel(program, number)
         index = 0
         for argument in nodes[number].arguments:
             n = base(program, argument)
-            if n in part:
-                # A part runs its kernels, one a shape, then NumPy's functions one after the other.
+            if n in level:
+                # A level runs its kernels, one a shape, then the others one after the other.
                 same_shape = nodes[n].shape == nodes[number].shape
                 same_kernel = is_kernel[n] and same_shape and n == argument
-                index = max(index, part[n] + (is_kernel[number] and not same_kernel))
+                index = max(index, level[n] + (is_kernel[number] and not same_kernel))
         if is_kernel[number]:
             while sizes.get(index, 0) >= MAX_KERNEL_OPERATIONS:
                 index += 1
             sizes[index] = sizes.get(index, 0) + 1
-        part[number] = index
-    return part
+        level[number] = index
+    readers: dict[int, list[int]] = {n: [] for n in level}
+    for number in level:
+        for argument in nodes[number].arguments:
+            if base(program, argument) in level:
+                # What is read through a view needs memory.
+                n = base(program, argument)
+                readers[n].append(number if n == argument else -1)
+    for number in reversed(level):
+        # Computed where it is read, a result needs no memory, unless what it is computed of does.
+        read_by = readers[number]
+        if not is_kernel[number] or number in stored or not read_by or -1 in read_by:
+            continue
+        if any(not is_kernel[n] or nodes[n].shape != nodes[number].shape for n in read_by):
+            continue
+        index = min(level[n] for n in read_by)
+        longer = [
+            n
+            for n in {base(program, a) for a in nodes[number].arguments} & level.keys()
+            if all(level.get(r, 0) < index for r in readers[n])
+        ]
+        if len(longer) <= 1 and sizes.get(index, 0) < MAX_KERNEL_OPERATIONS:
+            level[number] = index
+            sizes[index] = sizes.get(index, 0) + 1
+    units: list[list[int]] = []
+    for index in range(max(level.values(), default=-1) + 1):
+        members = [n for n in level if level[n] == index]
+        kernels: dict[Any, list[int]] = {}
+        for n in members:
+            if is_kernel[n]:
+                kernels.setdefault(nodes[n].shape, []).append(n)
+        units += [*kernels.values(), *[[n] for n in members if not is_kernel[n]]]
+    return units
+
+
+def _taken_over(
+    program: Program,
+    units: Sequence[Sequence[int]],
+    unit_of: Mapping[int, int],
+    last_read: Mapping[int, int],
+    blocks: set[int],
+) -> dict[int, int]:
+    """Return the blocks that take over another one's memory: an operand's that is read last."""
+    nodes = program.nodes
+    taken: dict[int, int] = {}
+    for i, unit in enumerate(units):
+        read = [n for number in unit for n in nodes[number].arguments]
+        for number in unit if nodes[unit[0]].operation != "where" else ():
+            if number not in blocks or nodes[number].kind != "elementwise":
+                continue
+            for n in read:
+                if (
+                    n in blocks
+                    and unit_of[n] != i == last_read[n]
+                    and n not in taken.values()
+                    and nodes[n].shape == nodes[number].shape
+                    and nodes[n].dtype == nodes[number].dtype
+                    and all(r == n for r in read if base(program, r) == n)
+                ):
+                    taken[number] = n
+                    break
+    return taken
 
 
 def _kernel_part(
     program: Program,
-    shape: tuple[int, ...],
     members: Sequence[int],
     frame: Mapping[int, Layout],
     visible: set[int],
     blocks: set[int],
+    taken: Mapping[int, int],
     first_word: int,
 ) -> KernelPart:
     nodes = program.nodes
+    shape = frame[members[0]].shape
     own_nodes = set(members)
     arguments = list(dict.fromkeys(n for number in members for n in nodes[number].arguments))
     constants = [n for n in arguments if nodes[n].kind == "constant"]
@@ -288,10 +355,12 @@ def _kernel_part(
         kind = "unit" if inner == nodes[n].dtype.itemsize else "step" if inner else "same"
         return Operand(n, nodes[n].dtype.name, kind, base(program, n) in blocks)
 
-    reads, writes = [operand(n) for n in read], [operand(n) for n in written]
+    reads = [operand(n) for n in read]
+    writes = [operand(n) for n in written if n not in taken]
+    in_place = [(read.index(taken[n]), n) for n in written if n in taken]
     body = [(n, nodes[n].arguments, _instructions(program, n) or "") for n in members]
     typed = [(n, nodes[n].dtype.name) for n in constants]
-    text = source(lengths, reads, writes, typed, body)
+    text = source(lengths, reads, writes, in_place, typed, body)
     words: list[Any] = list(lengths[1:])
     for o in (*reads, *writes):
         words.append(Address(base(program, o.node) if o.block else o.node))

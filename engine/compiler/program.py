@@ -225,10 +225,8 @@ class Builder:
 
     def matmul(self, left: int, right: int, shape: Shape, dtype: np.dtype[Any]) -> int:
         """Add a matrix product, as np.matmul computes it; of one column and one row, products."""
-        if (
-            self.nodes[left].shape[-1] == 1
-            and min(len(self.nodes[n].shape) for n in (left, right)) > 1
-        ):
+        shapes = self.nodes[left].shape, self.nodes[right].shape
+        if shapes[0][-1] == 1 and min(map(len, shapes)) > 1:
             return self.elementwise("multiply", [left, right], shape, dtype)
         return self.add(Node("matmul", "matmul", (left, right), shape, dtype))
 

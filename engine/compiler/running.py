@@ -35,14 +35,20 @@ class Run:
 
 def run_loop(program: Program, plan: LoopPlan, run: Run, starts: Iterable[range]) -> None:
     """Compute blocks of a loop, given as ranges of the outermost axis."""
-    makers: Any = {KernelPart: _kernel_part, NumpyPart: _numpy_part, SumPart: _sum_part}
-    functions = [makers[type(part)](program, plan, run, part) for part in plan.parts]
+    functions: list[Callable[[int, int], None]] = [
+        _kernel_part(run, part)
+        if isinstance(part, KernelPart)
+        else _numpy_part(program, plan, run, part)
+        if isinstance(part, NumpyPart)
+        else _sum_part(program, plan, run, part)
+        for part in plan.parts
+    ]
     for block in starts:
         for function in functions:
             function(block.start, block.stop)
 
 
-def _kernel_part(program: Program, plan: LoopPlan, run: Run, part: KernelPart) -> Any:
+def _kernel_part(run: Run, part: KernelPart) -> Any:
     table, kernel, scale = run.table_address + 8 * part.table, part.kernel, part.scale
     return lambda start, stop: kernel(table, scale * start, scale * stop)
 
@@ -93,7 +99,7 @@ def _block_of(
         block = np.ndarray((plan.block or 0, *row), node.dtype, run.scratch, plan.scratch[number])
         return lambda start, stop: block[: stop - start]
     if array is None and node.kind == "view":
-        viewed = _block_of(program, plan, run, *node.arguments)
+        viewed = _block_of(program, plan, run, node.arguments[0])
         if node.operation == "transpose":
             return lambda start, stop: viewed(start, stop).transpose(node.detail)
         row = node.shape[1:]
@@ -104,7 +110,8 @@ def _block_of(
         array, by_row = node.number, False
     elif plan.uniform:
         shape = program.nodes[plan.loop.nodes[0]].shape
-        array, by_row = np.broadcast_to(array, shape).reshape(plan.lengths), True
+        array = array if array.shape == shape else np.broadcast_to(array, shape)  # read-only
+        array, by_row = array.reshape(plan.lengths), True
     if not by_row:
         return lambda *_: array
     return lambda start, stop: array[start:stop]
@@ -120,7 +127,8 @@ def operation(node: Node, all_axes: bool = False) -> Callable[..., None]:
         return numpy_writer(node.operation)
     if node.kind == "matmul":
         return lambda out, left, right: np.matmul(left, right, out=out)
-    reduce: Any = getattr(numpy_function(node.operation), "reduce")
+    function: Any = numpy_function(node.operation)
+    reduce = function.reduce
     axes = None if all_axes else node.detail
     return lambda out, x: reduce(x, axes, node.dtype, out)
 

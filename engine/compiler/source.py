@@ -171,6 +171,7 @@ def source(
     lengths: Sequence[int],
     reads: Sequence[Operand],
     writes: Sequence[Operand],
+    in_place: Sequence[tuple[int, int]],
     constants: Sequence[tuple[int, str]],
     body: Body,
 ) -> str:
@@ -179,6 +180,7 @@ def source(
     Args:
         lengths: of the axes; in the text is the last one's, where it is short and not the only one.
         reads, writes: the arrays, in the order of the table.
+        in_place: nodes that are written over an array that is read, each with that one's index.
         constants: node and dtype of each constant, in the order of the table.
         body: node, operands and instructions of each operation, in order.
     """
@@ -195,7 +197,7 @@ def source(
         *_axes(len(lengths), lengths[-1], operands, [dtype for _, dtype in constants]),
         "}",
         f"define internal void @inner({', '.join(parameters)}) #0 {{",
-        *_innermost(reads, writes, [node for node, _ in constants], body),
+        *_innermost(reads, writes, in_place, [node for node, _ in constants], body),
         "}",
         *[
             f"declare {kind} @llvm.{name}.{suffix}({kind})"
@@ -272,7 +274,11 @@ def _axes(rank: int, row: int, operands: Sequence[Operand], constants: Sequence[
 
 
 def _innermost(
-    reads: Sequence[Operand], writes: Sequence[Operand], constants: Sequence[int], body: Body
+    reads: Sequence[Operand],
+    writes: Sequence[Operand],
+    in_place: Sequence[tuple[int, int]],
+    constants: Sequence[int],
+    body: Body,
 ) -> list[str]:
     """Return the loop over the innermost axis."""
     code = _Lines()
@@ -299,6 +305,8 @@ def _innermost(
         values[node] = results[max(results)] if results else operands[0]
     for k, o in enumerate(writes, len(reads)):
         code.store(o.dtype, f"%a{k}", "%i", values[o.node])
+    for k, node in in_place:
+        code.store(reads[k].dtype, f"%a{k}", "%i", values[node])
     code.lines += [
         "  %next = add nuw nsw i64 %i, 1",
         "  %more = icmp slt i64 %next, %n",
