@@ -15,12 +15,12 @@ import numpy as np
 
 from .addresses import address_of
 from .execution import MIN_THREADED_ELEMENTS
-from .layout import Layout
-from .loops import KernelPart, LoopPlan
+from .layout import Layout, contiguous
+from .loops import KernelPart, LoopPlan, base
 from .plan import HUGE_PAGE_BYTES, Plan, new_outputs
-from .program import Array, apply_view
+from .program import Array, Program, apply_view
 
-Direct = Callable[[Sequence[Array], Sequence[Array] | None], list[Array]]
+Direct = Callable[[Sequence[Array], list[Array] | None], list[Array]]
 """Computes the results of given inputs: in these arrays, or else in new ones."""
 
 
@@ -31,10 +31,62 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
         inputs: the layouts that the plan is for.
     """
     program, nodes = plan.program, plan.program.nodes
-    outputs = [plan.owners.get(number) for number in program.outputs]
-    if plan.arena_bytes or outputs != list(range(len(outputs))):
+    kernels = _kernel_calls(plan, threads)
+    if kernels is None or plan.arena_bytes:
         return None
-    kernels: list[tuple[Any, int, Any, Any]] = []
+    # The words of each array, and where what a word is the address of begins in that array.
+    table = plan.table.copy()
+    words: list[list[tuple[int, int]]] = [[] for _ in (*inputs, *program.outputs)]
+    for word, number in [pair for step in plan.addresses for pair in step]:
+        source = base(program, number)
+        node = nodes[source]
+        if node.kind == "array":
+            table[word] = address_of(_view(program, number, program.arrays[node.index]))
+            continue
+        is_input = node.kind == "input"
+        place = node.index if is_input else len(inputs) + plan.owners[source]
+        layout = inputs[place] if is_input else contiguous(node.shape, node.dtype)
+        array = layout.template()
+        start = address_of(_view(program, number, array)) - address_of(array)
+        words[place].append((word, start))
+    copies = [(i, n) for i, n in enumerate(program.outputs) if plan.owners.get(n) != i]
+    results = [(nodes[n].shape, nodes[n].dtype) for n in program.outputs]
+    is_large = any(nodes[n].bytes > HUGE_PAGE_BYTES for n in program.outputs)
+    empty, int64, zero = np.empty, ctypes.c_int64, ctypes.c_int64(0)
+
+    def copied(number: int, given: Sequence[Array], arrays: Sequence[Array]) -> Array:
+        source = base(program, number)
+        node = nodes[source]
+        if node.kind == "constant":
+            return node.number
+        if node.kind == "array":
+            return _view(program, number, program.arrays[node.index])
+        of = given[node.index] if node.kind == "input" else arrays[plan.owners[source]]
+        return _view(program, number, of)
+
+    def run(given: Sequence[Array], arrays: list[Array] | None) -> list[Array]:
+        if arrays is None:
+            if is_large:
+                arrays = new_outputs(plan, threads)
+            else:
+                arrays = [empty(shape, dtype) for shape, dtype in results]
+        own_table = table.copy()
+        for array, places in zip((*given, *arrays), words, strict=True):
+            for word, start in places:
+                own_table[word] = address_of(array) + start
+        first_word = address_of(own_table)
+        for kernel, start, stop in kernels:
+            kernel(int64(first_word + start), zero, stop)
+        for index, number in copies:
+            np.copyto(arrays[index], copied(number, given, arrays))
+        return arrays
+
+    return run
+
+
+def _kernel_calls(plan: Plan, threads: int) -> list[tuple[Any, int, Any]] | None:
+    """Return the kernels, where their tables begin (bytes), and where their ranges end."""
+    calls: list[tuple[Any, int, Any]] = []
     for loop in plan.steps:
         if not isinstance(loop, LoopPlan) or loop.block is not None:
             return None
@@ -42,55 +94,16 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
         if threads > 1 and size >= MIN_THREADED_ELEMENTS:
             return None
         for part in loop.parts if size else ():
-            assert isinstance(part, KernelPart)
-            stop = ctypes.c_int64(part.scale * loop.lengths[0])
-            kernels.append((_untyped(part.kernel), 8 * part.table, ctypes.c_int64(0), stop))
-
-    # The words of each array, and where the node in a word begins within that array.
-    template = plan.table.copy()
-    words: list[list[tuple[int, int]]] = [[] for _ in (*inputs, *outputs)]
-    for word, number in [pair for step in plan.addresses for pair in step]:
-        chain = [number]
-        while nodes[chain[-1]].kind == "view":
-            chain += nodes[chain[-1]].arguments
-        start = nodes[chain[-1]]
-        if chain[-1] in plan.owners:
-            words[len(inputs) + plan.owners[chain[-1]]].append((word, 0))
-            continue
-        array = (
-            inputs[start.index].template() if start.kind == "input" else program.arrays[start.index]
-        )
-        view = array
-        for n in reversed(chain[:-1]):
-            view = apply_view(nodes[n].operation, nodes[n].detail, view)
-        if start.kind == "input":
-            words[start.index].append((word, address_of(view) - address_of(array)))
-        else:
-            template[word] = address_of(view)
-    results = [(nodes[n].shape, nodes[n].dtype) for n in program.outputs]
-    is_large = any(nodes[n].bytes > HUGE_PAGE_BYTES for n in program.outputs)
-    empty, int64 = np.empty, ctypes.c_int64
-
-    def run(given: Sequence[Array], out: Sequence[Array] | None) -> list[Array]:
-        if out is not None:
-            arrays = list(out)
-        elif is_large:
-            arrays = new_outputs(plan, threads)
-        else:
-            arrays = [empty(shape, dtype) for shape, dtype in results]
-        table = template.copy()
-        for array, places in zip((*given, *arrays), words, strict=True):
-            address = address_of(array)
-            for word, start in places:
-                table[word] = address + start
-        base = address_of(table)
-        for kernel, start, first, stop in kernels:
-            kernel(int64(base + start), first, stop)
-        return arrays
-
-    return run
+            assert isinstance(part, KernelPart)  # all that a loop without blocks has
+            # Without argument types it takes ctypes' integers, which nothing converts.
+            kernel = ctypes.CFUNCTYPE(None)(ctypes.cast(part.kernel, ctypes.c_void_p).value or 0)
+            calls.append((kernel, 8 * part.table, ctypes.c_int64(part.scale * loop.lengths[0])))
+    return calls
 
 
-def _untyped(kernel: Any) -> Any:
-    """Return a kernel that takes its arguments as ctypes' integers, which nothing converts."""
-    return ctypes.CFUNCTYPE(None)(ctypes.cast(kernel, ctypes.c_void_p).value or 0)
+def _view(program: Program, number: int, array: Array) -> Array:
+    """Return a node as a view of the array that its base is."""
+    node = program.nodes[number]
+    if node.kind != "view":
+        return array
+    return apply_view(node.operation, node.detail, _view(program, node.arguments[0], array))

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from functools import cache
 from typing import Any
 
@@ -83,15 +84,24 @@ def execute(
         Run(arrays, scratch, table, address_of(table), workspace.partials)
         for scratch, table in zip(workspace.scratch, workspace.tables, strict=True)
     ]
-    with np.errstate(all="ignore"):
-        for step, words in zip(plan.steps, plan.addresses, strict=True):
-            if isinstance(step, LoopPlan):
-                _execute_loop(program, step, words, runs)
-            else:
-                _execute_whole(program, step.node, arrays)
-        for index, number in enumerate(program.outputs):
-            if plan.owners.get(number) != index:
-                np.copyto(outputs[index], arrays[number])
+    _SILENT.copy().run(_execute_steps, plan, arrays, runs)
+    for index, number in enumerate(program.outputs):
+        if plan.owners.get(number) != index:
+            np.copyto(outputs[index], arrays[number])
+
+
+# NumPy's errstate belongs to a context. To run in a copy of one takes a tenth of the time
+# that a new `np.errstate` takes.
+_SILENT = Context()
+_SILENT.run(np.seterr, all="ignore")
+
+
+def _execute_steps(plan: Plan, arrays: list[Any], runs: list[Run]) -> None:
+    for step, words in zip(plan.steps, plan.addresses, strict=True):
+        if isinstance(step, LoopPlan):
+            _execute_loop(plan.program, step, words, runs)
+        else:
+            _execute_whole(plan.program, step.node, arrays)
 
 
 def _execute_loop(
@@ -130,8 +140,7 @@ def _execute_loop(
 
 
 def _in_thread(program: Program, loop: LoopPlan, run: Run, ranges: list[range]) -> None:
-    with np.errstate(all="ignore"):  # errstate belongs to a thread's own context
-        run_loop(program, loop, run, ranges)
+    _SILENT.copy().run(run_loop, program, loop, run, ranges)
 
 
 @cache
