@@ -53,6 +53,7 @@ PYTHON_FUNCTIONS: dict[types.CodeType, str] = {
     if hasattr(f, "__code__")
 }
 ENVIRONMENT = type(os.environ).__getitem__.__code__
+CODE_NAMES = frozenset({code.co_name for code in (*PYTHON_FUNCTIONS, ENVIRONMENT)})
 INSTEAD = "compute it outside of the compiled function, and pass it as an argument"
 
 
@@ -70,13 +71,16 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         name: str | None = None
+        code = frame.f_code
         if event == "c_call":
+            if code.co_filename.startswith(ENGINE_FOLDER):
+                return  # nearly all calls are the engine's own
             name = _name_if_ambient(argument)
             caller = frame
-        elif event == "call":
-            if frame.f_code in PYTHON_FUNCTIONS:
-                name = PYTHON_FUNCTIONS[frame.f_code]
-            elif frame.f_code is ENVIRONMENT and not environment_is_watched:
+        elif event == "call" and code.co_name in CODE_NAMES:  # to hash a code takes longer
+            if code in PYTHON_FUNCTIONS:
+                name = PYTHON_FUNCTIONS[code]
+            elif code is ENVIRONMENT and not environment_is_watched:
                 name = "os.environ"
             caller = frame.f_back
         if name is not None and _is_users(caller, root, name, package):

@@ -12,16 +12,21 @@ import numpy as np
 
 from ..blocks import current
 from ..errors import DataError, GraphError, RecordingError, ShapeError
+from ..settings import Settings
 from ..stand_in import StandIn
 from ..variable import Variable, check_data
 from .captured import Captures, captured_arrays, find_captures, random_states
+from .direct import Direct, direct_call
 from .execution import Workspace, execute
+from .kept_kernels import keeping
 from .kernels import require_llvm
 from .keys import value_key
 from .layout import Layout
-from .plan import Plan, new_outputs, output_layouts, plan
+from .outputs import given_outputs
+from .plan import Plan, new_outputs, plan
 from .program import Array
 from .tracing import PASS_AS_ARGUMENT, Traced, trace, unflatten
+from .unchanged import Watch, watch
 
 MAX_PROGRAMS = 128  # kept by one callable; the oldest is dropped first
 
@@ -30,18 +35,38 @@ MAX_PROGRAMS = 128  # kept by one callable; the oldest is dropped first
 class _CompiledProgram:
     traced: Traced
     plan: Plan
+    direct: Direct | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The programs of calls that were made while the captured values did not change.
+
+    Attributes:
+        programs: by the arguments, each with its settings.
+    """
+
+    captures: Captures
+    watch: Watch
+    programs: dict[Any, tuple[Settings, _CompiledProgram]]
 
 
 class Compiled:
     """A function that is recorded once and then executed as a plan; made by `compile`."""
 
-    def __init__(self, function: Callable[..., Any], threads: int, gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], threads: int, gradients: bool, cache: bool
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._threads = threads
         self._gradients = gradients
+        self._cache = cache
         self._captures = Captures()
         self._programs: dict[Any, _CompiledProgram] = {}
+        self._known: _Known | None = None
+        self._last_state: tuple[Captures, Any] | None = None
+        self._repeats = 0  # of calls that found the last state
         self._lock = threading.RLock()
 
     def __call__(
@@ -67,29 +92,30 @@ class Compiled:
             DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
-        arguments, keywords = (*args, *kwargs.values()), tuple(kwargs)
-        program = self._program_for(arguments, keywords)
-        inputs = [x.data if isinstance(x, Variable) else x for x in arguments if _is_array(x)]
-        outputs = (
-            new_outputs(program.plan, self._threads)
-            if out is None
-            else _out_arrays(program, out, inputs)
-        )
-        if workspace is None:
-            execute(program.plan, inputs, outputs, Workspace(program.plan, self._threads))
+        arguments = (*args, *kwargs.values()) if kwargs else args
+        program, inputs = self._find(arguments, tuple(kwargs))
+        plan = program.plan
+        outputs = None if out is None else given_outputs(program.traced, plan, out, inputs)
+        if workspace is None and program.direct is not None:
+            outputs = program.direct(inputs, outputs)
         else:
-            self._claim(workspace, program.plan)
-            try:
-                execute(program.plan, inputs, outputs, workspace)
-            finally:
-                workspace.busy = False
-        gradients = [None if i is None else outputs[i] for i in program.traced.gradients]
-        return unflatten(program.traced.structure, outputs), tuple(gradients)
+            if outputs is None:
+                outputs = new_outputs(plan, self._threads)
+            if workspace is None:
+                execute(plan, inputs, outputs, Workspace(plan, self._threads))
+            else:
+                self._claim(workspace, plan)
+                try:
+                    execute(plan, inputs, outputs, workspace)
+                finally:
+                    workspace.busy = False
+        gradients = tuple([None if i is None else outputs[i] for i in program.traced.gradients])
+        return unflatten(program.traced.structure, outputs), gradients
 
     def workspace(self, *args: Any, **kwargs: Any) -> Workspace:
         """Return reusable memory for calls with arguments like these."""
         return Workspace(
-            self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan, self._threads
+            self._find((*args, *kwargs.values()), tuple(kwargs))[0].plan, self._threads
         )
 
     def plan(self, *args: Any, **kwargs: Any) -> str:
@@ -104,12 +130,13 @@ class Compiled:
             if not self._programs:
                 raise DataError("compiled.plan(): nothing is recorded yet; give it arguments")
             return str(next(reversed(self._programs.values())).plan)
-        return str(self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan)
+        return str(self._find((*args, *kwargs.values()), tuple(kwargs))[0].plan)
 
     def clear(self) -> None:
         """Drop all recorded programs."""
         with self._lock:
             self._programs.clear()
+            self._known = None
 
     def __repr__(self) -> str:
         return f"<compiled {self._name()}, {len(self._programs)} recorded>"
@@ -120,9 +147,69 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
+    def _find(
+        self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
+    ) -> tuple[_CompiledProgram, list[Array]]:
+        """Return the program for arguments, and the arrays among them."""
+        settings, captures = current(), self._captures
+        key: list[Any] = [keywords, id(settings)]
+        inputs: list[Array] = []
+        is_plain = True
+        for x in arguments:
+            kind = type(x)
+            data = x.data if kind is Variable else x
+            if type(data) is np.ndarray:
+                key += (kind, data.dtype, data.shape, data.strides)
+                inputs.append(data)
+            elif _is_array(x):  # refused, or of another class
+                is_plain = False
+                inputs.append(x.data if isinstance(x, Variable) else x)
+            else:
+                key.append(value_key(x, captures.names))
+        known = self._known
+        if is_plain and known is not None and known.captures is captures:
+            found = known.programs.get(tuple(key))
+            if found is not None and known.watch.unchanged():
+                return found[1], inputs
+        program, state = self._program_for(arguments, keywords)
+        if is_plain and self._captures is captures:
+            self._remember(captures, state, tuple(key), (settings, program))
+        return program, inputs
+
+    def _remember(
+        self, captures: Captures, state: Any, key: Any, found: tuple[Settings, _CompiledProgram]
+    ) -> None:
+        """Let a call like this one find its program without the key of the captured values.
+
+        Args:
+            state: the key of the captured values.
+            key: of the arguments, with the id of the settings, which are kept alive.
+        """
+        with self._lock:
+            known = self._known
+            if known is not None and known.captures is captures and known.watch.unchanged():
+                known.programs[key] = found
+                if len(known.programs) > MAX_PROGRAMS:
+                    del known.programs[next(iter(known.programs))]
+                return
+            self._known = None
+            if (
+                self._last_state is None
+                or self._last_state[0] is not captures
+                or (self._last_state[1] != state)
+            ):
+                self._last_state, self._repeats = (captures, state), 0
+                return
+            self._repeats += 1
+            if self._repeats & (self._repeats - 1) == 0:  # ever more rarely where it is of no use
+                new_watch = watch(captures)
+                if new_watch is not None and captures.key() == state:
+                    self._known = _Known(captures, new_watch, {key: found})
+
     def _program_for(
         self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
-    ) -> _CompiledProgram:
+    ) -> tuple[_CompiledProgram, Any]:
+        """Return the program for arguments, recorded if need be, and the captured values' key."""
         for i, x in enumerate(arguments):
             if _is_array(x):
                 data = x.data if isinstance(x, Variable) else x
@@ -155,10 +242,11 @@ class Compiled:
                 if program is None:
                     program = self._record(arguments, keywords)
                     # Recording may have filled a cache that the function reads: another key.
-                    self._programs[self._key(arguments, keywords)] = program
+                    key = self._key(arguments, keywords)
+                    self._programs[key] = program
                     while len(self._programs) > MAX_PROGRAMS:
                         del self._programs[next(iter(self._programs))]
-        return program
+        return program, key[-1]
 
     def _key(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> Any:
         return (
@@ -199,7 +287,9 @@ class Compiled:
         layouts = [
             Layout.of(x.data if isinstance(x, Variable) else x) for x in arguments if _is_array(x)
         ]
-        return _CompiledProgram(traced, plan(traced.program, layouts))
+        with keeping(self._cache):
+            planned = plan(traced.program, layouts)
+        return _CompiledProgram(traced, planned, direct_call(planned, self._threads, layouts))
 
     def _claim(self, workspace: Workspace, needed_plan: Plan) -> None:
         with self._lock:
@@ -216,7 +306,11 @@ class Compiled:
 
 
 def compile(  # noqa: A001
-    function: Callable[..., Any], *, threads: int = 1, gradients: bool = True
+    function: Callable[..., Any],
+    *,
+    threads: int = 1,
+    gradients: bool = True,
+    cache: bool = True,
 ) -> Compiled:
     """Compile a function of Variables into one that returns its value and its gradients.
 
@@ -245,6 +339,7 @@ def compile(  # noqa: A001
         threads: how many threads compute a loop; the results do not depend on it.
         gradients: off, only the value is computed, as under ``no_grad()``, and every
             gradient is None.
+        cache: load machine code that is kept on disk, and keep it; see `kept_kernels`.
 
     Raises:
         DataError: ``function`` cannot be called, or ``threads`` is not a positive integer.
@@ -253,55 +348,8 @@ def compile(  # noqa: A001
         raise DataError(f"compile: the argument must be a function, not {type(function).__name__}")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise DataError(f"compile: threads is a positive integer, not {threads!r}")
-    return Compiled(function, threads, gradients)
+    return Compiled(function, threads, gradients, cache)
 
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, Variable | np.ndarray)
-
-
-def _out_arrays(program: _CompiledProgram, out: Any, inputs: list[Array]) -> list[Array]:
-    """Return the arrays of ``out`` in the order of the outputs.
-
-    Raises:
-        DataError: ``out`` has the wrong structure, or is not of writable ndarrays.
-        ShapeError: an array has the wrong shape, dtype or order, or overlaps another one.
-    """
-    traced = program.traced
-    layouts = output_layouts(program.plan)
-    arrays: list[Any] = [None] * len(layouts)
-    try:
-        value, gradients = out
-        _collect(traced.structure, value, arrays)
-        for index, gradient in zip(traced.gradients, gradients, strict=True):
-            if index is not None:
-                arrays[index] = gradient
-    except (TypeError, ValueError, KeyError, IndexError):
-        arrays = [None]
-    for array in arrays:
-        if type(array) is not np.ndarray or not array.flags.writeable:
-            raise DataError(
-                "compiled: out is a pair like the one that is returned, of writable ndarrays"
-            )
-    for i, (array, layout) in enumerate(zip(arrays, layouts, strict=True)):
-        if array.shape != layout.shape or array.dtype != layout.dtype:
-            raise ShapeError(
-                f"compiled: an array of out is {array.dtype} {array.shape}; it must be "
-                f"{layout.dtype} {layout.shape}"
-            )
-        if not array.flags.c_contiguous or not array.flags.aligned:
-            raise ShapeError("compiled: an array of out is not C-contiguous")
-        if any(np.may_share_memory(array, other) for other in (*inputs, *arrays[:i])):
-            raise ShapeError("compiled: an array of out overlaps with another one or an argument")
-    return arrays
-
-
-def _collect(structure: Any, value: Any, arrays: list[Any]) -> None:
-    if isinstance(structure, int):
-        arrays[structure] = value
-    elif isinstance(structure, dict):
-        for key, part in structure.items():
-            _collect(part, value[key], arrays)
-    else:
-        for part, element in zip(structure, value, strict=True):
-            _collect(part, element, arrays)

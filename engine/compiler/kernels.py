@@ -6,9 +6,12 @@ import ctypes
 import threading
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from pkgutil import get_data
 from typing import Any
 
 from ..errors import CompilerError
+from . import kept_kernels
 
 Kernel = Callable[[int, int, int], None]
 
@@ -30,8 +33,29 @@ def compile_kernel(text: str) -> Kernel:
         with _compile_lock:
             kernel = _kernels.get(text)
             if kernel is None:
-                kernel = _kernels[text] = load(emit(text))
+                kernel = _kernels[text] = load(_object_file(text))
     return kernel
+
+
+def _object_file(text: str) -> bytes:
+    """Return the object file of a text: the one kept on disk, or a new one, which is kept."""
+    key = b"\0".join([text.encode(), *_compiler_key()])
+    kept = kept_kernels.read(key)
+    if kept is None:
+        kept = emit(text)
+        kept_kernels.write(key, kept)
+    return kept
+
+
+@cache
+def _compiler_key() -> tuple[bytes, ...]:
+    """Return what decides about an object file besides its text: the compiler and its options."""
+    llvm, machine = require_llvm(), _machine()
+    llvmlite: Any = import_module("llvmlite")
+    target = [machine.triple, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    versions = [llvmlite.__version__, *map(str, llvm.llvm_version_info)]
+    options = get_data(__name__.rpartition(".")[0], "kernels.py")  # this file has them
+    return (options or b"", *[part.encode() for part in (*target, *versions)])
 
 
 def emit(text: str) -> bytes:

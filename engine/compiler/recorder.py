@@ -115,7 +115,7 @@ class Recorder:
             else:
                 numbers.append(self.builder.cast(self.node_of(x), dtype))
         shapes = [self.builder.nodes[n].shape for n in numbers]
-        shape = np.broadcast_shapes(*shapes)
+        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
         if out is not None and shape != out.shape:
             if np.broadcast_shapes(shape, out.shape) != out.shape:
                 raise ValueError(

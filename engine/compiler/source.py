@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -68,24 +70,28 @@ def instructions(node: Node, arguments: Sequence[Node]) -> str | None:
     Of several, separated by semicolons, the results but the last are {a}, {b}, {c}; an empty
     text is of a result that is the operand itself.
     """
-    argument_dtypes = {n.dtype.name for n in arguments if n.dtype.isnative} | {
-        "swapped" for n in arguments if not n.dtype.isnative
-    }
-    result = node.dtype.name if node.dtype.isnative else "swapped"
-    operation = node.operation
-    types = {"t": _value_type(result), "f": f"f{8 * node.dtype.itemsize}"}
+    return _instructions(node.operation, node.dtype, tuple([n.dtype for n in arguments]))
+
+
+@cache  # a dtype's name takes long to compute
+def _instructions(
+    operation: str, dtype: np.dtype[Any], operands: tuple[np.dtype[Any], ...]
+) -> str | None:
+    argument_dtypes = {d.name if d.isnative else "swapped" for d in operands}
+    result = dtype.name if dtype.isnative else "swapped"
+    types = {"t": _value_type(result), "f": f"f{8 * dtype.itemsize}"}
     text: str | None = None
     if operation == "copy" and argument_dtypes <= {*READABLE} and result in READABLE:
         return ""
     if operation == "cast" and argument_dtypes <= {*READABLE} and result in FLOATS:
-        return _conversion(arguments[0].dtype, node.dtype)
+        return _conversion(operands[0], dtype)
     if operation == "where":
         if result in (*FLOATS, "bool") and argument_dtypes <= {"bool", result}:
             text = "select i1 {0}, {t} {1}, {t} {2}"
     elif operation in ARITHMETIC and result in FLOATS and argument_dtypes == {result}:
         text = ARITHMETIC[operation]
     elif operation in COMPARISONS and argument_dtypes <= {*FLOATS} and len(argument_dtypes) == 1:
-        text, types = COMPARISONS[operation], {"t": _value_type(arguments[0].dtype.name)}
+        text, types = COMPARISONS[operation], {"t": _value_type(operands[0].name)}
     elif argument_dtypes == {"bool"} == {result}:
         text = LOGIC.get(operation)
     if text is not None:
