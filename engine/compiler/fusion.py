@@ -97,9 +97,7 @@ def keeps_rows(program: Program, view: int) -> bool:
         return False
     if node.operation == "reshape":
         return node.shape[0] > 0
-    if node.operation == "broadcast":
-        return len(node.shape) == len(viewed.shape)
-    return node.operation == "transpose" and isinstance(node.detail, tuple) and not node.detail[0]
+    return node.operation == "broadcast" and len(node.shape) == len(viewed.shape)
 
 
 def untransposed(program: Program, number: int) -> int:

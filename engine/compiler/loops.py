@@ -169,7 +169,7 @@ def plan_loop(
         if not in_kernel and number in inside:
             last_read.setdefault(number, i)
     visible = {n for n in inside if n in last_read or n in stored}
-    blocks = sorted(visible - stored)
+    blocks = sorted(visible - stored, key=lambda n: unit_of[n])
     taken = _taken_over(program, units, unit_of, last_read, set(blocks))
 
     rows, row_elements = lengths[0], math.prod(lengths[1:]) or 1

@@ -100,8 +100,6 @@ def _block_of(
         return lambda start, stop: block[: stop - start]
     if array is None and node.kind == "view":
         viewed = _block_of(program, plan, run, node.arguments[0])
-        if node.operation == "transpose":
-            return lambda start, stop: viewed(start, stop).transpose(node.detail)
         row = node.shape[1:]
         return lambda start, stop: apply_view(
             node.operation, (stop - start, *row), viewed(start, stop)

@@ -25,6 +25,8 @@ from .program import Node
 FLOATS = ("float32", "float64")
 READABLE = (*FLOATS, "bool", *[f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)])
 SHORT_ROW = 128  # elements; of so few, the number decides how to compute them
+MANY = 16  # operations; of fewer, LLVM itself decides how many vectors take turns
+INTERLEAVED = 4  # vectors
 VECTOR_BITS = 512  # at most; LLVM would halve it where wide vectors once slowed a processor's clock
 
 ARITHMETIC = {  # of floats of one dtype
@@ -211,10 +213,19 @@ def source(
             for kind, suffix in (("float", "f32"), ("double", "f64"))
         ],
         f'attributes #0 = {{ nounwind "prefer-vector-width"="{VECTOR_BITS}" }}',
-        # Vectors first, also where the length is known.
-        '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.unroll.disable"}',
+        f"!0 = distinct !{{!0, !1{', !2' * _waits(body)}}}",
+        '!1 = !{!"llvm.loop.unroll.disable"}',  # vectors first, also where the length is known
+        f'!2 = !{{!"llvm.loop.interleave.count", i32 {INTERLEAVED}}}',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _waits(body: Body) -> bool:
+    """Whether most operations wait for the one before them, so that vectors should take turns."""
+    depth: dict[int, int] = {}
+    for node, numbers, _ in body:
+        depth[node] = 1 + max([depth.get(n, 0) for n in numbers])
+    return len(body) > MANY and 2 * max(depth.values()) > len(body)
 
 
 def _axes(rank: int, row: int, operands: Sequence[Operand], constants: Sequence[str]) -> list[str]:
