@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradmeter import engine
-from gradmeter.bench.runs.spec import COLD
 
 pytest.importorskip("llvmlite")
 
@@ -322,7 +321,3 @@ def test_what_is_no_file_is_no_hit(folder, tmp_path, kind):
     assert kept_kernels.read(b"key") is None
     kept_kernels.write(b"key", b"code")
     assert kept_kernels.read(b"key") == (None if kind == "folder" else b"code")
-
-
-def test_workers_of_the_harness_start_cold():
-    assert {kept_kernels.VARIABLE: "off"} == COLD
