@@ -36,8 +36,8 @@ class Workspace:
     def __init__(self, plan: Plan, threads: int) -> None:
         self.plan = plan
         self.threads = threads
-        self.arena = _aligned(plan.arena_bytes)
-        self.scratch = [_aligned(plan.scratch_bytes) for _ in range(threads)]
+        self.arena = aligned(plan.arena_bytes)
+        self.scratch = [aligned(plan.scratch_bytes) for _ in range(threads)]
         self.tables = [plan.table.copy() for _ in range(threads)]
         self.partials = np.empty(plan.partial_bytes, np.uint8)
         self.busy = False
@@ -57,7 +57,8 @@ class Workspace:
                     table[word] = address + offset
 
 
-def _aligned(size: int) -> Array:
+def aligned(size: int) -> Array:
+    """Allocate bytes that begin with a cache line."""
     if not size:
         return EMPTY
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -84,7 +85,7 @@ def execute(
         Run(arrays, scratch, table, address_of(table), workspace.partials)
         for scratch, table in zip(workspace.scratch, workspace.tables, strict=True)
     ]
-    _SILENT.copy().run(_execute_steps, plan, arrays, runs)
+    SILENT.copy().run(_execute_steps, plan, arrays, runs)
     for index, number in enumerate(program.outputs):
         if plan.owners.get(number) != index:
             np.copyto(outputs[index], arrays[number])
@@ -92,8 +93,8 @@ def execute(
 
 # NumPy's errstate belongs to a context. To run in a copy of one takes a tenth of the time
 # that a new `np.errstate` takes.
-_SILENT = Context()
-_SILENT.run(np.seterr, all="ignore")
+SILENT = Context()
+SILENT.run(np.seterr, all="ignore")
 
 
 def _execute_steps(plan: Plan, arrays: list[Any], runs: list[Run]) -> None:
@@ -140,7 +141,7 @@ def _execute_loop(
 
 
 def _in_thread(program: Program, loop: LoopPlan, run: Run, ranges: list[range]) -> None:
-    _SILENT.copy().run(run_loop, program, loop, run, ranges)
+    SILENT.copy().run(run_loop, program, loop, run, ranges)
 
 
 @cache
