@@ -26,7 +26,7 @@ COMPILE_SECONDS = 1.5
 GOLDSTEIN_PRICE = partial(workloads.get("goldstein_price").function, engine)
 
 _FIRST_CALL = """
-import numba, time
+import llvmlite.binding, time
 import numpy as np, engine
 from gradmeter.bench.goals.compiler import GOLDSTEIN_PRICE
 points = np.random.default_rng(0).uniform(-2, 2, (2, 1000))
@@ -139,7 +139,7 @@ def spare() -> int:
 
 
 def compile_seconds(times: int = 5) -> list[float]:
-    """Time a first compiled call in fresh processes that have imported Numba; sorted."""
+    """Time a first compiled call in fresh processes that have imported LLVM; sorted."""
     calls = [
         subprocess.run(
             [sys.executable, "-c", _FIRST_CALL], capture_output=True, text=True, check=True
