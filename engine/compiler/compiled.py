@@ -12,7 +12,6 @@ import numpy as np
 
 from ..blocks import current
 from ..errors import DataError, GraphError, RecordingError, ShapeError
-from ..settings import Settings
 from ..stand_in import StandIn
 from ..variable import Variable, check_data
 from .captured import Captures, captured_arrays, find_captures, random_states
@@ -21,12 +20,12 @@ from .execution import Workspace, execute
 from .kept_kernels import keeping
 from .kernels import require_llvm
 from .keys import value_key
+from .known_calls import KnownCalls, call_key
 from .layout import Layout
 from .outputs import given_outputs
 from .plan import Plan, new_outputs, plan
 from .program import Array
 from .tracing import PASS_AS_ARGUMENT, Traced, trace, unflatten
-from .unchanged import Watch, watch
 
 MAX_PROGRAMS = 128  # kept by one callable; the oldest is dropped first
 
@@ -36,19 +35,6 @@ class _CompiledProgram:
     traced: Traced
     plan: Plan
     direct: Direct | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The programs of calls that were made while the captured values did not change.
-
-    Attributes:
-        programs: by the arguments, each with its settings.
-    """
-
-    captures: Captures
-    watch: Watch
-    programs: dict[Any, tuple[Settings, _CompiledProgram]]
 
 
 class Compiled:
@@ -64,9 +50,7 @@ class Compiled:
         self._cache = cache
         self._captures = Captures()
         self._programs: dict[Any, _CompiledProgram] = {}
-        self._known: _Known | None = None
-        self._last_state: tuple[Captures, Any] | None = None
-        self._repeats = 0  # of calls that found the last state
+        self._known: KnownCalls[_CompiledProgram] = KnownCalls(MAX_PROGRAMS)
         self._lock = threading.RLock()
 
     def __call__(
@@ -136,7 +120,7 @@ class Compiled:
         """Drop all recorded programs."""
         with self._lock:
             self._programs.clear()
-            self._known = None
+            self._known = KnownCalls(MAX_PROGRAMS)
 
     def __repr__(self) -> str:
         return f"<compiled {self._name()}, {len(self._programs)} recorded>"
@@ -151,65 +135,21 @@ class Compiled:
         self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
     ) -> tuple[_CompiledProgram, list[Array]]:
         """Return the program for arguments, and the arrays among them."""
-        settings, captures = current(), self._captures
-        key: list[Any] = [keywords, id(settings)]
-        inputs: list[Array] = []
-        is_plain = True
-        for x in arguments:
-            kind = type(x)
-            data = x.data if kind is Variable else x
-            if type(data) is np.ndarray:
-                key += (kind, data.dtype, data.shape, data.strides)
-                inputs.append(data)
-            elif _is_array(x):  # refused, or of another class
-                is_plain = False
-                inputs.append(x.data if isinstance(x, Variable) else x)
-            else:
-                key.append(value_key(x, captures.names))
-        known = self._known
-        if is_plain and known is not None and known.captures is captures:
-            found = known.programs.get(tuple(key))
-            if found is not None and known.watch.unchanged():
-                return found[1], inputs
-        program, state = self._program_for(arguments, keywords)
-        if is_plain and self._captures is captures:
-            self._remember(captures, state, tuple(key), (settings, program))
+        captures, settings = self._captures, current()
+        key, inputs = call_key(arguments, keywords, settings, captures)
+        program = self._known.program(key, captures)
+        if program is None:
+            program, new_captures, state = self._program_for(arguments, keywords)
+            if new_captures is not captures:  # other names count
+                key, inputs = call_key(arguments, keywords, settings, new_captures)
+            with self._lock:
+                self._known.add(key, program, settings, new_captures, state)
         return program, inputs
-
-    def _remember(
-        self, captures: Captures, state: Any, key: Any, found: tuple[Settings, _CompiledProgram]
-    ) -> None:
-        """Let a call like this one find its program without the key of the captured values.
-
-        Args:
-            state: the key of the captured values.
-            key: of the arguments, with the id of the settings, which are kept alive.
-        """
-        with self._lock:
-            known = self._known
-            if known is not None and known.captures is captures and known.watch.unchanged():
-                known.programs[key] = found
-                if len(known.programs) > MAX_PROGRAMS:
-                    del known.programs[next(iter(known.programs))]
-                return
-            self._known = None
-            if (
-                self._last_state is None
-                or self._last_state[0] is not captures
-                or (self._last_state[1] != state)
-            ):
-                self._last_state, self._repeats = (captures, state), 0
-                return
-            self._repeats += 1
-            if self._repeats & (self._repeats - 1) == 0:  # ever more rarely where it is of no use
-                new_watch = watch(captures)
-                if new_watch is not None and captures.key() == state:
-                    self._known = _Known(captures, new_watch, {key: found})
 
     def _program_for(
         self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
-    ) -> tuple[_CompiledProgram, Any]:
-        """Return the program for arguments, recorded if need be, and the captured values' key."""
+    ) -> tuple[_CompiledProgram, Captures, Any]:
+        """Return the program for arguments, recorded if need be; the captures, and their key."""
         for i, x in enumerate(arguments):
             if _is_array(x):
                 data = x.data if isinstance(x, Variable) else x
@@ -229,37 +169,25 @@ class Compiled:
                     f"compiled, argument {i}: a {type(x).__name__} may change between calls; give "
                     "its Variables, arrays and numbers as arguments (f(*parameters))"
                 )
-        key = self._key(arguments, keywords)
+        captures = self._captures
+        key = _key(arguments, keywords, captures)
         program = self._programs.get(key)
         if program is None:
             with self._lock:
                 # The function may reach other functions and names than at the last recording.
-                self._captures = find_captures(
+                captures = self._captures = find_captures(
                     self._function, [x for x in arguments if not _is_array(x)]
                 )
-                key = self._key(arguments, keywords)
+                key = _key(arguments, keywords, captures)
                 program = self._programs.get(key)
                 if program is None:
                     program = self._record(arguments, keywords)
                     # Recording may have filled a cache that the function reads: another key.
-                    key = self._key(arguments, keywords)
+                    key = _key(arguments, keywords, captures)
                     self._programs[key] = program
                     while len(self._programs) > MAX_PROGRAMS:
                         del self._programs[next(iter(self._programs))]
-        return program, key[-1]
-
-    def _key(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> Any:
-        return (
-            keywords,
-            current(),
-            *[
-                (isinstance(x, Variable), Layout.of(x.data if isinstance(x, Variable) else x))
-                if _is_array(x)
-                else value_key(x, self._captures.names)
-                for x in arguments
-            ],
-            self._captures.key(),
-        )
+        return program, captures, key[-1]
 
     def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _CompiledProgram:
         require_llvm()
@@ -303,6 +231,21 @@ class Compiled:
                     "compiled: this workspace is in use by another call; give each thread its own"
                 )
             workspace.busy = True
+
+
+def _key(arguments: tuple[Any, ...], keywords: tuple[str, ...], captures: Captures) -> Any:
+    """Return the key of a program; its last element is that of the captured values."""
+    return (
+        keywords,
+        current(),
+        *[
+            (isinstance(x, Variable), Layout.of(x.data if isinstance(x, Variable) else x))
+            if _is_array(x)
+            else value_key(x, captures.names)
+            for x in arguments
+        ],
+        captures.key(),
+    )
 
 
 def compile(  # noqa: A001

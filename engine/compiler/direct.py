@@ -96,7 +96,8 @@ def _kernel_calls(plan: Plan, threads: int) -> list[tuple[Any, int, Any]] | None
         for part in loop.parts if size else ():
             assert isinstance(part, KernelPart)  # all that a loop without blocks has
             # Without argument types it takes ctypes' integers, which nothing converts.
-            kernel = ctypes.CFUNCTYPE(None)(ctypes.cast(part.kernel, ctypes.c_void_p).value or 0)
+            typed: Any = part.kernel
+            kernel = ctypes.CFUNCTYPE(None)(ctypes.cast(typed, ctypes.c_void_p).value or 0)
             calls.append((kernel, 8 * part.table, ctypes.c_int64(part.scale * loop.lengths[0])))
     return calls
 
