@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .addresses import address_of
-from .execution import MIN_THREADED_ELEMENTS, SILENT, aligned
+from .execution import SILENT, aligned, threads_of
 from .layout import Layout, contiguous
 from .loops import KernelPart, LoopPlan, SumPart, base
 from .plan import HUGE_PAGE_BYTES, Plan, new_outputs
@@ -138,7 +138,7 @@ def _calls(plan: Plan, threads: int) -> tuple[list[tuple[Any, int, Any]], list[_
         if not isinstance(loop, LoopPlan):
             return None
         size, rows = math.prod(loop.lengths), loop.lengths[0]
-        if (threads > 1 and size >= MIN_THREADED_ELEMENTS) or (
+        if threads_of(loop, threads) > 1 or (
             loop.block is not None and (not loop.uniform or loop.block < rows or not size)
         ):
             return None

@@ -37,8 +37,10 @@ class Workspace:
         self.plan = plan
         self.threads = threads
         self.arena = aligned(plan.arena_bytes)
-        self.scratch = [aligned(plan.scratch_bytes) for _ in range(threads)]
-        self.tables = [plan.table.copy() for _ in range(threads)]
+        loops = [step for step in plan.steps if isinstance(step, LoopPlan)]
+        used = max([threads_of(loop, threads) for loop in loops], default=1)
+        self.scratch = [aligned(plan.scratch_bytes) for _ in range(used)]
+        self.tables = [plan.table.copy() for _ in range(used)]
         self.partials = np.empty(plan.partial_bytes, np.uint8)
         self.busy = False
         buffers = [self.arena, *self.scratch, *self.tables, self.partials]
@@ -55,6 +57,13 @@ class Workspace:
                 address = address_of(scratch)
                 for word, offset in plan.scratch_addresses:
                     table[word] = address + offset
+
+
+def threads_of(loop: LoopPlan, threads: int) -> int:
+    """Return how many threads compute a loop: one where it is short, and at most one a block."""
+    if math.prod(loop.lengths) < MIN_THREADED_ELEMENTS:
+        return 1
+    return min(threads, loop.partials or loop.blocks or threads)
 
 
 def aligned(size: int) -> Array:
@@ -115,7 +124,7 @@ def _execute_loop(
     n = loop.lengths[0]
     size = math.prod(loop.lengths)
     if size:
-        threads = len(runs) if size >= MIN_THREADED_ELEMENTS else 1
+        threads = threads_of(loop, len(runs))
         if loop.block is None:
             step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
         else:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from .program import Program, Shape
 
 MAX_ROW = 128  # elements of a short row
-PARTIALS = 8  # by how many times a partial result must be smaller than what it contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +137,7 @@ def rows_read(program: Program, number: int) -> tuple[Shape | None, set[int], bo
     matrix = untransposed(program, left)
     if len(shapes[1]) <= 2 and (matrix != left or len(shapes[0]) == 1):
         rows = domain(nodes[matrix].shape)
-        few = PARTIALS * math.prod(node.shape) <= sum(map(math.prod, shapes))
-        if few and len(rows) == 1 and domain(shapes[1]) == rows:
+        if len(rows) == 1 and domain(shapes[1]) == rows:
             return rows, {matrix, right}, True
     if len(shapes[0]) == 2 >= len(shapes[1]) and len(domain(shapes[0])) == len(own) == 1:
         return own, {left}, False

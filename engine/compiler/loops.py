@@ -65,7 +65,7 @@ class SumPart:
     """A sum or a matrix product that contracts a block, added to its partial result.
 
     Attributes:
-        first: the partial results' first byte among all of them.
+        first: the partial results' first byte among all of them, if there are several.
         scratch: where in the scratch memory a further block's result is computed; None where
             each block has a partial result of its own.
     """
@@ -92,7 +92,7 @@ class LoopPlan:
         scratch_bytes: of all of them, per thread.
         block: the length of a block along the outermost axis; None for no blocks.
         parts: what computes each block.
-        partials: how many partial results each sum has.
+        partials: how many partial results each sum has; one is the result itself.
     """
 
     loop: Loop
@@ -104,6 +104,11 @@ class LoopPlan:
     block: int | None
     parts: tuple[Part, ...]
     partials: int
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are; 0 for no blocks."""
+        return -(-self.lengths[0] // self.block) if self.block else 0
 
     @property
     def addresses(self) -> tuple[tuple[int, int], ...]:
@@ -213,7 +218,7 @@ def plan_loop(
             parts.append(NumpyPart(number))
         else:
             parts.append(SumPart(number, first_partial + partial_bytes, scratch.get(number)))
-            partial_bytes += partials * sum_bytes[number]
+            partial_bytes += partials * sum_bytes[number] if partials > 1 else 0
     plan = LoopPlan(
         loop,
         lengths,

@@ -169,11 +169,14 @@ def numpy_writer(name: str) -> Callable[..., None]:
 def finish_sums(program: Program, plan: LoopPlan, run: Run) -> None:
     """Add up the partial results of a loop."""
     for part in plan.parts:
-        if isinstance(part, SumPart):
+        if isinstance(part, SumPart) and plan.partials != 1:
             node = program.nodes[part.node]
             partials = _partial_results(node, plan, run, part)
             np.add.reduce(partials, 0, node.dtype, run.arrays[part.node])
 
 
 def _partial_results(node: Node, plan: LoopPlan, run: Run, part: SumPart) -> Array:
+    if plan.partials == 1:
+        result: Array = run.arrays[part.node]
+        return result.reshape(1, *node.shape)
     return np.ndarray((plan.partials, *node.shape), node.dtype, run.partials, part.first)

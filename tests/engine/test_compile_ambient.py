@@ -27,7 +27,7 @@ import pytest
 from gradmeter import engine
 from gradmeter.engine import RecordingError, Variable
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 DATA = np.array([1.0, 2.0, 3.0])
 BY_NAME = 1.0

@@ -11,7 +11,7 @@ from gradmeter import engine
 from gradmeter.engine import Function, Variable
 from gradmeter.engine.compiler import execution, loops
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 SHAPES = [(), (1,), (3,), (1, 3), (2, 1), (2, 3), (3, 3), (0,), (0, 3), (20,), (2, 20), (20, 3)]
 DTYPES = ["f8", "f8", "f4", "i8", "?"]
