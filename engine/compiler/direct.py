@@ -109,7 +109,7 @@ def _source(plan: Plan, number: int, inputs: int) -> tuple[int, Array | None]:
 class _Sum:
     """A sum over one block, which lies in the scratch memory or is a result; both by number."""
 
-    add: Callable[[Array, Array], None]
+    add: Callable[..., Any]
     result: int
     summed: int | None
     offset: int
@@ -123,7 +123,7 @@ def _add_up(sums: Sequence[_Sum], arrays: Sequence[Array], scratch: Array) -> No
             block = np.ndarray(s.shape, s.dtype, scratch, s.offset)
         else:
             block = arrays[s.summed].reshape(s.shape)
-        s.add(arrays[s.result], block)
+        s.add(block, out=arrays[s.result])
 
 
 def _calls(plan: Plan, threads: int) -> tuple[list[tuple[Any, int, Any]], list[_Sum]] | None:

@@ -17,7 +17,7 @@ from .loops import LoopPlan
 from .plan import Plan
 from .planning import ALIGNMENT
 from .program import Array, Program, apply_view
-from .running import Run, finish_sums, operation, run_loop
+from .running import Driver, finish_sums, operation
 
 MIN_THREADED_ELEMENTS = 1 << 15  # elements
 PIECES_PER_THREAD = 4
@@ -90,11 +90,7 @@ def execute(
             arrays[number] = inputs[node.index]
         else:
             arrays[number] = program.arrays[node.index]
-    runs = [
-        Run(arrays, scratch, table, address_of(table), workspace.partials)
-        for scratch, table in zip(workspace.scratch, workspace.tables, strict=True)
-    ]
-    SILENT.copy().run(_execute_steps, plan, arrays, runs)
+    SILENT.copy().run(_execute_steps, plan, arrays, workspace)
     for index, number in enumerate(program.outputs):
         if plan.owners.get(number) != index:
             np.copyto(outputs[index], arrays[number])
@@ -106,51 +102,49 @@ SILENT = Context()
 SILENT.run(np.seterr, all="ignore")
 
 
-def _execute_steps(plan: Plan, arrays: list[Any], runs: list[Run]) -> None:
-    for step, words in zip(plan.steps, plan.addresses, strict=True):
+def _execute_steps(plan: Plan, arrays: list[Any], workspace: Workspace) -> None:
+    for i, (step, words) in enumerate(zip(plan.steps, plan.addresses, strict=True)):
         if isinstance(step, LoopPlan):
-            _execute_loop(plan.program, step, words, runs)
+            for word, number in words:
+                address = address_of(arrays[number])
+                for table in workspace.tables:
+                    table[word] = address
+            _execute_loop(step, plan.drivers[i], arrays, workspace)
+            finish_sums(plan.program, step, arrays, workspace.partials)
         else:
             _execute_whole(plan.program, step.node, arrays)
 
 
-def _execute_loop(
-    program: Program, loop: LoopPlan, words: Sequence[tuple[int, int]], runs: list[Run]
-) -> None:
-    for word, number in words:
-        address = address_of(runs[0].arrays[number])
-        for run in runs:
-            run.table[word] = address
+def _execute_loop(loop: LoopPlan, driver: Driver, arrays: list[Any], workspace: Workspace) -> None:
     n = loop.lengths[0]
-    size = math.prod(loop.lengths)
-    if size:
-        threads = threads_of(loop, len(runs))
-        if loop.block is None:
-            step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
-        else:
-            step = loop.block
-        ranges = [range(start, min(start + step, n)) for start in range(0, n, step)]
-        # What adds to one partial result belongs to one thread.
-        lanes = loop.partials or len(ranges)
-        shares: list[list[range]] = [[] for _ in range(threads)]
-        for i, block in enumerate(ranges):
-            shares[i % lanes % threads].append(block)
-        futures = [
-            _pool(len(runs)).submit(_in_thread, program, loop, runs[k], shares[k])
-            for k in range(1, threads)
-        ]
-        try:
-            run_loop(program, loop, runs[0], shares[0])
-        finally:
-            errors = [future.exception() for future in futures]
-        for error in errors:
-            if error is not None:
-                raise error
-    finish_sums(program, loop, runs[0])
+    if not math.prod(loop.lengths):
+        return
+    threads = threads_of(loop, len(workspace.tables))
+    step = loop.block
+    if step is None:
+        step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
+    blocks = [(start, min(start + step, n)) for start in range(0, n, step)]
+    # What adds to one partial result belongs to one thread.
+    lanes = loop.partials or len(blocks)
+    shares: list[list[tuple[int, int]]] = [[] for _ in range(threads)]
+    for i, block in enumerate(blocks):
+        shares[i % lanes % threads].append(block)
 
+    def compute(k: int) -> None:
+        table = address_of(workspace.tables[k])
+        driver(arrays, workspace.scratch[k], table, workspace.partials, shares[k])
 
-def _in_thread(program: Program, loop: LoopPlan, run: Run, ranges: list[range]) -> None:
-    SILENT.copy().run(run_loop, program, loop, run, ranges)
+    futures = [
+        _pool(len(workspace.tables)).submit(SILENT.copy().run, compute, k)
+        for k in range(1, threads)
+    ]
+    try:
+        compute(0)
+    finally:
+        errors = [future.exception() for future in futures]
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 @cache
@@ -165,4 +159,4 @@ if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's
 def _execute_whole(program: Program, number: int, arrays: list[Any]) -> None:
     node = program.nodes[number]
     operands = [arrays[n] for n in node.arguments]
-    operation(node)(arrays[number], *operands)
+    operation(node)(*operands, out=arrays[number])

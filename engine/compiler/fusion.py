@@ -66,7 +66,9 @@ def steps(program: Program) -> tuple[Loop | Whole, ...]:
             [loop_of[n][0] if n in members else ready[n] for n in by_row]
             + [ready[n] for n in node.arguments if untransposed(program, n) not in by_row]
         )
-        if where is not None and (not contracts or in_loop in {loop_of[n][0] for n in members}):
+        # Half precision is added up at once, as NumPy does in single precision.
+        by_blocks = node.dtype.char != "e" and in_loop in {loop_of[n][0] for n in members}
+        if where is not None and (by_blocks or not contracts):
             stage = in_loop
             loops[stage, where][contracts].append(number)
             if not contracts:

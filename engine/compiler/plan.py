@@ -12,6 +12,7 @@ from .layout import Layout, contiguous, lay_out
 from .loops import Address, KernelPart, LoopPlan, NumpyPart, base, plan_loop
 from .planning import Lifetime, offsets
 from .program import Array, Node, Program
+from .running import Driver, driver
 
 HUGE_PAGE_BYTES = 2 * 2**20  # bytes of a huge page
 
@@ -25,6 +26,7 @@ class Plan:
         ready: the nodes that are computed before the first step: inputs, baked arrays and views.
         constants: the nodes that must be an array although they hold one number.
         steps: loops and whole-array operations, in order.
+        drivers: of the loops, by step.
         owners: by node, the output that holds its value as it is computed.
         lifetimes, places: of each array in the arena, by node.
         arena_bytes, scratch_bytes, partial_bytes: the sizes of a workspace; scratch memory
@@ -38,6 +40,7 @@ class Plan:
     ready: tuple[tuple[int, Node], ...]
     constants: tuple[int, ...]
     steps: tuple[LoopPlan | Whole, ...]
+    drivers: dict[int, Driver]
     owners: dict[int, int]
     lifetimes: dict[int, Lifetime]
     places: dict[int, int]
@@ -152,6 +155,7 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         tuple(given),
         tuple({n for n in (*operands, *program.outputs) if nodes[n].kind == "constant"}),
         tuple(planned_steps),
+        {i: driver(program, s) for i, s in enumerate(planned_steps) if isinstance(s, LoopPlan)},
         owners,
         lifetimes,
         dict(zip(lifetimes, starts, strict=True)),
