@@ -34,4 +34,4 @@ class RecordingError(EngineError, TypeError):
 
 
 class CompilerError(EngineError, ImportError):
-    """Numba, which compiles the recorded loops, is not installed or does not work."""
+    """llvmlite, which compiles the recorded loops, is not installed or does not work."""

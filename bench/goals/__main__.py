@@ -29,7 +29,16 @@ def _compiler(_: int) -> Iterator[Outcome]:
         with compiler.cores(threads):
             yield from map(outcome, compiler.goals(threads))
     name = "Goldstein-Price, first compiled call, seconds in a fresh process"
-    yield Outcome(name, compiler.COMPILE_SECONDS, compiler.compile_seconds())
+    for how, kept, imported, limit in (
+        ("nothing kept", False, False, compiler.FIRST_CALL_SECONDS),
+        ("kernels kept", True, False, compiler.KEPT_CALL_SECONDS),
+        ("kernels kept, llvmlite imported before", True, True, compiler.KEPT_CALL_SECONDS),
+    ):
+        figures = compiler.first_call_seconds(kept=kept, imported=imported)
+        yield Outcome(f"{name}, {how}", limit, figures)
+    for name, figures in compiler.call_goals():
+        row = f"{name}, processor microseconds of a compiled call"
+        yield Outcome(row, compiler.CALL_MICROSECONDS, figures)
     name = "Goldstein-Price compiled, 1e7 points, bytes beyond inputs and outputs"
     yield Outcome(name, compiler.SPARE, [compiler.spare()] * 2)
 

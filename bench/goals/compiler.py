@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,18 +18,23 @@ from gradmeter import engine
 from gradmeter.bench import workloads
 from gradmeter.bench.goals.goal import Goal, without_setup
 from gradmeter.bench.meters.allocations import counting
+from gradmeter.bench.results.folders import temporary_folder
+from gradmeter.bench.runs.spec import COLD
 
 POINTS = 10**7
 SPARE = 10**6  # bytes beyond inputs and outputs
-COMPILE_SECONDS = 1.5
+FIRST_CALL_SECONDS = 0.25  # with the import of llvmlite, of a process that compiles
+KEPT_CALL_SECONDS = 0.06  # the same where an earlier process compiled
+CALL_MICROSECONDS = 10.0  # over 10 elements
 GOLDSTEIN_PRICE = partial(workloads.get("goldstein_price").function, engine)
 
 _FIRST_CALL = """
-import numba, time
+import time
 import numpy as np, engine
 from gradmeter.bench.goals.compiler import GOLDSTEIN_PRICE
 points = np.random.default_rng(0).uniform(-2, 2, (2, 1000))
 run = engine.compile(GOLDSTEIN_PRICE)
+{before}
 began = time.perf_counter()
 run(engine.Variable(points[0]), engine.Variable(points[1]))
 print(time.perf_counter() - began)
@@ -115,12 +121,50 @@ def spare() -> int:
         return count.peak - int(3 * points[0].nbytes)
 
 
-def compile_seconds(times: int = 5) -> list[float]:
-    """Time a first compiled call in fresh processes that have imported Numba; sorted."""
-    calls = [
-        subprocess.run(
-            [sys.executable, "-c", _FIRST_CALL], capture_output=True, text=True, check=True
-        )
-        for _ in range(times)
+def first_call_seconds(*, kept: bool, imported: bool = False, times: int = 5) -> list[float]:
+    """Time the first compiled call of fresh processes; sorted.
+
+    Args:
+        kept: whether an earlier process has kept the kernels; else none are loaded or kept.
+        imported: whether llvmlite is imported before; else its import is part of the call.
+    """
+    program = _FIRST_CALL.format(before="import llvmlite.binding" if imported else "")
+    with temporary_folder() as folder:
+        environment = {**os.environ, "XDG_CACHE_HOME": str(folder)} | ({} if kept else COLD)
+        if kept:
+            environment = {k: v for k, v in environment.items() if k not in COLD}
+        calls = [
+            subprocess.run(
+                [sys.executable, "-c", program],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=environment,
+            )
+            for _ in range(times + kept)
+        ]
+    return sorted(float(call.stdout) for call in calls[kept:])
+
+
+def call_goals() -> list[tuple[str, list[float]]]:
+    """Time calls over 10 elements, each many times: names and processor microseconds; sorted."""
+    x, y = map(engine.Variable, np.random.default_rng(0).uniform(-2, 2, (2, 10)))
+    return [
+        ("Goldstein-Price over 10 points", _microseconds(GOLDSTEIN_PRICE, x, y)),
+        ("a sum of squared differences of 10 elements", _microseconds(_squared_error, x, y)),
     ]
-    return sorted(float(call.stdout) for call in calls)
+
+
+def _squared_error(x: Any, y: Any) -> Any:
+    return engine.sum((x - y) ** 2)
+
+
+def _microseconds(function: Callable[..., Any], *arguments: Any) -> list[float]:
+    run = engine.compile(function)
+    figures = []
+    for _ in range(31):
+        began = time.process_time()
+        for _ in range(1000):
+            run(*arguments)
+        figures.append((time.process_time() - began) * 1e3)  # of a thousand calls
+    return sorted(figures[1:])

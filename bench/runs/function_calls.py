@@ -18,6 +18,7 @@ from gradmeter.bench.results.growth import FIRST, per_call
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.dialogue import Dialogue
 from gradmeter.bench.runs.launcher import START, START_FOLDER, started
+from gradmeter.bench.runs.spec import COLD
 from gradmeter.bench.runs.ties import MARK
 
 PATIENCE = 60.0  # seconds for a worker to import the function, or for a point to be measured
@@ -89,7 +90,7 @@ class FunctionCalls:
         mark = descendants.new_mark()
         seed = os.environ.get("PYTHONHASHSEED", "random")  # workers order sets alike
         own = {MARK: mark, "PYTHONHASHSEED": "0" if seed == "random" else seed}
-        child, errors = started(command, {**os.environ, **own})
+        child, errors = started(command, {**os.environ, **COLD, **own})
         self._worker = worker = Dialogue(child, errors, max(self.limit, PATIENCE), mark)
         worker.send(
             {

@@ -17,6 +17,7 @@ from gradmeter.bench.main_program import ScriptError
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.runs.launcher import START, START_FOLDER
+from gradmeter.bench.runs.spec import COLD
 
 PATIENCE = 5.0  # seconds for an interrupted script to end by itself
 
@@ -77,7 +78,7 @@ def ask_fresh_process(
     command = [sys.executable, "-P", str(START), str(START_FOLDER), f"runs.{program}"]
     command.append(json.dumps({**request, **own}))
     nothing = subprocess.DEVNULL if quiet else None
-    variables = {**os.environ, **(environment or {})}
+    variables = {**os.environ, **COLD, **(environment or {})}
     interrupted, code = False, 0
     with subprocess.Popen(
         command, stdin=nothing, stdout=nothing, stderr=nothing, env=variables

@@ -34,6 +34,8 @@ _DISTURBING = {
     "PYTHONINSPECT",
     "PYTHONPROFILEIMPORTTIME",
 }
+# What an earlier process compiled changes nothing: every worker compiles its kernels itself.
+COLD = {"GRADMETER_COMPILE_CACHE": "off"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def undisturbed(allocator: str, threads: int) -> dict[str, str]:
     """Our environment without `_DISTURBING`, with an allocator's policy and so many threads."""
     variables = allocators.environment(allocator, os.environ)
     variables = {k: v for k, v in variables.items() if k not in _DISTURBING}
-    return variables | dict.fromkeys(_THREADS, str(threads))
+    return variables | dict.fromkeys(_THREADS, str(threads)) | COLD
 
 
 def pinned(spec: Spec) -> list[int]:

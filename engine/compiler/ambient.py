@@ -15,6 +15,7 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ PYTHON_FUNCTIONS: dict[types.CodeType, str] = {
     if hasattr(f, "__code__")
 }
 ENVIRONMENT = type(os.environ).__getitem__.__code__
+CODE_NAMES = frozenset({code.co_name for code in (*PYTHON_FUNCTIONS, ENVIRONMENT)})
 INSTEAD = "compute it outside of the compiled function, and pass it as an argument"
 
 
@@ -65,18 +67,23 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
         environment_is_watched: whether `os.environ` is part of the program's key.
     """
     errors: list[RecordingError] = []
-    previous = sys.getprofile()
+    previous: Any = sys.getprofile()
     root = sys._getframe(1)
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         name: str | None = None
         if event == "c_call":
+            if _is_engines(frame.f_code.co_filename):
+                return  # as nearly all are
             name = _name_if_ambient(argument)
             caller = frame
         elif event == "call":
-            if frame.f_code in PYTHON_FUNCTIONS:
-                name = PYTHON_FUNCTIONS[frame.f_code]
-            elif frame.f_code is ENVIRONMENT and not environment_is_watched:
+            code = frame.f_code
+            if code.co_name not in CODE_NAMES:  # to hash a code takes longer
+                return
+            if code in PYTHON_FUNCTIONS:
+                name = PYTHON_FUNCTIONS[code]
+            elif code is ENVIRONMENT and not environment_is_watched:
                 name = "os.environ"
             caller = frame.f_back
         if name is not None and _is_users(caller, root, name, package):
@@ -87,13 +94,24 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
             errors.append(error)
             raise error
 
+    # Before Python 3.12 a cProfile.Profile stands here, which only it can put back.
+    is_profiler = hasattr(previous, "enable")
+    if is_profiler:
+        previous.disable()
     sys.setprofile(watch)
     try:
         yield
     finally:
-        sys.setprofile(previous)
+        sys.setprofile(None if is_profiler else previous)
+        if is_profiler:
+            previous.enable()
     if errors:  # the function caught it
         raise errors[0]
+
+
+@cache
+def _is_engines(file: str) -> bool:
+    return file.startswith(ENGINE_FOLDER)
 
 
 def _name_if_ambient(function: Any) -> str | None:

@@ -265,9 +265,15 @@ def random_states(captures: Captures) -> list[Any]:
     """Return the states of NumPy's and Python's generators, and of the captured ones."""
     generators = [value for _, value in captures.values()]
     return [
-        repr(np.random.get_state()),
+        _numpy_state(np.random.get_state()),
         random.getstate(),
         *[repr(g.bit_generator.state) for g in generators if isinstance(g, np.random.Generator)],
-        *[repr(g.get_state()) for g in generators if isinstance(g, np.random.RandomState)],
+        *[_numpy_state(g.get_state()) for g in generators if isinstance(g, np.random.RandomState)],
         *[g.getstate() for g in generators if isinstance(g, random.Random)],
     ]
+
+
+def _numpy_state(state: Any) -> Any:
+    """Return the state of a RandomState, comparable: of its array, the bytes."""
+    parts_ = state if isinstance(state, tuple) else [repr(state)]
+    return [part.tobytes() if isinstance(part, np.ndarray) else part for part in parts_]

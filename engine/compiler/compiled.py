@@ -15,11 +15,15 @@ from ..errors import DataError, GraphError, RecordingError, ShapeError
 from ..stand_in import StandIn
 from ..variable import Variable, check_data
 from .captured import Captures, captured_arrays, find_captures, random_states
+from .direct import Direct, direct_call
 from .execution import Workspace, execute
-from .kernels import require_numba
+from .kept_kernels import keeping
+from .kernels import require_llvm
 from .keys import value_key
+from .known_calls import KnownCalls, call_key
 from .layout import Layout
-from .plan import Plan, new_outputs, output_layouts, plan
+from .outputs import given_outputs
+from .plan import Plan, new_outputs, plan
 from .program import Array
 from .tracing import PASS_AS_ARGUMENT, Traced, trace, unflatten
 
@@ -30,18 +34,23 @@ MAX_PROGRAMS = 128  # kept by one callable; the oldest is dropped first
 class _CompiledProgram:
     traced: Traced
     plan: Plan
+    direct: Direct | None
 
 
 class Compiled:
     """A function that is recorded once and then executed as a plan; made by `compile`."""
 
-    def __init__(self, function: Callable[..., Any], threads: int, gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], threads: int, gradients: bool, cache: bool
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._threads = threads
         self._gradients = gradients
+        self._cache = cache
         self._captures = Captures()
         self._programs: dict[Any, _CompiledProgram] = {}
+        self._known: KnownCalls[_CompiledProgram] = KnownCalls(MAX_PROGRAMS)
         self._lock = threading.RLock()
 
     def __call__(
@@ -63,33 +72,34 @@ class Compiled:
 
         Raises:
             RecordingError: something in the function cannot be recorded.
-            CompilerError: Numba is not installed, or does not compile.
+            CompilerError: llvmlite is not installed, or does not compile.
             DataError, ShapeError: an argument or ``out`` is of the wrong type or shape.
             GraphError: the value depends on no Variable, or the workspace is in use.
         """
-        arguments, keywords = (*args, *kwargs.values()), tuple(kwargs)
-        program = self._program_for(arguments, keywords)
-        inputs = [x.data if isinstance(x, Variable) else x for x in arguments if _is_array(x)]
-        outputs = (
-            new_outputs(program.plan, self._threads)
-            if out is None
-            else _out_arrays(program, out, inputs)
-        )
-        if workspace is None:
-            execute(program.plan, inputs, outputs, Workspace(program.plan, self._threads))
+        arguments = (*args, *kwargs.values()) if kwargs else args
+        program, inputs = self._find(arguments, tuple(kwargs))
+        plan = program.plan
+        outputs = None if out is None else given_outputs(program.traced, plan, out, inputs)
+        if workspace is None and program.direct is not None:
+            outputs = program.direct(inputs, outputs)
         else:
-            self._claim(workspace, program.plan)
-            try:
-                execute(program.plan, inputs, outputs, workspace)
-            finally:
-                workspace.busy = False
-        gradients = [None if i is None else outputs[i] for i in program.traced.gradients]
-        return unflatten(program.traced.structure, outputs), tuple(gradients)
+            if outputs is None:
+                outputs = new_outputs(plan, self._threads)
+            if workspace is None:
+                execute(plan, inputs, outputs, Workspace(plan, self._threads))
+            else:
+                self._claim(workspace, plan)
+                try:
+                    execute(plan, inputs, outputs, workspace)
+                finally:
+                    workspace.busy = False
+        gradients = tuple([None if i is None else outputs[i] for i in program.traced.gradients])
+        return unflatten(program.traced.structure, outputs), gradients
 
     def workspace(self, *args: Any, **kwargs: Any) -> Workspace:
         """Return reusable memory for calls with arguments like these."""
         return Workspace(
-            self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan, self._threads
+            self._find((*args, *kwargs.values()), tuple(kwargs))[0].plan, self._threads
         )
 
     def plan(self, *args: Any, **kwargs: Any) -> str:
@@ -104,12 +114,13 @@ class Compiled:
             if not self._programs:
                 raise DataError("compiled.plan(): nothing is recorded yet; give it arguments")
             return str(next(reversed(self._programs.values())).plan)
-        return str(self._program_for((*args, *kwargs.values()), tuple(kwargs)).plan)
+        return str(self._find((*args, *kwargs.values()), tuple(kwargs))[0].plan)
 
     def clear(self) -> None:
         """Drop all recorded programs."""
         with self._lock:
             self._programs.clear()
+            self._known = KnownCalls(MAX_PROGRAMS)
 
     def __repr__(self) -> str:
         return f"<compiled {self._name()}, {len(self._programs)} recorded>"
@@ -120,9 +131,25 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
+    def _find(
+        self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
+    ) -> tuple[_CompiledProgram, list[Array]]:
+        """Return the program for arguments, and the arrays among them."""
+        captures, settings = self._captures, current()
+        key, inputs = call_key(arguments, keywords, settings, captures)
+        program = self._known.program(key, captures)
+        if program is None:
+            program, new_captures, state = self._program_for(arguments, keywords)
+            if new_captures is not captures:  # other names count
+                key, inputs = call_key(arguments, keywords, settings, new_captures)
+            with self._lock:
+                self._known.add(key, program, settings, new_captures, state)
+        return program, inputs
+
     def _program_for(
         self, arguments: tuple[Any, ...], keywords: tuple[str, ...]
-    ) -> _CompiledProgram:
+    ) -> tuple[_CompiledProgram, Captures, Any]:
+        """Return the program for arguments, recorded if need be; the captures, and their key."""
         for i, x in enumerate(arguments):
             if _is_array(x):
                 data = x.data if isinstance(x, Variable) else x
@@ -142,39 +169,28 @@ class Compiled:
                     f"compiled, argument {i}: a {type(x).__name__} may change between calls; give "
                     "its Variables, arrays and numbers as arguments (f(*parameters))"
                 )
-        key = self._key(arguments, keywords)
+        captures = self._captures
+        key = _key(arguments, keywords, captures)
         program = self._programs.get(key)
         if program is None:
             with self._lock:
                 # The function may reach other functions and names than at the last recording.
-                self._captures = find_captures(
+                captures = self._captures = find_captures(
                     self._function, [x for x in arguments if not _is_array(x)]
                 )
-                key = self._key(arguments, keywords)
+                key = _key(arguments, keywords, captures)
                 program = self._programs.get(key)
                 if program is None:
                     program = self._record(arguments, keywords)
                     # Recording may have filled a cache that the function reads: another key.
-                    self._programs[self._key(arguments, keywords)] = program
+                    key = _key(arguments, keywords, captures)
+                    self._programs[key] = program
                     while len(self._programs) > MAX_PROGRAMS:
                         del self._programs[next(iter(self._programs))]
-        return program
-
-    def _key(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> Any:
-        return (
-            keywords,
-            current(),
-            *[
-                (isinstance(x, Variable), Layout.of(x.data if isinstance(x, Variable) else x))
-                if _is_array(x)
-                else value_key(x, self._captures.names)
-                for x in arguments
-            ],
-            self._captures.key(),
-        )
+        return program, captures, key[-1]
 
     def _record(self, arguments: tuple[Any, ...], keywords: tuple[str, ...]) -> _CompiledProgram:
-        require_numba()
+        require_llvm()
         for name, value in captured_arrays(self._captures):
             raise RecordingError(
                 f"the compiled function reads {name!r}, a {type(value).__name__} from outside, "
@@ -199,7 +215,9 @@ class Compiled:
         layouts = [
             Layout.of(x.data if isinstance(x, Variable) else x) for x in arguments if _is_array(x)
         ]
-        return _CompiledProgram(traced, plan(traced.program, layouts))
+        with keeping(self._cache):
+            planned = plan(traced.program, layouts)
+        return _CompiledProgram(traced, planned, direct_call(planned, self._threads, layouts))
 
     def _claim(self, workspace: Workspace, needed_plan: Plan) -> None:
         with self._lock:
@@ -215,14 +233,33 @@ class Compiled:
             workspace.busy = True
 
 
+def _key(arguments: tuple[Any, ...], keywords: tuple[str, ...], captures: Captures) -> Any:
+    """Return the key of a program; its last element is that of the captured values."""
+    return (
+        keywords,
+        current(),
+        *[
+            (isinstance(x, Variable), Layout.of(x.data if isinstance(x, Variable) else x))
+            if _is_array(x)
+            else value_key(x, captures.names)
+            for x in arguments
+        ],
+        captures.key(),
+    )
+
+
 def compile(  # noqa: A001
-    function: Callable[..., Any], *, threads: int = 1, gradients: bool = True
+    function: Callable[..., Any],
+    *,
+    threads: int = 1,
+    gradients: bool = True,
+    cache: bool = True,
 ) -> Compiled:
     """Compile a function of Variables into one that returns its value and its gradients.
 
     The first call with new dtypes, shapes, strides, Python values or settings records the
     NumPy arithmetic of the function's forward and of the engine's backward through it; the
-    recorded program is simplified and split into fused loops, which Numba compiles.
+    recorded program is simplified and split into fused loops, which LLVM compiles.
 
     The function is called twice per recording, with recording arrays, and never otherwise:
     it must do the same each time. The numbers, strings and containers that it reads from
@@ -245,6 +282,7 @@ def compile(  # noqa: A001
         threads: how many threads compute a loop; the results do not depend on it.
         gradients: off, only the value is computed, as under ``no_grad()``, and every
             gradient is None.
+        cache: load machine code that is kept on disk, and keep it; see `kept_kernels`.
 
     Raises:
         DataError: ``function`` cannot be called, or ``threads`` is not a positive integer.
@@ -253,55 +291,8 @@ def compile(  # noqa: A001
         raise DataError(f"compile: the argument must be a function, not {type(function).__name__}")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise DataError(f"compile: threads is a positive integer, not {threads!r}")
-    return Compiled(function, threads, gradients)
+    return Compiled(function, threads, gradients, cache)
 
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, Variable | np.ndarray)
-
-
-def _out_arrays(program: _CompiledProgram, out: Any, inputs: list[Array]) -> list[Array]:
-    """Return the arrays of ``out`` in the order of the outputs.
-
-    Raises:
-        DataError: ``out`` has the wrong structure, or is not of writable ndarrays.
-        ShapeError: an array has the wrong shape, dtype or order, or overlaps another one.
-    """
-    traced = program.traced
-    layouts = output_layouts(program.plan)
-    arrays: list[Any] = [None] * len(layouts)
-    try:
-        value, gradients = out
-        _collect(traced.structure, value, arrays)
-        for index, gradient in zip(traced.gradients, gradients, strict=True):
-            if index is not None:
-                arrays[index] = gradient
-    except (TypeError, ValueError, KeyError, IndexError):
-        arrays = [None]
-    for array in arrays:
-        if type(array) is not np.ndarray or not array.flags.writeable:
-            raise DataError(
-                "compiled: out is a pair like the one that is returned, of writable ndarrays"
-            )
-    for i, (array, layout) in enumerate(zip(arrays, layouts, strict=True)):
-        if array.shape != layout.shape or array.dtype != layout.dtype:
-            raise ShapeError(
-                f"compiled: an array of out is {array.dtype} {array.shape}; it must be "
-                f"{layout.dtype} {layout.shape}"
-            )
-        if not array.flags.c_contiguous or not array.flags.aligned:
-            raise ShapeError("compiled: an array of out is not C-contiguous")
-        if any(np.may_share_memory(array, other) for other in (*inputs, *arrays[:i])):
-            raise ShapeError("compiled: an array of out overlaps with another one or an argument")
-    return arrays
-
-
-def _collect(structure: Any, value: Any, arrays: list[Any]) -> None:
-    if isinstance(structure, int):
-        arrays[structure] = value
-    elif isinstance(structure, dict):
-        for key, part in structure.items():
-            _collect(part, value[key], arrays)
-    else:
-        for part, element in zip(structure, value, strict=True):
-            _collect(part, element, arrays)

@@ -158,7 +158,7 @@ def attributes(obj: Any, names: Names) -> Iterator[tuple[str, Any]]:
             instance_dict = lookup.__getattribute__(obj, "__dict__")
         except AttributeError:
             instance_dict = _NO_ATTRIBUTES
-    for namespace in (instance_dict, *[vars(c) for c in _classes(obj)]):
+    for namespace in (instance_dict, *[vars(c) for c in classes(obj)]):
         for name in tuple(namespace) if names is None else names:
             if name not in namespace or (names is None and is_special_name(name)):
                 continue
@@ -187,7 +187,7 @@ def is_special_name(name: str) -> bool:
     return name.startswith("__") and name != "__wrapped__"
 
 
-def _classes(obj: Any) -> Iterable[type]:
+def classes(obj: Any) -> Iterable[type]:
     """Return the classes in which an attribute is looked up, without the built-in ones."""
     if isinstance(obj, ModuleType):
         return ()

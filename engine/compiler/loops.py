@@ -1,13 +1,14 @@
 """Plan a loop: its parts (kernels and NumPy functions) over blocks of the outermost axis.
 
 Operations that kernels cannot compute exactly as NumPy (exp, log, tanh, powers, integers
-...) are NumPy's own, applied to a block at a time, so that their operands and results stay in the
-processor's cache and agree with eager execution to the bit.
+..., matrix products) are NumPy's own, applied to a block at a time, so that their operands and
+results stay in the processor's cache and agree with eager execution to the bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,16 @@ import numpy as np
 
 from .fusion import Loop
 from .kernels import Kernel, compile_kernel
-from .layout import Layout, Strides, coalesce, contiguous
+from .layout import Layout, coalesce
 from .planning import Lifetime, offsets
-from .program import Node, Program
-from .source import FLOATS, Operand, expression, source
+from .program import Program
+from .source import Operand, instructions, source
 
-SCRATCH_BYTES = 1 << 18  # about half of a core's second-level cache
-MIN_BLOCK, MAX_BLOCK = 256, 1 << 14  # elements
+SCRATCH_BYTES = 1 << 19  # a part of a core's second-level cache
+MIN_BLOCK, MAX_BLOCK = 256, 1 << 15  # elements
 MAX_KERNEL_OPERATIONS = 300  # operations
+PARTIAL_BYTES = 1 << 16  # of all partial results, but for
+MIN_PARTIALS = 8  # of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,14 @@ class KernelPart:
         text: its source.
         table: its first word in the table of all loops.
         words: its words there: numbers, and the `Address` of a node.
+        scale: how many steps of its outermost axis a step of the loop's is.
     """
 
     text: str
     kernel: Kernel
     table: int
     words: tuple[Any, ...]
+    scale: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,17 @@ class NumpyPart:
 
 @dataclass(frozen=True, slots=True)
 class SumPart:
-    """The sum of a block, stored among the partial sums."""
+    """A sum or a matrix product that contracts a block, added to its partial result.
+
+    Attributes:
+        first: the partial results' first byte among all of them, if there are several.
+        scratch: where in the scratch memory a further block's result is computed; None where
+            each block has a partial result of its own.
+    """
 
     node: int
-    summed: int
     first: int
+    scratch: int | None
 
 
 Part = KernelPart | NumpyPart | SumPart
@@ -73,25 +84,31 @@ class LoopPlan:
 
     Attributes:
         loop: what it computes.
-        lengths: its axes.
-        layouts: strides along them of the arrays it reads, by node.
+        lengths: its axes; where its operations have several shapes, its rows, and the elements
+            of the longest.
+        uniform: whether they have one.
         stored: the operations whose results are arrays.
         scratch: offset of each block in the scratch memory, by node.
         scratch_bytes: of all of them, per thread.
         block: the length of a block along the outermost axis; None for no blocks.
         parts: what computes each block.
-        partials: how many partial sums each sum has.
+        partials: how many partial results each sum has; one is the result itself.
     """
 
     loop: Loop
     lengths: tuple[int, ...]
-    layouts: dict[int, Strides]
+    uniform: bool
     stored: frozenset[int]
     scratch: dict[int, int]
     scratch_bytes: int
     block: int | None
     parts: tuple[Part, ...]
     partials: int
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are; 0 for no blocks."""
+        return -(-self.lengths[0] // self.block) if self.block else 0
 
     @property
     def addresses(self) -> tuple[tuple[int, int], ...]:
@@ -104,12 +121,6 @@ class LoopPlan:
             if isinstance(word, Address)
         )
 
-    @property
-    def blocks(self) -> range:
-        """Where each block begins."""
-        n = self.lengths[0]
-        return range(0, n, self.block or max(n, 1))
-
 
 def plan_loop(
     program: Program,
@@ -118,159 +129,248 @@ def plan_loop(
     stored: frozenset[int],
     first_word: int,
     first_partial: int,
-) -> tuple[LoopPlan, int]:
+) -> tuple[LoopPlan, int, int]:
     """Plan a loop.
 
     Args:
         stored: the nodes of the whole program that are arrays.
         first_word: where its tables begin.
-        first_partial: where its partial sums (of 8 bytes) begin.
+        first_partial: where its partial results begin, in bytes.
 
     Returns:
-        The plan, and the number of words of its tables.
+        The plan, the number of words of its tables, and the bytes of its partial results.
     """
     nodes = program.nodes
     inside = set(loop.nodes)
-    read = sorted(
-        {
-            n
-            for number in loop.nodes
-            for n in nodes[number].arguments
-            if n not in inside and nodes[n].kind != "constant"
-        }
+    shapes = {nodes[n].shape for n in inside} | {
+        nodes[n].shape for s in loop.sums for n in nodes[s].arguments
+    }
+    read = {n for number in inside for n in nodes[number].arguments if n not in inside}
+    uniform = (
+        len(shapes) == 1
+        and all(nodes[n].kind == "elementwise" for n in inside)
+        and all(nodes[n].kind == "reduce" and nodes[n].shape == () for n in loop.sums)
+        and not any(base(program, n) in inside for n in read)
     )
-    written = [contiguous(loop.shape, np.dtype(np.uint8))]
-    lengths, steps = coalesce(loop.shape, [*written, *[layouts[n] for n in read]])
-    strides = dict(zip(read, steps[1:], strict=True))
+    frame = dict(enumerate(layouts))
+    if uniform:
+        (shape,) = shapes
+        used = [*inside, *[n for n in read if nodes[n].kind != "constant"]]
+        lengths, strides = coalesce(shape, [layouts[n] for n in used])
+        for n, steps in zip(used, strides, strict=True):
+            frame[n] = Layout(lengths, nodes[n].dtype, steps)
+    else:
+        row = max(math.prod(nodes[n].shape[1:]) for n in inside)
+        lengths = (*loop.domain[:1], row)
+    units = _units(program, loop, stored)
+    unit_of = {n: i for i, unit in enumerate(units) for n in unit}
+    last_read: dict[int, int] = {}  # of what is read outside of its kernel: the last unit to do so
+    for number, i in unit_of.items():
+        in_kernel = _is_kernel(program, number)
+        for argument in nodes[number].arguments:
+            n = base(program, argument)
+            if n in inside and (unit_of[n] != i or not in_kernel):
+                last_read[n] = max(last_read.get(n, 0), i)
+        if not in_kernel and number in inside:
+            last_read.setdefault(number, i)
+    visible = {n for n in inside if n in last_read or n in stored}
+    blocks = sorted(visible - stored, key=lambda n: unit_of[n])
+    taken = _taken_over(program, units, unit_of, last_read, set(blocks))
 
-    part_of = _assign_parts(program, loop)
-    last = max(part_of.values(), default=0)
-    # The results that are read outside of their part, and the last part that reads each.
-    last_parts: dict[int, int] = {}
-    for number in loop.nodes:
-        is_kernel = _is_kernel(program, number)
-        for n in nodes[number].arguments:
-            if n in inside and (part_of[n] != part_of[number] or not is_kernel):
-                last_parts[n] = max(last_parts.get(n, 0), part_of[number])
-        if not is_kernel:
-            last_parts.setdefault(number, part_of[number])
-    for number in loop.sums:
-        last_parts[nodes[number].arguments[0]] = last + 1
-    visible = {n for n in loop.nodes if n in last_parts or n in stored}
-    blocks = sorted(n for n in visible if n not in stored)
-
-    row = int(np.prod(lengths[1:], dtype=np.int64))
-    width = sum(nodes[n].dtype.itemsize for n in blocks) or 8
-    block: int | None = None
-    if blocks or loop.sums or any(not _is_kernel(program, n) for n in loop.nodes):
-        elements = min(max(SCRATCH_BYTES // width, MIN_BLOCK), MAX_BLOCK)
-        block = max(elements // max(row, 1), 1)
-        block = min(block, max(lengths[0], 1))
-    lifetimes = [
-        Lifetime((block or 0) * row * nodes[n].dtype.itemsize, part_of[n], last_parts[n])
-        for n in blocks
+    rows, row_elements = lengths[0], math.prod(lengths[1:]) or 1
+    row_bytes = {n: math.prod(frame[n].shape[1:]) * nodes[n].dtype.itemsize for n in blocks}
+    deaths = dict(last_read)
+    for n in reversed(blocks):
+        if n in taken:
+            deaths[taken[n]] = deaths[n]
+    owners = [n for n in blocks if n not in taken]
+    live = [
+        sum(row_bytes[n] for n in owners if unit_of[n] <= i <= deaths[n]) for i in range(len(units))
     ]
+    block: int | None = None
+    if blocks or loop.sums or any(not _is_kernel(program, n) for n in inside):
+        elements = SCRATCH_BYTES * row_elements // (max(live) or 8 * row_elements)
+        block = max(min(max(elements, MIN_BLOCK), MAX_BLOCK) // row_elements, 1)
+        block = min(block, max(rows, 1))
+    count = -(-rows // block) if block else 0
+    sum_bytes = {n: -(-nodes[n].bytes // 8) * 8 for n in loop.sums}
+    partials = min(count, max(MIN_PARTIALS, PARTIAL_BYTES // (sum(sum_bytes.values()) or 1)))
+    further = list(loop.sums) if count > partials else []
+    lifetimes = [Lifetime((block or 0) * row_bytes[n], unit_of[n], deaths[n]) for n in owners]
+    lifetimes += [Lifetime(nodes[n].bytes, unit_of[n], unit_of[n]) for n in further]
     places, scratch_bytes = offsets(lifetimes)
-    scratch = dict(zip(blocks, places, strict=True))
+    scratch = dict(zip([*owners, *further], places, strict=True))
+    for n in blocks:
+        if n in taken:
+            scratch[n] = scratch[taken[n]]
 
     parts: list[Part] = []
-    word = first_word
-    for index in range(last + 1):
-        members = [n for n in loop.nodes if part_of[n] == index]
-        kernel_nodes = [n for n in members if _is_kernel(program, n)]
-        if kernel_nodes:
+    words, partial_bytes = 0, 0
+    for unit in units:
+        number = unit[0]
+        if _is_kernel(program, number):
             part = _kernel_part(
-                program, kernel_nodes, lengths, strides, visible, stored, inside, word
+                program, unit, frame, visible, set(blocks), taken, first_word + words
             )
-            word += len(part.words)
+            words += len(part.words)
             parts.append(part)
-        parts += [NumpyPart(n) for n in members if not _is_kernel(program, n)]
-    partials = -(-lengths[0] // block) if block and lengths[0] else 0
-    for i, number in enumerate(loop.sums):
-        first = first_partial + i * partials
-        parts.append(SumPart(number, nodes[number].arguments[0], first))
+        elif number in inside:
+            parts.append(NumpyPart(number))
+        else:
+            parts.append(SumPart(number, first_partial + partial_bytes, scratch.get(number)))
+            partial_bytes += partials * sum_bytes[number] if partials > 1 else 0
     plan = LoopPlan(
         loop,
         lengths,
-        strides,
+        uniform,
         stored & inside,
-        scratch,
+        {n: scratch[n] for n in blocks},
         scratch_bytes,
         block,
         tuple(parts),
         partials,
     )
-    return plan, word - first_word
+    return plan, words, partial_bytes
+
+
+def base(program: Program, number: int) -> int:
+    """Return the node whose memory a node shows."""
+    while program.nodes[number].kind == "view":
+        (number,) = program.nodes[number].arguments
+    return number
 
 
 def _is_kernel(program: Program, number: int) -> bool:
+    return _instructions(program, number) is not None
+
+
+def _instructions(program: Program, number: int) -> str | None:
     node = program.nodes[number]
-    return expression(node, [program.nodes[n] for n in node.arguments]) is not None
+    if node.kind != "elementwise":
+        return None
+    return instructions(node, [program.nodes[n] for n in node.arguments])
 
 
-def _assign_parts(program: Program, loop: Loop) -> dict[int, int]:
-    """Return the part of the loop that computes each operation: in each, kernels first."""
-    part: dict[int, int] = {}
+def _units(program: Program, loop: Loop, stored: frozenset[int]) -> list[list[int]]:
+    """Return what computes a block, in order: kernels, of several operations, and others of one."""
+    nodes = program.nodes
+    level: dict[int, int] = {}
     is_kernel: dict[int, bool] = {}
     sizes: dict[int, int] = {}
-    for number in loop.nodes:
+    for number in sorted((*loop.nodes, *loop.sums)):
         is_kernel[number] = _is_kernel(program, number)
         index = 0
-        for n in program.nodes[number].arguments:
-            if n in part:
-                # A part runs its kernel, then NumPy's functions one after the other.
-                index = max(index, part[n] + (is_kernel[number] and not is_kernel[n]))
+        for argument in nodes[number].arguments:
+            n = base(program, argument)
+            if n in level:
+                # A level runs its kernels, one a shape, then the others one after the other.
+                same_shape = nodes[n].shape == nodes[number].shape
+                same_kernel = is_kernel[n] and same_shape and n == argument
+                index = max(index, level[n] + (is_kernel[number] and not same_kernel))
         if is_kernel[number]:
             while sizes.get(index, 0) >= MAX_KERNEL_OPERATIONS:
                 index += 1
             sizes[index] = sizes.get(index, 0) + 1
-        part[number] = index
-    return part
+        level[number] = index
+    readers: dict[int, list[int]] = {n: [] for n in level}
+    for number in level:
+        for argument in nodes[number].arguments:
+            if base(program, argument) in level:
+                # What is read through a view needs memory.
+                n = base(program, argument)
+                readers[n].append(number if n == argument else -1)
+    for number in reversed(level):
+        # Computed where it is read, a result needs no memory, unless what it is computed of does.
+        read_by = readers[number]
+        if not is_kernel[number] or number in stored or not read_by or -1 in read_by:
+            continue
+        if any(not is_kernel[n] or nodes[n].shape != nodes[number].shape for n in read_by):
+            continue
+        index = min(level[n] for n in read_by)
+        longer = [
+            n
+            for n in {base(program, a) for a in nodes[number].arguments} & level.keys()
+            if all(level.get(r, 0) < index for r in readers[n])
+        ]
+        if len(longer) <= 1 and sizes.get(index, 0) < MAX_KERNEL_OPERATIONS:
+            level[number] = index
+            sizes[index] = sizes.get(index, 0) + 1
+    units: list[list[int]] = []
+    for index in range(max(level.values(), default=-1) + 1):
+        members = [n for n in level if level[n] == index]
+        kernels: dict[Any, list[int]] = {}
+        for n in members:
+            if is_kernel[n]:
+                kernels.setdefault(nodes[n].shape, []).append(n)
+        units += [*kernels.values(), *[[n] for n in members if not is_kernel[n]]]
+    return units
+
+
+def _taken_over(
+    program: Program,
+    units: Sequence[Sequence[int]],
+    unit_of: Mapping[int, int],
+    last_read: Mapping[int, int],
+    blocks: set[int],
+) -> dict[int, int]:
+    """Return the blocks that take over another one's memory: an operand's that is read last."""
+    nodes = program.nodes
+    taken: dict[int, int] = {}
+    for i, unit in enumerate(units):
+        read = [n for number in unit for n in nodes[number].arguments]
+        for number in unit if nodes[unit[0]].operation != "where" else ():
+            if number not in blocks or nodes[number].kind != "elementwise":
+                continue
+            for n in read:
+                if (
+                    n in blocks
+                    and unit_of[n] != i == last_read[n]
+                    and n not in taken.values()
+                    and nodes[n].shape == nodes[number].shape
+                    and nodes[n].dtype == nodes[number].dtype
+                    and all(r == n for r in read if base(program, r) == n)
+                ):
+                    taken[number] = n
+                    break
+    return taken
 
 
 def _kernel_part(
     program: Program,
     members: Sequence[int],
-    lengths: tuple[int, ...],
-    strides: dict[int, Strides],
+    frame: Mapping[int, Layout],
     visible: set[int],
-    stored: frozenset[int],
-    inside: set[int],
+    blocks: set[int],
+    taken: Mapping[int, int],
     first_word: int,
 ) -> KernelPart:
     nodes = program.nodes
-    rank = len(lengths)
+    shape = frame[members[0]].shape
     own_nodes = set(members)
     arguments = list(dict.fromkeys(n for number in members for n in nodes[number].arguments))
     constants = [n for n in arguments if nodes[n].kind == "constant"]
     read = [n for n in arguments if n not in own_nodes and nodes[n].kind != "constant"]
     written = [n for n in members if n in visible]
-
-    def steps(n: int) -> Strides:
-        return contiguous(lengths, nodes[n].dtype).strides if n in inside else strides[n]
+    lengths, strides = coalesce(shape, [frame[n] for n in (*read, *written)])
+    steps = dict(zip([*read, *written], strides, strict=True))
+    rank = len(lengths)
 
     def operand(n: int) -> Operand:
-        inner = steps(n)[-1]
+        inner = steps[n][-1]
         kind = "unit" if inner == nodes[n].dtype.itemsize else "step" if inner else "same"
-        return Operand(n, nodes[n].dtype.name, kind, n in inside and n not in stored)
+        return Operand(n, nodes[n].dtype.name, kind, base(program, n) in blocks)
 
-    reads, writes = [operand(n) for n in read], [operand(n) for n in written]
-    body = [(n, _expression_text(nodes, n)) for n in members]
+    reads = [operand(n) for n in read]
+    writes = [operand(n) for n in written if n not in taken]
+    in_place = [(read.index(taken[n]), n) for n in written if n in taken]
+    body = [(n, nodes[n].arguments, _instructions(program, n) or "") for n in members]
     typed = [(n, nodes[n].dtype.name) for n in constants]
-    text = source(rank, reads, writes, typed, body)
+    text = source(lengths, reads, writes, in_place, typed, body)
     words: list[Any] = list(lengths[1:])
     for o in (*reads, *writes):
-        words.append(Address(o.node))
-        words += steps(o.node)[: rank - 1 if o.inner != "step" else rank]
+        words.append(Address(base(program, o.node) if o.block else o.node))
+        words += steps[o.node][: rank - 1 if o.inner != "step" else rank]
     for n in constants:
         words.append(int(np.float64(nodes[n].number).view(np.int64)))
-    return KernelPart(text, compile_kernel(text), first_word, tuple(words))
-
-
-def _expression_text(nodes: Sequence[Node], number: int) -> str:
-    node = nodes[number]
-    text = expression(node, [nodes[n] for n in node.arguments])
-    assert text is not None
-    names = [f"@{n}@" for n in node.arguments]
-    dtype = node.dtype.name if node.dtype.name in FLOATS else ""
-    return text.format(*names, *[dtype] * (3 - len(names)))
+    scale = lengths[0] // (shape[0] if shape else 1) if math.prod(shape) else 1
+    return KernelPart(text, compile_kernel(text), first_word, tuple(words), scale)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fusion import Whole, steps
+from .fusion import Loop, Whole, steps
 from .layout import Layout, contiguous, lay_out
-from .loops import Address, KernelPart, LoopPlan, NumpyPart, plan_loop
+from .loops import Address, KernelPart, LoopPlan, NumpyPart, base, plan_loop
 from .planning import Lifetime, offsets
 from .program import Array, Node, Program
+from .running import Driver, driver
 
 HUGE_PAGE_BYTES = 2 * 2**20  # bytes of a huge page
 
@@ -25,10 +26,11 @@ class Plan:
         ready: the nodes that are computed before the first step: inputs, baked arrays and views.
         constants: the nodes that must be an array although they hold one number.
         steps: loops and whole-array operations, in order.
+        drivers: of the loops, by step.
         owners: by node, the output that holds its value as it is computed.
         lifetimes, places: of each array in the arena, by node.
-        arena_bytes, scratch_bytes, partials: the sizes of a workspace; scratch memory and
-            the table are per thread.
+        arena_bytes, scratch_bytes, partial_bytes: the sizes of a workspace; scratch memory
+            and the table are per thread.
         table: the words that the kernels read, without addresses.
         addresses: for each step, the words of the table that hold an array's address.
         scratch_addresses: the words that hold an address in the scratch memory.
@@ -38,12 +40,13 @@ class Plan:
     ready: tuple[tuple[int, Node], ...]
     constants: tuple[int, ...]
     steps: tuple[LoopPlan | Whole, ...]
+    drivers: dict[int, Driver]
     owners: dict[int, int]
     lifetimes: dict[int, Lifetime]
     places: dict[int, int]
     arena_bytes: int
     scratch_bytes: int
-    partials: int
+    partial_bytes: int
     table: Array
     addresses: tuple[tuple[tuple[int, int], ...], ...]
     scratch_addresses: tuple[tuple[int, int], ...]
@@ -59,8 +62,9 @@ class Plan:
                 continue
             loop = step.loop
             numpy_names = [nodes[p.node].operation for p in step.parts if isinstance(p, NumpyPart)]
+            where = loop.domain if step.uniform else _count_text(step.lengths[0], "row")
             lines.append(
-                f"step {i}: a loop over {loop.shape}: {_count_text(len(loop.nodes), 'operation')}"
+                f"step {i}: a loop over {where}: {_count_text(len(loop.nodes), 'operation')}"
                 + (f", NumPy's {', '.join(numpy_names)}" if numpy_names else "")
                 + (f", {_count_text(len(loop.sums), 'sum')}" if loop.sums else "")
                 + (f"; scratch of {step.scratch_bytes:,} bytes" if step.scratch_bytes else "")
@@ -93,20 +97,16 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         for number in (step.node,) if isinstance(step, Whole) else (*step.nodes, *step.sums):
             step_of[number] = i
 
-    def base(number: int) -> int:
-        while nodes[number].kind == "view":
-            (number,) = nodes[number].arguments
-        return number
-
-    deaths: dict[int, int] = {n: i for n, i in step_of.items() if nodes[n].kind != "elementwise"}
+    blocks = {n for step in ordered if isinstance(step, Loop) for n in step.nodes}
+    deaths: dict[int, int] = {n: i for n, i in step_of.items() if n not in blocks}
     for number, node in enumerate(nodes):
         for n in node.arguments if node.kind != "view" else ():
-            reader_step, source = step_of[number], base(n)
+            reader_step, source = step_of[number], base(program, n)
             if source in step_of and (step_of[source] != reader_step):
                 deaths[source] = max(deaths.get(source, 0), reader_step)
     for number in program.outputs:
-        if base(number) in step_of:
-            deaths[base(number)] = len(ordered)
+        if base(program, number) in step_of:
+            deaths[base(program, number)] = len(ordered)
     owners: dict[int, int] = {}
     for index, number in enumerate(program.outputs):
         if number in step_of:
@@ -126,11 +126,11 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         if isinstance(step, Whole):
             planned_steps.append(step)
             continue
-        loop_plan, word_count = plan_loop(
+        loop_plan, word_count, partial_bytes = plan_loop(
             program, step, layouts, frozenset(deaths), words, partials
         )
         words += word_count
-        partials += loop_plan.partials * len(step.sums)
+        partials += partial_bytes
         addresses[-1] = tuple((w, n) for w, n in loop_plan.addresses if n not in loop_plan.scratch)
         scratch_addresses += [
             (w, loop_plan.scratch[n]) for w, n in loop_plan.addresses if n in loop_plan.scratch
@@ -143,14 +143,19 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
             if isinstance(part, KernelPart):
                 values = [0 if isinstance(word, Address) else word for word in part.words]
                 table[part.table : part.table + len(values)] = values
-    operands = [
-        n for step in ordered if isinstance(step, Whole) for n in nodes[step.node].arguments
+    operands = [n for node in nodes if node.kind in ("reduce", "matmul") for n in node.arguments]
+    given = [
+        (number, node)
+        for number, node in enumerate(nodes)
+        if node.kind in ("input", "array", "view")
+        and (base(program, number) in deaths or base(program, number) not in step_of)
     ]
     return Plan(
         program,
-        tuple((i, n) for i, n in enumerate(nodes) if n.kind in ("input", "array", "view")),
+        tuple(given),
         tuple({n for n in (*operands, *program.outputs) if nodes[n].kind == "constant"}),
         tuple(planned_steps),
+        {i: driver(program, s) for i, s in enumerate(planned_steps) if isinstance(s, LoopPlan)},
         owners,
         lifetimes,
         dict(zip(lifetimes, starts, strict=True)),

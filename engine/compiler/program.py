@@ -46,6 +46,12 @@ class Node:
     detail: Hashable = None
     place: str = field(default="", compare=False)
 
+    def with_arguments(self, arguments: tuple[int, ...], place: str) -> Node:
+        """Return the node with these arguments and this place; `replace` takes longer."""
+        return Node(
+            self.kind, self.operation, arguments, self.shape, self.dtype, self.detail, place
+        )
+
     @property
     def bytes(self) -> int:
         """The bytes of the value as an array."""
@@ -108,7 +114,7 @@ class Builder:
         number = self._numbers.get(node)
         if number is None:
             number = self._numbers[node] = len(self.nodes)
-            self.nodes.append(replace(node, place=self._place()))
+            self.nodes.append(node.with_arguments(node.arguments, self._place()))
         return number
 
     def input(self, index: int, shape: Shape, dtype: np.dtype[Any]) -> int:
@@ -224,7 +230,10 @@ class Builder:
         return self.add(Node("reduce", operation, (number,), reduced_shape, dtype, axes))
 
     def matmul(self, left: int, right: int, shape: Shape, dtype: np.dtype[Any]) -> int:
-        """Add a matrix product, as np.matmul computes it."""
+        """Add a matrix product, as np.matmul computes it; of one column and one row, products."""
+        shapes = self.nodes[left].shape, self.nodes[right].shape
+        if shapes[0][-1] == 1 and min(map(len, shapes)) > 1:
+            return self.elementwise("multiply", [left, right], shape, dtype)
         return self.add(Node("matmul", "matmul", (left, right), shape, dtype))
 
     def view(self, operation: str, number: int, detail: Any) -> int:
@@ -258,7 +267,8 @@ class Builder:
                 arrays.append(self.arrays[node.index])
                 node = replace(node, detail=len(arrays) - 1)
             new_numbers[number] = len(nodes)
-            nodes.append(replace(node, arguments=tuple([new_numbers[n] for n in node.arguments])))
+            arguments = tuple([new_numbers[n] for n in node.arguments])
+            nodes.append(node.with_arguments(arguments, node.place))
         return Program(tuple(nodes), tuple(arrays), tuple([new_numbers[n] for n in outputs]))
 
 

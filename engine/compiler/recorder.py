@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from .keys import may_change
 from .program import Builder, Program, Shape, numpy_function
 from .recorded_array import RecordedArray
 from .refusing import refuse, user_line
+
+PLAIN = frozenset({RecordedArray, np.ndarray, np.float32, np.float64, np.bool_, bool, int, float})
 
 
 class Recorder:
@@ -91,6 +95,19 @@ class Recorder:
         self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None = None
     ) -> RecordedArray:
         """Record a ufunc on operands, of which Python numbers do not decide the dtype."""
+        profile = sys.getprofile()
+        if type(profile) is not FunctionType or not PLAIN.issuperset(map(type, inputs)):
+            return self._elementwise(ufunc, inputs, out)
+        # No code of the user's runs in here, so what watches its calls need not see ours.
+        sys.setprofile(None)
+        try:
+            return self._elementwise(ufunc, inputs, out)
+        finally:
+            sys.setprofile(profile)
+
+    def _elementwise(
+        self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None
+    ) -> RecordedArray:
         name = ufunc.__name__
         if out is not None and out._is_scalar:
             out = None  # `scalar += x` makes a new one
@@ -115,7 +132,7 @@ class Recorder:
             else:
                 numbers.append(self.builder.cast(self.node_of(x), dtype))
         shapes = [self.builder.nodes[n].shape for n in numbers]
-        shape = np.broadcast_shapes(*shapes)
+        shape = shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
         if out is not None and shape != out.shape:
             if np.broadcast_shapes(shape, out.shape) != out.shape:
                 raise ValueError(

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import weakref
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +40,11 @@ def is_library_file(file: str) -> bool:
     )
 
 
+@cache
+def _is_internal(file: str) -> bool:
+    return file.startswith(INTERNAL_FOLDERS) or is_library_file(file)
+
+
 def user_line(frame: Any = None) -> str:
     """Return the innermost line outside of the engine, NumPy and the standard library.
 
@@ -50,7 +56,7 @@ def user_line(frame: Any = None) -> str:
         file = frame.f_code.co_filename
         if (file, frame.f_code.co_name) == SWEEP:
             return "in the backward"  # of the engine's own operations
-        if not file.startswith(INTERNAL_FOLDERS) and not is_library_file(file):
+        if not _is_internal(file):
             text = linecache.getline(file, frame.f_lineno).strip()
             file = file.removeprefix(os.getcwd() + os.sep)
             return f"{file}:{frame.f_lineno}" + (f": {text}" if text else "")

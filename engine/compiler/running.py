@@ -1,148 +1,210 @@
-"""Run a loop: each part on each block, by any number of threads."""
+"""The driver of a loop: a Python function, written for it, that computes blocks of it.
+
+Its text names each array once, and each block of it once in every round, so that what Python
+does between NumPy's functions and kernels is least.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .fusion import rows_read, untransposed
 from .loops import KernelPart, LoopPlan, NumpyPart, SumPart
-from .program import Array, Program, numpy_function
+from .program import Array, Node, Program, numpy_function
+
+Driver = Callable[[list[Any], Array, int, Array, Iterable[tuple[int, int]]], None]
+"""Computes blocks, given by where each starts and stops on the outermost axis.
+
+It takes the arrays by node, a thread's scratch memory and the address of its table, and the
+memory of the partial results.
+"""
 
 
-@dataclass(slots=True)
-class Run:
-    """The memory by which one thread of one call runs a loop.
+def driver(program: Program, plan: LoopPlan) -> Driver:
+    """Return the driver of a loop."""
+    writer = _Writer(program, plan)
+    for i, part in enumerate(plan.parts):
+        if isinstance(part, KernelPart):
+            writer.kernel(i, part)
+        elif isinstance(part, NumpyPart):
+            writer.function(part)
+        else:
+            writer.sum(part)
+    lines = [
+        "def run(arrays, scratch, table, partials, blocks):",
+        *writer.before.values(),
+        "    for start, stop in blocks:",
+        "        n = stop - start",
+        *writer.body,
+    ]
+    exec(compile("\n".join(lines), "<driver>", "exec"), writer.names)
+    run: Driver = writer.names["run"]
+    return run
+
+
+class _Writer:
+    """The text of a driver, under construction.
 
     Attributes:
-        arrays: by node.
-        scratch: this thread's memory.
-        table: this thread's table, and its address.
+        names: what it refers to.
+        before: the lines before its loop, by the name that each defines.
+        body: the lines of its loop.
     """
 
-    arrays: list[Any]
-    scratch: Array
-    table: Array
-    table_address: int
-    partials: Array
+    def __init__(self, program: Program, plan: LoopPlan) -> None:
+        self.program, self.plan = program, plan
+        self.names: dict[str, Any] = {
+            "add": np.add,
+            "broadcast_to": np.broadcast_to,
+            "matmul": np.matmul,
+            "ndarray": np.ndarray,
+        }
+        self.before: dict[str, str] = {}
+        self.body: list[str] = []
+        self._blocks: set[str] = set()
 
+    def kernel(self, index: int, part: KernelPart) -> None:
+        """Call a kernel."""
+        self.names[f"kernel{index}"] = part.kernel
+        scale = f" * {part.scale}" if part.scale != 1 else ""
+        self._add(f"kernel{index}(table + {8 * part.table}, start{scale}, stop{scale})")
 
-def run_loop(program: Program, plan: LoopPlan, run: Run, starts: Iterable[range]) -> None:
-    """Compute blocks of a loop, given as ranges of the outermost axis."""
-    base = run.table_address
-    if plan.block is None:
-        kernels = [(p.kernel, base + 8 * p.table) for p in plan.parts if isinstance(p, KernelPart)]
-        for block in starts:
-            for kernel, table in kernels:
-                kernel(table, block.start, block.stop)
-        return
-    views = _loop_views(program, plan, run)
-    functions = _part_functions(program, plan, run, views)
-    for block in starts:
-        for function in functions:
-            function(block.start, block.stop)
+    def function(self, part: NumpyPart) -> None:
+        """Call a NumPy function."""
+        node = self.program.nodes[part.node]
+        _, by_row, _ = rows_read(self.program, part.node)
+        operands = [self._block(n, n in by_row) for n in node.arguments]
+        self._add(self._call(part.node, operands, self._block(part.node)))
 
-
-def _loop_views(program: Program, plan: LoopPlan, run: Run) -> dict[int, Array]:
-    """Return the arrays that NumPy's functions need, with the loop's axes."""
-    numbers = {
-        n
-        for part in plan.parts
-        for n in (
-            (part.node, *program.nodes[part.node].arguments)
-            if isinstance(part, NumpyPart)
-            else (part.summed,)
-            if isinstance(part, SumPart)
-            else ()
-        )
-    }
-    views: dict[int, Array] = {}
-    for n in numbers:
-        node = program.nodes[n]
-        if node.kind == "constant":
-            views[n] = node.number
-        elif n in plan.scratch:
-            shape = (plan.block or 0, *plan.lengths[1:])
-            views[n] = np.ndarray(shape, node.dtype, run.scratch, plan.scratch[n])
+    def sum(self, part: SumPart) -> None:
+        """Add a block's sum or product to its partial result."""
+        number, count = part.node, self.plan.partials
+        node = self.program.nodes[number]
+        matrices = [untransposed(self.program, n) for n in node.arguments]
+        operands = [self._block(n) for n in matrices]
+        if node.kind == "matmul" and matrices[0] != node.arguments[0]:
+            operands[0] += ".T"
+        if count == 1:
+            self.before[f"p{number}"] = f"    p{number} = arrays[{number}]"
+            result = f"p{number}"
         else:
-            array = np.broadcast_to(run.arrays[n], plan.loop.shape)
-            if n in plan.stored:
-                array = run.arrays[n]
-            views[n] = array.reshape(plan.lengths)
-    return views
+            self._define("p", number, (count, *node.shape), "partials", part.first)
+            result = f"p{number}[start // {self.plan.block} % {count}, ...]"
+        if part.scratch is None:
+            self._add(self._call(number, operands, result))
+            return
+        self._define("t", number, node.shape, "scratch", part.scratch)
+        self._add(f"r, first = {result}, start < {count * (self.plan.block or 1)}")
+        self._add(self._call(number, operands, f"r if first else t{number}"))
+        self._add(f"first or add(r, t{number}, r)")
+
+    def _add(self, line: str) -> None:
+        self.body.append(f"        {line}")
+
+    def _define(
+        self, letter: str, number: int, shape: tuple[int, ...], memory: str, start: int
+    ) -> None:
+        """Define an array of a node's dtype somewhere in memory."""
+        self.names[f"dtype{number}"] = self.program.nodes[number].dtype
+        name = f"{letter}{number}"
+        self.before[name] = f"    {name} = ndarray({shape}, dtype{number}, {memory}, {start})"
+
+    def _call(self, number: int, operands: list[str], out: str) -> str:
+        """Return the call of a node's operation."""
+        node = self.program.nodes[number]
+        if _sums_columns(self.program, node):
+            self.names[f"ones{number}"] = _ones(self.plan.block or 0, node.dtype)
+            return f"matmul(ones{number}[:n], {operands[0]}, out={out})"
+        self.names[f"f{number}"] = operation(node, self.plan.uniform)
+        return f"f{number}({', '.join(operands)}, out={out})"
+
+    def _block(self, number: int, by_row: bool = True) -> str:
+        """Return the name of a node's block."""
+        node, plan = self.program.nodes[number], self.plan
+        if node.kind == "constant" and not node.shape:
+            self.names[f"c{number}"] = node.number
+            return f"c{number}"
+        array, block = f"a{number}", f"b{number}"
+        if number in plan.scratch:
+            row = plan.lengths[1:] if plan.uniform else node.shape[1:]
+            shape = (plan.block or 0, *row)
+            self._define("a", number, shape, "scratch", plan.scratch[number])
+            text = f"{array}[:n]"
+        elif node.kind == "view" and self._is_in_scratch(number):
+            viewed = self._block(node.arguments[0])
+            shape_text = ", ".join(["n", *map(str, node.shape[1:])]) + ","
+            text = (
+                f"{viewed}.reshape({shape_text})"
+                if node.operation == "reshape"
+                else f"broadcast_to({viewed}, ({shape_text}))"
+            )
+        else:
+            whole = f"arrays[{number}]"
+            if plan.uniform:
+                shape = self.program.nodes[plan.loop.nodes[0]].shape
+                if node.shape != shape:
+                    whole = f"broadcast_to({whole}, {shape})"
+                whole, by_row = f"{whole}.reshape({plan.lengths})", True
+            self.before[array] = f"    {array} = {whole}"
+            if not by_row:
+                return array
+            text = f"{array}[start:stop]"
+        if block not in self._blocks:
+            self._blocks.add(block)
+            self._add(f"{block} = {text}")
+        return block
+
+    def _is_in_scratch(self, number: int) -> bool:
+        while self.program.nodes[number].kind == "view":
+            (number,) = self.program.nodes[number].arguments
+        return number in self.plan.scratch
 
 
-def _part_functions(
-    program: Program, plan: LoopPlan, run: Run, views: dict[int, Array]
-) -> list[Callable[[int, int], None]]:
-    """Return each part as a function of a block's start and stop."""
+def operation(node: Node, all_axes: bool = False) -> Callable[..., Any]:
+    """Return a NumPy operation as a function of its operands and of ``out``.
 
-    def block_of(n: int) -> Callable[[int, int], Array]:
-        view = views[n]
-        if program.nodes[n].kind == "constant":
-            return lambda *_: view
-        if n in plan.scratch:
-            return lambda start, stop: view[: stop - start]
-        return lambda start, stop: view[start:stop]
-
-    def kernel_part(part: KernelPart) -> Callable[[int, int], None]:
-        table = run.table_address + 8 * part.table
-        function = part.kernel
-        return lambda start, stop: function(table, start, stop)
-
-    def numpy_part(part: NumpyPart) -> Callable[[int, int], None]:
-        node = program.nodes[part.node]
-        out, arguments = block_of(part.node), [block_of(n) for n in node.arguments]
-        apply = numpy_writer(node.operation)
-        return lambda start, stop: apply(
-            out(start, stop), *[argument(start, stop) for argument in arguments]
-        )
-
-    def sum_part(part: SumPart) -> Callable[[int, int], None]:
-        summed, dtype, step = block_of(part.summed), program.nodes[part.node].dtype, plan.block or 1
-        partial_sums = _partial_sums(part, plan, run, dtype)
-        reduce: Any = np.add.reduce
-        return lambda start, stop: reduce(
-            summed(start, stop),
-            None,
-            dtype,
-            partial_sums[start // step : start // step + 1].reshape(()),
-        )
-
-    makers: Any = {KernelPart: kernel_part, NumpyPart: numpy_part, SumPart: sum_part}
-    return [makers[type(part)](part) for part in plan.parts]
+    Args:
+        all_axes: whether a reduction is over all axes of its operand.
+    """
+    if node.kind == "matmul":
+        return np.matmul
+    if node.kind == "reduce":
+        reduced: Any = numpy_function(node.operation)
+        axes = None if all_axes else node.detail
+        return lambda x, out: reduced.reduce(x, axes, node.dtype, out)
+    if node.operation in ("cast", "copy"):
+        return lambda x, out: np.copyto(out, x, casting="unsafe")
+    return _where if node.operation == "where" else numpy_function(node.operation)
 
 
-def numpy_writer(operation: str) -> Callable[..., None]:
-    """Return an elementwise NumPy operation as a function of its output and its operands."""
-    if operation in ("cast", "copy"):
-        return lambda out, x: np.copyto(out, x, casting="unsafe")
-    if operation == "where":
-
-        def where(out: Array, condition: Array, x: Array, y: Array) -> None:
-            np.copyto(out, y)
-            np.copyto(out, x, where=condition)
-
-        return where
-    function = numpy_function(operation)
-
-    def apply(out: Array, *operands: Array) -> None:
-        function(*operands, out=out)
-
-    return apply
+def _where(condition: Array, x: Array, y: Array, out: Array) -> None:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
 
 
-def finish_sums(program: Program, plan: LoopPlan, run: Run) -> None:
-    """Add up the partial sums of a loop."""
-    for part in plan.parts:
+def _sums_columns(program: Program, node: Node) -> bool:
+    """Whether a node sums the rows of a matrix: BLAS multiplies by ones faster."""
+    if node.kind != "reduce" or node.operation != "add" or node.detail != (0,):
+        return False
+    summed = program.nodes[node.arguments[0]]
+    same_float = node.dtype == summed.dtype and node.dtype.isnative and node.dtype.char in "fd"
+    return len(summed.shape) == 2 and summed.kind != "view" and same_float
+
+
+@cache
+def _ones(count: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(count, dtype)
+
+
+def finish_sums(program: Program, plan: LoopPlan, arrays: list[Any], partials: Array) -> None:
+    """Add up the partial results of a loop."""
+    for part in plan.parts if plan.partials != 1 else ():
         if isinstance(part, SumPart):
-            dtype = program.nodes[part.node].dtype
-            np.add.reduce(_partial_sums(part, plan, run, dtype), None, dtype, run.arrays[part.node])
-
-
-def _partial_sums(part: SumPart, plan: LoopPlan, run: Run, dtype: np.dtype[Any]) -> Array:
-    """Return the partial sums, each at the beginning of its eight bytes."""
-    words = run.partials[part.first : part.first + plan.partials]
-    return words.view(dtype)[:: 8 // dtype.itemsize]
+            node = program.nodes[part.node]
+            shape = (plan.partials, *node.shape)
+            results: Array = np.ndarray(shape, node.dtype, partials, part.first)
+            np.add.reduce(results, 0, node.dtype, arrays[part.node])

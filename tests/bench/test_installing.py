@@ -19,7 +19,7 @@ from gradmeter.bench.installing import install
         (["gradmeter[torch]"], "pip install torch"),
         (["gradmeter[dezero]"], "pip install dezero matplotlib"),
         (["gradmeter[report]"], "pip install jinja2 altair vl-convert-python"),
-        (["gradmeter[native,compiled]"], "pip install memray numba"),
+        (["gradmeter[native,compiled]"], "pip install memray llvmlite"),
         (["their-engine[fast]"], "pip install 'their-engine[fast]'"),
         (["gradmeter[no-such-extra]"], "pip install no-such-extra"),
     ],

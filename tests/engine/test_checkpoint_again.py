@@ -303,7 +303,7 @@ def test_an_exception_in_the_second_computation_leaves_the_generators_as_they_ar
 
 
 def test_random_functions_in_a_compiled_checkpoint_are_refused():
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     f = engine.compile(lambda x: checkpoint(lambda x: x * np.random.rand(), x))
     with pytest.raises(engine.RecordingError, match="draws random numbers"):
         f(Variable(DATA.copy()))

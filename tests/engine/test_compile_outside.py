@@ -18,7 +18,7 @@ import pytest
 from gradmeter import engine
 from gradmeter.engine import Function, RecordingError, Variable
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 SCALE = 2.0
 LOG = logging.getLogger(__name__)

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from gradmeter import engine
 from gradmeter.engine import Function, Variable
+from gradmeter.engine.compiler import execution, loops
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
-SHAPES = [(), (1,), (3,), (1, 3), (2, 1), (2, 3), (3, 3), (0,), (0, 3), (20,), (2, 20)]
+SHAPES = [(), (1,), (3,), (1, 3), (2, 1), (2, 3), (3, 3), (0,), (0, 3), (20,), (2, 20), (20, 3)]
 DTYPES = ["f8", "f8", "f4", "i8", "?"]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1e300]
 MANY = settings(
     deadline=None,
     max_examples=150,
-    suppress_health_check=[HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=[Phase.generate, Phase.shrink],
 )
 
@@ -63,6 +64,31 @@ def summed(gradient, x):
     return gradient.sum(axis=axes, keepdims=True) if axes else gradient
 
 
+class Column(Function):
+    """All elements below each other."""
+
+    def forward(self, x):
+        return x.reshape(-1, 1)
+
+    def backward(self, gy):
+        return gy.reshape(self.inputs[0].data.shape)
+
+
+class Transposed(Function):
+    """The axes the other way round."""
+
+    def forward(self, x):
+        return np.transpose(x)
+
+    def backward(self, gy):
+        return gy.T
+
+
+def softmax(a):
+    e = engine.exp(a / 8)
+    return e / engine.sum(e, -1, True)
+
+
 def scaled_sum(a, axis, keepdims):
     return engine.sum(a, axis % (a.ndim + 1) - 1 if a.ndim else None, keepdims)
 
@@ -92,6 +118,10 @@ UNARY = {
         a + np.full(a.shape, 0.25, np.float32) * np.arange(a.shape[-1] if a.ndim else 1)
     ),
     "matmul": lambda a: a @ np.full((a.shape[-1], 2), 0.25) if a.ndim else a,
+    "layer": lambda a: a @ np.linspace(-1, 1, a.shape[-1] * 3).reshape(-1, 3) if a.ndim else a,
+    "column": lambda a: Column()(a),
+    "softmax": lambda a: softmax(a) if a.ndim else a,
+    "transposed": lambda a: Transposed()(a),
 }
 BINARY = {
     "add": lambda a, b: a + b,
@@ -100,6 +130,8 @@ BINARY = {
     "div": lambda a, b: a / b,
     "maximum": engine.maximum,
     "power": lambda a, b: (a * a + 0.5) ** b,
+    "product": lambda a, b: engine.tanh(a) @ b,
+    "contracted": lambda a, b: Transposed()(engine.tanh(a)) @ b,
     "in place": lambda a, b: InPlace()(a * 1.0, b * 1.0)[0],
     "in place, both": lambda a, b: engine.sum(InPlace()(a * 1.0, b * 1.0)[1]) + b,
 }
@@ -197,6 +229,18 @@ def agree(got, expected):
         np.testing.assert_allclose(got, expected, small, small)
 
 
+@pytest.fixture(params=["blocks as large as they are", "small blocks"])
+def block_sizes(request, monkeypatch):
+    """Also in blocks of a row or a few, whose partial results add up."""
+    if request.param == "small blocks":
+        for name, value in (("SCRATCH_BYTES", 64), ("MIN_BLOCK", 1), ("MAX_BLOCK", 8)):
+            monkeypatch.setattr(loops, name, value)
+        monkeypatch.setattr(loops, "PARTIAL_BYTES", 0)
+        monkeypatch.setattr(loops, "MIN_PARTIALS", 2)
+        monkeypatch.setattr(execution, "MIN_THREADED_ELEMENTS", 1)
+
+
+@pytest.mark.usefixtures("block_sizes")
 @given(
     leaves=st.lists(arrays(), min_size=1, max_size=3),
     constant=st.booleans(),

@@ -13,7 +13,7 @@ import pytest
 from gradmeter import engine
 from gradmeter.engine import Function, RecordingError, Variable
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 OUTSIDE = np.array([1.0, 2.0])
 WEIGHT = Variable(np.array([1.0, 2.0]))

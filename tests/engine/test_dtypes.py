@@ -128,7 +128,7 @@ def test_an_integer_leaf_in_long_doubles():
 
 
 def test_a_compiled_program_narrows_once_too():
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
 
     def function(x, c, large):
         total = x * large

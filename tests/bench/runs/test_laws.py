@@ -123,7 +123,7 @@ def test_a_figure_without_a_law_in_the_depth_has_one_at_the_depth_that_is_named(
 
 
 def test_a_compiled_program_has_laws_at_the_depth_that_is_named():
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     [part] = laws.find(
         workloads.get("squares-5"), parse("engine:execution=compiled"), 0, LIMIT
     ).parts
