@@ -34,7 +34,7 @@ def cache(
         say(f"removed: {len(found) - len(used)} environments of {len(found)}, {total}")
         for folder in used:
             say(f"in use by another run: {folder}")
-        say(f"removed: {kept_kernels.clear()} kernels of {len(kernels)}, {size}")
+        say(f"removed: {kept_kernels.clear()} compiled kernels of {len(kernels)}, {size}")
     else:
         say(f"{len(found)} environments, {total}, in {kept_environments.cache()}")
-        say(f"{len(kernels)} kernels, {size}, in {kept_kernels.folder()}")
+        say(f"{len(kernels)} compiled kernels, {size}, in {kept_kernels.folder()}")

@@ -15,6 +15,7 @@ import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,18 +67,20 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
         environment_is_watched: whether `os.environ` is part of the program's key.
     """
     errors: list[RecordingError] = []
-    previous = sys.getprofile()
+    previous: Any = sys.getprofile()
     root = sys._getframe(1)
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         name: str | None = None
-        code = frame.f_code
         if event == "c_call":
-            if code.co_filename.startswith(ENGINE_FOLDER):
-                return  # nearly all calls are the engine's own
+            if _is_engines(frame.f_code.co_filename):
+                return  # as nearly all are
             name = _name_if_ambient(argument)
             caller = frame
-        elif event == "call" and code.co_name in CODE_NAMES:  # to hash a code takes longer
+        elif event == "call":
+            code = frame.f_code
+            if code.co_name not in CODE_NAMES:  # to hash a code takes longer
+                return
             if code in PYTHON_FUNCTIONS:
                 name = PYTHON_FUNCTIONS[code]
             elif code is ENVIRONMENT and not environment_is_watched:
@@ -91,13 +94,24 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
             errors.append(error)
             raise error
 
+    # Before Python 3.12 a cProfile.Profile stands here, which only it can put back.
+    is_profiler = hasattr(previous, "enable")
+    if is_profiler:
+        previous.disable()
     sys.setprofile(watch)
     try:
         yield
     finally:
-        sys.setprofile(previous)
+        sys.setprofile(None if is_profiler else previous)
+        if is_profiler:
+            previous.enable()
     if errors:  # the function caught it
         raise errors[0]
+
+
+@cache
+def _is_engines(file: str) -> bool:
+    return file.startswith(ENGINE_FOLDER)
 
 
 def _name_if_ambient(function: Any) -> str | None:

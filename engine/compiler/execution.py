@@ -36,10 +36,10 @@ class Workspace:
     def __init__(self, plan: Plan, threads: int) -> None:
         self.plan = plan
         self.threads = threads
-        self.arena = _aligned(plan.arena_bytes)
+        self.arena = aligned(plan.arena_bytes)
         loops = [step for step in plan.steps if isinstance(step, LoopPlan)]
-        used = max([_threads_of(loop, threads) for loop in loops], default=1)
-        self.scratch = [_aligned(plan.scratch_bytes) for _ in range(used)]
+        used = max([threads_of(loop, threads) for loop in loops], default=1)
+        self.scratch = [aligned(plan.scratch_bytes) for _ in range(used)]
         self.tables = [plan.table.copy() for _ in range(used)]
         self.partials = np.empty(plan.partial_bytes, np.uint8)
         self.busy = False
@@ -59,14 +59,15 @@ class Workspace:
                     table[word] = address + offset
 
 
-def _threads_of(loop: LoopPlan, threads: int) -> int:
+def threads_of(loop: LoopPlan, threads: int) -> int:
     """Return how many threads compute a loop: one where it is short, and at most one a block."""
     if math.prod(loop.lengths) < MIN_THREADED_ELEMENTS:
         return 1
     return min(threads, loop.partials or loop.blocks or threads)
 
 
-def _aligned(size: int) -> Array:
+def aligned(size: int) -> Array:
+    """Allocate bytes that begin with a cache line."""
     if not size:
         return EMPTY
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -89,7 +90,7 @@ def execute(
             arrays[number] = inputs[node.index]
         else:
             arrays[number] = program.arrays[node.index]
-    _SILENT.copy().run(_execute_steps, plan, arrays, workspace)
+    SILENT.copy().run(_execute_steps, plan, arrays, workspace)
     for index, number in enumerate(program.outputs):
         if plan.owners.get(number) != index:
             np.copyto(outputs[index], arrays[number])
@@ -97,8 +98,8 @@ def execute(
 
 # NumPy's errstate belongs to a context. To run in a copy of one takes a tenth of the time
 # that a new `np.errstate` takes.
-_SILENT = Context()
-_SILENT.run(np.seterr, all="ignore")
+SILENT = Context()
+SILENT.run(np.seterr, all="ignore")
 
 
 def _execute_steps(plan: Plan, arrays: list[Any], workspace: Workspace) -> None:
@@ -118,7 +119,7 @@ def _execute_loop(loop: LoopPlan, driver: Driver, arrays: list[Any], workspace: 
     n = loop.lengths[0]
     if not math.prod(loop.lengths):
         return
-    threads = _threads_of(loop, len(workspace.tables))
+    threads = threads_of(loop, len(workspace.tables))
     step = loop.block
     if step is None:
         step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
@@ -134,7 +135,7 @@ def _execute_loop(loop: LoopPlan, driver: Driver, arrays: list[Any], workspace: 
         driver(arrays, workspace.scratch[k], table, workspace.partials, shares[k])
 
     futures = [
-        _pool(len(workspace.tables)).submit(_SILENT.copy().run, compute, k)
+        _pool(len(workspace.tables)).submit(SILENT.copy().run, compute, k)
         for k in range(1, threads)
     ]
     try:

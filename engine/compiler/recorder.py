@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from .keys import may_change
 from .program import Builder, Program, Shape, numpy_function
 from .recorded_array import RecordedArray
 from .refusing import refuse, user_line
+
+PLAIN = frozenset({RecordedArray, np.ndarray, np.float32, np.float64, np.bool_, bool, int, float})
 
 
 class Recorder:
@@ -91,6 +95,19 @@ class Recorder:
         self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None = None
     ) -> RecordedArray:
         """Record a ufunc on operands, of which Python numbers do not decide the dtype."""
+        profile = sys.getprofile()
+        if type(profile) is not FunctionType or not PLAIN.issuperset(map(type, inputs)):
+            return self._elementwise(ufunc, inputs, out)
+        # No code of the user's runs in here, so what watches its calls need not see ours.
+        sys.setprofile(None)
+        try:
+            return self._elementwise(ufunc, inputs, out)
+        finally:
+            sys.setprofile(profile)
+
+    def _elementwise(
+        self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: RecordedArray | None
+    ) -> RecordedArray:
         name = ufunc.__name__
         if out is not None and out._is_scalar:
             out = None  # `scalar += x` makes a new one

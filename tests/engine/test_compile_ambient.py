@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import cProfile
 import ctypes
 import datetime
 import decimal
@@ -315,3 +316,27 @@ def test_a_writable_array_as_a_default_is_refused():
 
     with pytest.raises(RecordingError, match="a default of function"):
         engine.compile(function)(Variable(DATA))
+
+
+def test_a_profiler_goes_on_after_the_recording():
+    def seen(frame, event, argument):
+        events.append(frame.f_code.co_name)
+
+    def after():
+        return 1
+
+    for number in range(2):
+        events = []
+        sys.setprofile(seen)
+        try:
+            engine.compile(lambda x: x * 2.0)(Variable(np.ones(3 + number)))
+            after()
+        finally:
+            sys.setprofile(None)
+        assert "after" in events
+    profile = cProfile.Profile()
+    profile.enable()
+    engine.compile(lambda x: x * 2.0)(Variable(np.ones(3)))
+    after()
+    profile.disable()
+    assert after.__code__ in [entry.code for entry in profile.getstats()]

@@ -363,6 +363,9 @@ def test_arrays_of_other_classes_take_the_long_way_or_are_right(kind, tmp_path):
         lambda x, y, w: x * w[::-1] + w[:1],
         lambda x, y, w: engine.sum(x * y, axis=0),
         lambda x, y, w: (engine.sum(x), x - x, w[:, None] * 1.0),
+        lambda x, y, w: engine.sum((x - y) ** 2),
+        lambda x, y, w: (engine.sum(x * y), engine.sum(x * w) * 2.0, x / (y * y + 1.0)),
+        lambda x, y, w: (engine.sum(engine.exp(x * y)), engine.maximum(x, y)),
         lambda x, y, w: (x, w.reshape(-1) * 1.5, w.ravel()),
     ],
 )
@@ -391,6 +394,9 @@ def flat(result):
 def test_threads_that_call_while_a_value_changes_get_a_value_that_it_had():
     module = namespace("def f(x): return x * c", c=1.0)
     run = engine.compile(module.f)
+    for c in (2.0, 3.0, 1.0):  # a recording would refuse a value that changes meanwhile
+        module.c = c
+        run(X)
     wrong = []
 
     def call():

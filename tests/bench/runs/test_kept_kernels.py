@@ -81,12 +81,12 @@ def test_the_command_lists_and_clears_them(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "_kernels", {})
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     folder = tmp_path / "cache" / "gradmeter" / "kernels"
-    assert f"0 kernels, 0 B, in {folder}" in one_line(gradmeter("cache", env=environment))
+    assert f"0 compiled kernels, 0 B, in {folder}" in one_line(gradmeter("cache", env=environment))
     kept = kernels_of(workloads.get("squares-3").function)
     count = len(kept)
-    assert f"{count} kernels, " in one_line(gradmeter("cache", env=environment))
+    assert f"{count} compiled kernels, " in one_line(gradmeter("cache", env=environment))
     said = one_line(gradmeter("cache", "--clear", env=environment))
-    assert f"removed: {count} kernels of {count}, " in said
+    assert f"removed: {count} compiled kernels of {count}, " in said
     assert kept_kernels.listed() == []
 
 
