@@ -109,7 +109,7 @@ def _source(plan: Plan, number: int, inputs: int) -> tuple[int, Array | None]:
 class _Sum:
     """A sum over one block, which lies in the scratch memory or is a result; both by number."""
 
-    add: Callable[[Array, Array], None]
+    add: Callable[..., Any]
     result: int
     summed: int | None
     offset: int
