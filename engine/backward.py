@@ -129,8 +129,11 @@ def sweep(
                 out = None
             else:
                 gxs = _gradients_of(function, gys, retain_graph)
-        except Exception as error:
-            error.add_note(f"in the backward of {name_of(function)}")
+        except BaseException as error:
+            if function.in_place and not retain_graph:
+                function.saved_for_backward = RELEASED  # it may have been written into
+            if isinstance(error, Exception):
+                error.add_note(f"in the backward of {name_of(function)}")
             raise
         if not retain_graph:
             function.saved_for_backward = RELEASED

@@ -69,8 +69,9 @@ class Prediction:
         texts = {name: _text(getattr(self, name)) for name in DERIVED}
         if self.scalars:
             texts["forward"] += f" + {self.scalars} B"
-        phases = [texts["forward"], texts["backward"]]
-        largest = f"max({', '.join(phases)})" if phases[1] != _text(0) else phases[0]
+        phases = dict.fromkeys([texts["forward"], texts["backward"]])
+        phases.pop(_text(0), None)
+        largest = f"max({', '.join(phases)})" if len(phases) > 1 else texts["forward"]
         return {name: parse(text) for name, text in {"peak": largest, **texts}.items()}
 
     def at(self, parameters: Mapping[str, int], array_bytes: int) -> dict[str, int]:

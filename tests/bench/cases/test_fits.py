@@ -50,11 +50,11 @@ def test_a_predicted_law_is_the_first_choice(folder):
         ],
         folder / "reports/laws.json",
     )
-    # 32 arrays, and two of inputs: 272 GB.
-    assert refused("squares-30", GB, 272 * GB) == ""
-    assert refused("squares-30", GB, 272 * GB - 1) == (
-        "squares-30 x 1,000,000,000 engine would need about 272 GB (predicted: peak = "
-        "max((n + 1) arrays, (n + 2) arrays)) and 272.0 GB are free; choose a smaller --size"
+    # 31 arrays, and two of inputs: 264 GB.
+    assert refused("squares-30", GB, 264 * GB) == ""
+    assert refused("squares-30", GB, 264 * GB - 1) == (
+        "squares-30 x 1,000,000,000 engine would need about 264 GB (predicted: peak = "
+        "(n + 1) arrays) and 264.0 GB are free; choose a smaller --size"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -179,11 +180,12 @@ def test_a_run_that_knows_says_who_holds_the_surplus(tmp_path):
     made = gradmeter("baseline", tmp_path / "run", "--out", tmp_path / "b.json")
     assert made.returncode == 0, made.stderr
     path = tmp_path / "b.json"
-    path.write_text(path.read_text().replace('"cycle":640', '"cycle":0').replace(":768", ":767"))
+    text = path.read_text().replace('"cycle":640', '"cycle":0')
+    path.write_text(re.sub('"(peak|backward|held)":640', r'"\1":639', text))
     done = gradmeter("check", tmp_path / "run", "--against", path)
     assert done.returncode == 1
     words = " ".join(done.stdout.split())
-    assert "the peak is in square#2 backward; alive there: x (input, 128 B)" in words
+    assert "the peak is in square#3 backward; alive there: x (input, 128 B)" in words
     assert "cycle: Variable ._edge -> Square ._outputs[0] -> Variable" in words
 
 

@@ -86,7 +86,7 @@ def test_a_variant_is_told_with_its_cycle():
     ("against", "says"),
     [
         (STRONG, ["the first difference is at operation 4", "B alive at the end"]),
-        ("diamond", ["only A has 1 array: grad of x", "only B has 2 arrays: add#4"]),
+        ("diamond", ["only A has 1 array: grad of square#3, 8 B", "only B has 2 arrays: add#4"]),
         ("squares-3", ["every operation is the same in both, to the byte"]),
     ],
 )

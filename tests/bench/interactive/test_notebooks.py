@@ -131,7 +131,7 @@ def test_the_committed_notebook_says_what_it_says_afresh(tmp_path):
     assert compared == 5
     said = "".join(str(cell.get("outputs")) for cell in fresh.cells)
     assert "peak 640,000 B, held 0 B, cycle 0 B, growth 0 B" in said
-    assert "peak 3,200,000 B, held 3,200,000 B, cycle 3,200,000 B in 300 objects" in said
+    assert "peak 3,200,000 B, held 3,200,000 B, cycle 3,200,000 B in 240 objects" in said
 
 
 def exact(outputs) -> list[str]:

@@ -346,7 +346,7 @@ def test_what_more_is_executed_is_reported_gated_explained_and_kept_as_a_baselin
     assert "engine:retain_grad=on on squares-3 x 16: more instructions" in text
     assert "gate failed: instructions>5%" in text
     assert "_PyEval_EvalFrameDefault" in text
-    assert "+3 engine/gradient.py:own" in text
+    assert "+5 engine/gradient.py:is_unshared" in text
     assert "others" in text
     assert "more instructions" in (tmp_path / "report.md").read_text()
     assert "child processes are not seen" in text

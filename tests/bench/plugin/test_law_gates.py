@@ -39,16 +39,16 @@ def test_a_session_is_gated_by_laws(pytester, monkeypatch):
         done = pytester.runpytest_subprocess(*QUICK, *arguments)
         return done.ret, done.stdout.str()
 
-    code, text = session("(n + 2) arrays", "--bench-fail-on=peak>0")
+    code, text = session("(n + 1) arrays", "--bench-fail-on=peak>0")
     assert code == 0
     assert "no law speaks of: matyas x 16 engine" in text
     assert "passed: peak>0; 2 cases compared with laws, 1 case without a law" in text
-    code, text = session("8 N (n + 2) - n", "--bench-fail-on=peak[squares-*]>0")
+    code, text = session("8 N (n + 1) - n", "--bench-fail-on=peak[squares-*]>0")
     assert code == 1
-    assert "its law: peak = 8 N (n + 2) - n at N = 17, n = 3" in text
-    code, text = session("(n + 2) arrays", "--bench-fail-on=peak<=(n+2)arrays")
+    assert "its law: peak = 8 N (n + 1) - n at N = 17, n = 3" in text
+    code, text = session("(n + 1) arrays", "--bench-fail-on=peak<=(n+1)arrays")
     assert code == 1
-    assert "--bench-fail-on 'peak<=(n+2)arrays' has no value for matyas x 16 engine" in text
+    assert "--bench-fail-on 'peak<=(n+1)arrays' has no value for matyas x 16 engine" in text
 
 
 def test_a_file_of_laws_that_is_none_is_refused_before_anything_is_measured(pytester):
