@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter import engine
-from gradmeter.engine import Function, Variable, using_config
+from gradmeter.engine import Function, Variable, operations, using_config
 
 
 class FaultyError(Exception):
@@ -277,3 +277,16 @@ def test_one_leafs_unusable_grad_keeps_all_others_from_changing(position):
         3.0 + (position != 1),
         2.0 + (position != 2),
     ]
+
+
+def test_what_an_interrupted_backward_may_have_written_into_is_not_used_again(monkeypatch):
+    def interrupted(self, gy, out):
+        out[...] = np.nan
+        raise KeyboardInterrupt
+
+    y = engine.square(engine.square(Variable(np.ones(3))))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(operations.Square, "backward", interrupted)
+        y.backward()
+    with pytest.raises(RuntimeError, match="has released"):
+        y.backward()
