@@ -26,7 +26,7 @@ OUTSIDE = {
     "inputs": "the workload's inputs",
     "step": "the step of gradient descent",
 }  # what runs in a phase outside of watched lines
-ELSEWHERE = "outside of the watched lines"
+ELSEWHERE = "code that is not watched"
 TEXT = 40  # characters of a line's source, at most
 Where = tuple[CodeType, int] | None  # a line; None outside of watched code
 
