@@ -16,6 +16,7 @@ import ctypes
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 # By the names of mallopt(3). Kept: no block is mapped by itself, and the end of the heap is
@@ -72,6 +73,9 @@ def unavailable() -> str:
         owner, other = _file_of(library, version), _file_of(library, allocator)
     except (AttributeError, OSError, TypeError):  # TypeError: Windows opens no nameless library
         return "it takes the GNU C library, which this Python does not run on"
+    if other == _file_of(library, ctypes.pythonapi.Py_GetVersion):
+        # A stub in the interpreter's own file, which calls the first malloc that was loaded.
+        other = next((file for file in map(_with_malloc, _loaded()) if file), owner)
     if owner != other:
         return f"it takes the GNU C library's malloc, and here it is that of {other}"
     return ""
@@ -93,6 +97,24 @@ def _file_of(library: ctypes.CDLL, function: Any) -> str:
     symbol = _Symbol()
     library.dladdr(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(symbol))
     return os.path.basename(os.fsdecode(symbol.file or b""))
+
+
+def _loaded() -> list[str]:
+    """Return the paths of the libraries that the process has loaded, the C library's last."""
+    paths: set[str] = set()
+    with suppress(OSError), open("/proc/self/maps") as maps:
+        paths = {line.split(maxsplit=5)[-1].rstrip("\n") for line in maps if ".so" in line}
+    return sorted(paths, key=lambda path: "libc." in path)
+
+
+def _with_malloc(path: str) -> str:
+    """Return the name of a loaded library if it has a malloc of its own; else an empty one."""
+    try:
+        library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+        file = _file_of(ctypes.CDLL(None), library.malloc)
+    except (AttributeError, OSError):
+        return ""
+    return file if file == os.path.basename(path) else ""
 
 
 def _library(lost: str) -> ctypes.CDLL | None:
