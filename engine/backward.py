@@ -118,7 +118,8 @@ def sweep(
                 if observer.watches:
                     _notify("before", function, gys)
                 out = gys[0]
-                # The list and this name: nothing else refers to it.
+                # The list and this name: nothing else refers to it. (Then it is writable: the
+                # sweep computed or copied it.)
                 if (
                     getrefcount(out) != SOLE_REFERENCES
                     or type(out) is not ndarray

@@ -114,7 +114,9 @@ def _with_malloc(path: str) -> str:
         file = _file_of(ctypes.CDLL(None), library.malloc)
     except (AttributeError, OSError):
         return ""
-    return file if file == os.path.basename(path) else ""
+    name = os.path.basename(path)
+    # Before glibc 2.32 the loader has a malloc, which serves itself alone.
+    return file if file == name and not name.startswith("ld-") else ""
 
 
 def _library(lost: str) -> ctypes.CDLL | None:

@@ -77,7 +77,7 @@ class Mul(Operation):
         edge_a, edge_b = self._edges
         self.saved_for_backward = (
             None if edge_a is None else b,
-            None if edge_b is None or edge_a is edge_b else a,
+            None if edge_b is None or (edge_a is edge_b and a is b) else a,
         )
         return a * b
 
@@ -88,8 +88,7 @@ class Mul(Operation):
         if a is not None:
             return [gy * b, np.multiply(gy, a, out)]
         ga = np.multiply(gy, b, out)
-        edge_a, edge_b = self._edges
-        if edge_a is edge_b:  # x * x
+        if self._edges[1] is not None:  # x * x, which saves x once
             ga += ga
         return [ga, None]
 

@@ -112,6 +112,12 @@ def _chain(
     return prediction(forward, weak, "3 arrays")
 
 
+def _squared(settings: Settings, n: int) -> Prediction | None:
+    # The first gradient goes into an intermediate result, where there is one.
+    weak = "(n + 1) arrays" if n > 1 else "3 arrays"
+    return _chain(settings, n, weak=weak, strong="(n + 2) arrays")
+
+
 @family(depth=True)
 def squares(depth: int) -> Workload:
     """n squares, each of the previous result: each saves its input."""
@@ -133,9 +139,7 @@ def squares(depth: int) -> Workload:
                     since={"n": 2 * segments},
                     multiple={"n": segments},
                 )
-        # The first gradient goes into an intermediate result, where there is one.
-        weak = "(n + 1) arrays" if depth > 1 else "3 arrays"
-        return _chain(settings, depth, weak=weak, strong="(n + 2) arrays")
+        return _squared(settings, depth)
 
     return Workload(
         name=f"squares-{depth}",
@@ -152,8 +156,7 @@ def self_products(depth: int) -> Workload:
     """n times y * y: the same memory as squares."""
 
     def predict(settings: Settings) -> Prediction | None:
-        weak = "(n + 1) arrays" if depth > 1 else "3 arrays"
-        return _chain(settings, depth, weak=weak, strong="(n + 2) arrays")
+        return _squared(settings, depth)
 
     return Workload(
         name=f"self_products-{depth}",

@@ -34,10 +34,12 @@ RECORDED = (ENGINE, "numpy")  # packages whose arithmetic is recorded as it runs
 BY_VALUE = (bool, int, float, complex, str, bytes, type(None), np.generic)
 MAX_VALUE_BYTES = 2**16  # of an array whose values are part of a key
 WITHOUT_CONTENTS = (FunctionType, ModuleType, type)  # other values are not part of these
+READ_ONLY: tuple[type[Any], ...] = (  # what they consist of never changes
+    *(MethodType, BuiltinFunctionType, MethodWrapperType, staticmethod, classmethod, property),
+)
 DICT_VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
 WITH_PARTS: tuple[Any, ...] = (
-    *(tuple, list, deque, Mapping, partial, MethodType, BuiltinFunctionType, MethodWrapperType),
-    *(ContextVar, weakref.ref, *DICT_VIEWS, staticmethod, classmethod, property),
+    *(tuple, list, deque, Mapping, partial, ContextVar, weakref.ref, *DICT_VIEWS, *READ_ONLY),
 )
 WITH_CONTENTS: tuple[Any, ...] = (
     *(Set, *WITH_PARTS, np.ndarray, bytearray, array, memoryview, Variable, decimal.Context),

@@ -15,15 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import call, eq, is_
-from types import (
-    BuiltinFunctionType,
-    CodeType,
-    FunctionType,
-    MemberDescriptorType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-)
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,6 +24,7 @@ from .captured import MISSING, Captures
 from .keys import (
     BY_VALUE,
     EXACT,
+    READ_ONLY,
     RECORDED,
     WITH_CONTENTS,
     WITHOUT_CONTENTS,
@@ -45,14 +38,6 @@ from .keys import (
 Read = Callable[[], Any]
 MAX_READS = 200  # more would take longer than the key
 IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
-READ_ONLY = (
-    MethodType,
-    BuiltinFunctionType,
-    MethodWrapperType,
-    staticmethod,
-    classmethod,
-    property,
-)
 
 
 class _UnwatchableError(Exception):

@@ -173,3 +173,12 @@ def test_a_kept_exception_shares_no_gradient_with_later_sweeps():
     Raises.backward = lambda self, gy: gy * 2.0
     y.backward()
     assert x.grad.tolist() == [9.0] * 3  # 5, and 4 from the repaired function; exp' is times 0
+
+
+def test_a_product_with_a_copy_that_has_other_data_is_no_square():
+    x = Variable(np.ones(3))
+    y = engine.square(x)
+    z = copy.copy(y)
+    z.data = np.full(3, 5.0)
+    (y * z).backward()  # both gradients go to y: 5 + 1, and to x twice that
+    np.testing.assert_array_equal(x.grad, np.full(3, 12.0))
