@@ -9,6 +9,7 @@ import typer
 
 from gradmeter.bench import output
 from gradmeter.bench.commands import (
+    accept,
     cache,
     check,
     compare,
@@ -17,9 +18,11 @@ from gradmeter.bench.commands import (
     lines,
     listing,
     program_arguments,
+    record,
     report,
     run,
     selftest,
+    steps,
     trace,
 )
 from gradmeter.bench.commands.shared import INTERRUPTED, say
@@ -70,6 +73,9 @@ app.command(cls=program_arguments.Command)(trace.trace)
 app.command(cls=program_arguments.Command)(lines.lines)
 app.command()(law.law)
 app.command()(run.baseline)
+app.command()(record.record)
+app.command()(steps.steps)
+app.command()(accept.accept)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)
 app.command()(costs.costs)

@@ -109,8 +109,11 @@ def remove_worktree(top: Path, path: Path) -> None:
         ask(top, "worktree", "remove", "--force", "--force", str(path))
 
 
-def top(start: Path) -> Path:
+def top(start: Path, needed_by: str = "--rev") -> Path:
     """Return the top of the working tree that holds a folder.
+
+    Args:
+        needed_by: the option or command that asks.
 
     Raises:
         UsageError: there is none, or git does not read it; the message says why.
@@ -118,13 +121,13 @@ def top(start: Path) -> Path:
     try:
         return Path(ask(start, "rev-parse", "--show-toplevel").removesuffix("\n"))
     except GitError as error:
-        raise UsageError(_why_no_top(start, error)) from None
+        raise UsageError(_why_no_top(start, error, needed_by)) from None
 
 
-def _why_no_top(start: Path, error: GitError) -> str:
+def _why_no_top(start: Path, error: GitError, needed_by: str) -> str:
     """Say why git names no working tree for a folder, and what to do."""
     if error.missing:
-        return f"{error}; --rev needs it"
+        return f"{error}; {needed_by} needs it"
     message = "\n".join(error.lines)
     first = next((line for line in error.lines if line.startswith("fatal:")), str(error))
     if "dubious ownership" in message or "safe.directory" in message:
@@ -140,13 +143,23 @@ def _why_no_top(start: Path, error: GitError) -> str:
             "or a worktree of it"
         )
     if "not a git repository (or any" in message:
-        return f"{start} is in no git repository; --rev compares commits of the one it starts in"
+        return (
+            f"{start} is in no git repository; {needed_by} compares commits of the one it starts in"
+        )
     if "not a git repository" in message or "gitfile" in message:
         return (
             f"the repository of {start} is broken: its .git leads to no repository (git: {first}); "
             "repair it, such as with git worktree repair or git submodule update --init"
         )
     return f"git cannot read the repository of {start} (git: {first})"
+
+
+def user(folder: Path) -> str:
+    """The name under which git would commit here; empty where it has none."""
+    try:
+        return ask(folder, "config", "user.name").strip()
+    except GitError:
+        return ""
 
 
 def head(folder: Path, *paths: str) -> tuple[str | None, bool | None]:

@@ -20,6 +20,7 @@ FLOORS = (
     {"suite_session"},
     {"session"},
     {"report"},
+    {"history"},
     {"runs"},
     {"verdicts"},
     {"timelines", "lines"},

@@ -132,6 +132,7 @@ AsMarkdown = Annotated[
     bool, typer.Option("--markdown", help="Print Markdown, for a job summary or a comment.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
+Store = Annotated[Path, typer.Option("--store", help="The folder of the history.", file_okay=False)]
 
 
 def fraction(text: str) -> float:

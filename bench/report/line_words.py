@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradmeter.bench.lines.difference import differences
+from gradmeter.bench.lines.difference import Difference, differences
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.results.lines import FewLines, Lines, Place, peak_origins
 
@@ -22,7 +22,11 @@ def difference_text(before: Lines | FewLines, after: Lines, figure: str) -> str:
     """
     if figure not in ("peak", "held"):
         return ""
-    found = differences(before, after, figure)
+    return listed(differences(before, after, figure))
+
+
+def listed(found: Sequence[Difference]) -> str:
+    """Name lines and by how many bytes they differ; "" for none."""
     return _listed([(each.bytes, each.place) for each in found], signed=True)
 
 

@@ -33,8 +33,11 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
-def writable(folder: Path) -> None:
+def writable(folder: Path, option: str = "--out") -> None:
     """Create a folder and check that files can be written to it.
+
+    Args:
+        option: which names another folder.
 
     Raises:
         UsageError: no file can be written to it.
@@ -43,7 +46,7 @@ def writable(folder: Path) -> None:
     if kind not in ("", "a folder"):
         raise UsageError(
             f"nothing can be written to the folder {folder}: it is {kind}; choose "
-            "another with --out"
+            f"another with {option}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +55,7 @@ def writable(folder: Path) -> None:
     except OSError as error:
         raise UsageError(
             f"nothing can be written to the folder {folder}: {error.strerror}; choose another "
-            "with --out"
+            f"with {option}"
         ) from None
 
 

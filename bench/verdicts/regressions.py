@@ -75,7 +75,7 @@ def judge(
         known: the figures of a baseline, or of laws at the run's cases.
         counted: whether gates on instructions are on these.
     """
-    unmeasured = [(case.key, why) for case in run.cases if (why := _reason_not_exact(case))]
+    unmeasured = [(case.key, why) for case in run.cases if (why := reason_not_exact(case))]
     inexact = {key for key, _ in unmeasured}
     exact = [case for case in run.cases if case.key not in inexact and case.figures is not None]
     baseline = known.figures if known is not None else {}
@@ -230,7 +230,7 @@ def _changes_in_direction(
     return [(case, differences) for case, differences in selected if differences]
 
 
-def _reason_not_exact(case: Case) -> str:
+def reason_not_exact(case: Case) -> str:
     """Return why a case has no exact figures; empty where it has them."""
     if not case.array_data or (case.failure is not None and not case.failed):
         return ""  # such a case has no exact figures by its nature

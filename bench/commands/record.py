@@ -1,0 +1,55 @@
+"""Record a run's exact figures under the commit that it was made at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gradmeter.bench import session
+from gradmeter.bench.commands.shared import RunArgument, Store, run_path, say
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.history import recording, store
+from gradmeter.bench.numbers import title_text
+from gradmeter.bench.results import run_file
+
+
+def record(
+    path: RunArgument = session.LATEST,
+    folder: Store = store.DEFAULT,
+    dirty: Annotated[
+        bool,
+        typer.Option(
+            "--dirty",
+            help="Record a run of files that differ from their commit, too, marked as such.",
+        ),
+    ] = False,
+) -> None:
+    """Record a run's exact figures under the commit that it was made at.
+
+    The store is a folder of text files to commit, or to keep on a branch of its
+    own; git merges what two branches record. A run that is recorded already
+    changes nothing. gradmeter steps tells what changed between commits.
+
+    Example:
+      gradmeter run --exact && gradmeter record
+    """
+    file = run_path(path)
+    try:
+        made = recording.of_run(run_file.load(file), dirty=dirty)
+    except recording.NotRecordedError as error:
+        raise UsageError(f"{file} cannot be recorded: {error}") from None
+    written = store.add(folder, [made])
+    what = f"{_count(len(made.cases), 'case')} at commit {made.head.commit[:12]}"
+    if made.head.dirty:
+        what += ", with changes that were not committed"
+    if not written:
+        say(f"recorded already: {what}, in {folder}")
+    for each in written:
+        say(f"recorded: {what}, in {each}")
+    for (workload, size, variant), why in made.missing.items():
+        say(f"without exact figures: {title_text(workload, size, variant)}: {why}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

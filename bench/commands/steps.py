@@ -1,0 +1,45 @@
+"""Tell what changed between the recorded commits of a history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradmeter.bench import git
+from gradmeter.bench.commands.shared import AsMarkdown, Store, say, say_lines
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.history import store
+from gradmeter.bench.history.overview import overview
+from gradmeter.bench.report import steps as report
+
+
+def steps(
+    commits: Annotated[
+        str, typer.Argument(metavar="[A..B]", help="The commits after A up to B. Default: all.")
+    ] = "HEAD",
+    folder: Store = store.DEFAULT,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with exact bytes.")] = False,
+    markdown: AsMarkdown = False,
+) -> None:
+    """Tell what changed between the recorded commits, by whom, by how much and in which line.
+
+    Compared are neighbouring recorded commits along first parents. Cases that
+    changed between the same two commits are one step. A step is open, accepted
+    (gradmeter accept), undone since, or less: fewer bytes than before.
+
+    Example:
+      gradmeter steps v1.0..HEAD
+    """
+    if json and markdown:
+        raise UsageError("--json and --markdown: choose one of them")
+    top = git.top(Path.cwd(), needed_by="gradmeter steps")
+    history = overview(top, folder, commits)
+    if json:
+        say_lines(report.as_json(history))
+    elif markdown:
+        say_lines(report.as_markdown(history))
+    else:
+        for line in report.lines(history):
+            say(line)

@@ -1,0 +1,252 @@
+"""Render the steps of a history: for a terminal, as Markdown, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from gradmeter.bench.history.overview import Overview
+from gradmeter.bench.history.recording import INSTRUCTIONS
+from gradmeter.bench.history.steps import STATUSES, Change, Step
+from gradmeter.bench.lines.difference import Difference, differences
+from gradmeter.bench.numbers import apart, more_arrays, title_text
+from gradmeter.bench.report import line_words
+from gradmeter.bench.report.text import markdown, plain
+from gradmeter.bench.results.layers import NUMBERS
+
+FORMAT: Final = "gradmeter steps"
+VERSION: Final = 1
+CASES = 6  # of a step; the others are counted
+SHORT = 12  # characters of a commit's name
+_FIRST = ("peak", "held", "cycle")  # figures, the most telling first
+
+
+def lines(overview: Overview) -> list[str]:
+    """Every step, the newest first; the last line counts them."""
+    found = []
+    for step in reversed(overview.steps):
+        found.append(f"{step.after[:SHORT]} {step.status}: {_extent(step)}")
+        found += [f"  {line}" for line in _about(overview, step)]
+        for titles, words, explained in _cases(step):
+            found.append(f"  {titles}: {words}")
+            found += [f"    {line}" for line in explained]
+    return [plain(line) for line in [*found, *notes(overview), summary(overview)]]
+
+
+def as_markdown(overview: Overview) -> str:
+    """The steps as Markdown, the count first, open ones before the others."""
+    parts = ["## Steps", f"**{markdown(summary(overview))}**"]
+    for status in STATUSES:
+        for step in reversed(overview.steps):
+            if step.status == status:
+                head = f"### {markdown(f'{step.after[:SHORT]} {status}: {_extent(step)}')}"
+                about = [f"- {markdown(line)}" for line in _about(overview, step)]
+                cases = []
+                for titles, words, explained in _cases(step):
+                    cases.append(f"- {markdown(f'{titles}: {words}')}")
+                    cases += [f"  - {markdown(line)}" for line in explained]
+                parts += [head, "\n".join([*about, *cases])]
+    said = notes(overview)
+    if said:
+        parts.append("\n".join(f"- {markdown(line)}" for line in said))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(overview: Overview) -> str:
+    """The steps as JSON, the oldest first, with exact figures."""
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "range": overview.range,
+            "commits": len(overview.line.chosen),
+            "recorded": len(overview.recorded),
+            "steps": [_step(overview, step) for step in overview.steps],
+            "problems": overview.problems,
+            "notes": notes(overview),
+        },
+        indent=2,
+    )
+
+
+def summary(overview: Overview) -> str:
+    """How many steps there are, of which status, in how many commits."""
+    counts = Counter(step.status for step in overview.steps)
+    words = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    where = (
+        f"{_count(len(overview.line.chosen), 'commit')}, "
+        f"{len(overview.recorded):,} of them recorded"
+    )
+    return f"{_count(len(overview.steps), 'step')} in {where}{f': {words}' if words else ''}"
+
+
+def notes(overview: Overview) -> list[str]:
+    """What was left out or is compared apart, in sentences."""
+    found = []
+    steps = overview.all
+    if overview.vanished:
+        found.append(
+            f"{_count(len(overview.vanished), 'recorded commit')} not in this repository, so left "
+            "out: rebased away, or in the part that a shallow clone lacks"
+        )
+    if overview.elsewhere:
+        found.append(
+            f"{_count(len(overview.elsewhere), 'recorded commit')} not among the first parents of "
+            f"{overview.range.rpartition('..')[2] or 'HEAD'}, so left out: of other branches, or "
+            "merged"
+        )
+    if overview.problems:
+        name, why = next(iter(overview.problems.items()))
+        more = f" and {len(overview.problems) - 1} more" if len(overview.problems) > 1 else ""
+        found.append(f"could not be measured: {name[:SHORT]}{more}: {why}")
+    if steps.split:
+        key, figure = steps.split[0]
+        more = f" and {len(steps.split) - 1} more figures" if len(steps.split) > 1 else ""
+        found.append(
+            f"{figure} of {title_text(*key)}{more}: environments differ at one commit, so each is "
+            "compared with itself alone"
+        )
+    if steps.apart:
+        found.append(
+            f"Python's objects, heap or instructions of {_count(len(steps.apart), 'case')} were "
+            "measured with several versions, and are compared within each alone"
+        )
+    return found
+
+
+def _extent(step: Step) -> str:
+    """The largest change of a step, and how many cases it is of."""
+    ranked = sorted(step.changes, key=_rank)
+    first = next((c for c in ranked if c.status == step.status), ranked[0])
+    same = [c.difference for c in step.changes if c.figure == first.figure]
+    largest = max(same, key=lambda d: (abs(d), d)) if same else first.difference
+    sign = "+" if largest > 0 else "-"
+    size = _figure_text(first.figure, abs(largest))
+    most = "up to " * (len(set(same)) > 1)
+    return f"{first.figure} {most}{sign}{size} in {_count(len(step.cases), 'case')}"
+
+
+def _about(overview: Overview, step: Step) -> list[str]:
+    """Who did it, what is uncertain about it, and what became of it."""
+    commit = overview.commit(step.after)
+    found = [f'"{commit.subject}", {commit.author}, {commit.date[:10]}']
+    if step.suspects == 2:
+        found.append(f"or the commit before it, after {step.before[:SHORT]}, which has no figures")
+    elif step.suspects > 2:
+        found.append(
+            f"or one of the {step.suspects - 1:,} commits before it, after {step.before[:SHORT]}, "
+            "which have no figures"
+        )
+    if step.dirty:
+        found.append("recorded with changes that were not committed")
+    for each in step.acceptances:
+        by = f" by {each.by}" if each.by else ""
+        found.append(f"accepted{by} on {each.when[:10]}: {each.because}")
+    undone = dict.fromkeys(change.undone for change in step.changes if change.undone)
+    if undone:
+        part = "" if all(change.undone for change in step.changes) else "in part "
+        found.append(f"{part}undone at {', '.join(name[:SHORT] for name in undone)}")
+    return found
+
+
+def _cases(step: Step) -> Iterator[tuple[str, str, list[str]]]:
+    """The cases that moved, each with its changes and the lines that did it.
+
+    Cases of the same changes are one; there are `CASES` at most.
+    """
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for key, changes in step.cases.items():
+        ordered = sorted(changes, key=_rank)
+        words = ", ".join(map(_change_text, ordered))
+        explained = tuple(filter(None, (_line_text(change) for change in ordered)))
+        groups.setdefault((words, explained), []).append(title_text(*key))
+    for (words, explained), titles in list(groups.items())[:CASES]:
+        more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+        yield titles[0] + more, words, list(explained)
+    rest = sum(len(titles) for titles in list(groups.values())[CASES:])
+    if rest:
+        yield "and", _count(rest, "more case"), []
+
+
+def _rank(change: Change) -> tuple[int, int, str]:
+    """The order of changes: open ones first, then the most telling figures."""
+    known = change.figure in _FIRST
+    place = _FIRST.index(change.figure) if known else len(_FIRST)
+    return STATUSES.index(change.status), place, change.figure
+
+
+def _change_text(change: Change) -> str:
+    if change.figure in (*NUMBERS, INSTRUCTIONS):
+        words = f"{change.figure} {change.before:,} -> {change.after:,}"
+    else:
+        old, new = apart(change.before, change.after)
+        more = more_arrays(change.difference, change.second.figures.array_bytes)
+        words = f"{change.figure} {old} -> {new}{more}"
+    return f"{words} on {change.versions.text}" if change.versions is not None else words
+
+
+def _figure_text(figure: str, value: int) -> str:
+    """A difference of a figure, exact where it is a number of things."""
+    return f"{value:,}" if figure in (*NUMBERS, INSTRUCTIONS) else apart(value, value)[0]
+
+
+def _line_differences(change: Change) -> Sequence[Difference]:
+    if change.figure not in ("peak", "held"):
+        return []
+    first, second = change.first.lines, change.second.lines
+    return differences(first, second, change.figure) if first and second else []
+
+
+def _line_text(change: Change) -> str:
+    """The lines that account for a change of peak or held; empty where they are not known."""
+    words = line_words.listed(_line_differences(change))
+    return f"{change.figure} {words}" if words else ""
+
+
+def _step(overview: Overview, step: Step) -> dict[str, Any]:
+    commit = overview.commit(step.after)
+    return {
+        "commit": step.after,
+        "author": commit.author,
+        "date": commit.date,
+        "subject": commit.subject,
+        "before": step.before,
+        "suspects": step.suspects,
+        "status": step.status,
+        "dirty": step.dirty,
+        "accepted": [
+            {"because": each.because, "by": each.by, "when": each.when} for each in step.acceptances
+        ],
+        "changes": [_change(change) for change in step.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    workload, size, variant = change.key
+    return {
+        "workload": workload,
+        "size": size,
+        "variant": variant,
+        "figure": change.figure,
+        "before": change.before,
+        "after": change.after,
+        "status": change.status,
+        "undone": change.undone or None,
+        "versions": change.versions.text if change.versions is not None else None,
+        "lines": [
+            {
+                "file": each.place.file,
+                "line": each.place.line,
+                "function": each.place.function,
+                "text": each.place.text,
+                "bytes": each.bytes,
+            }
+            for each in _line_differences(change)
+        ],
+    }
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
