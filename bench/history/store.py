@@ -34,10 +34,6 @@ class History:
     acceptances: tuple[Acceptance, ...]
     blocks: Blocks
 
-    def of(self, commit: str) -> list[Recording]:
-        """The recordings of a commit."""
-        return [each for each in self.recordings if each.head.commit == commit]
-
 
 def load(folder: Path) -> History:
     """Read a store; a folder that does not exist is an empty one.
@@ -75,10 +71,15 @@ def add(folder: Path, recordings: Sequence[Recording]) -> list[Path]:
     files.writable(folder, "--store")
     history = load(folder)
     known = {*history.blocks}
+    there: dict[str, list[Recording]] = {}
+    for each in history.recordings:
+        there.setdefault(each.head.commit, []).append(each)
     written = []
     for recording in recordings:
-        if any(recording.says_the_same(each) for each in history.of(recording.head.commit)):
+        of_commit = there.setdefault(recording.head.commit, [])
+        if any(recording.says_the_same(each) for each in of_commit):
             continue
+        of_commit.append(recording)
         content = record_text.write(recording, known)
         written.append(_write(folder, recording.head.commit, content))
         known |= record_text.read(content).blocks.keys()

@@ -1,0 +1,274 @@
+"""Steps are what a model finds that compares every pair of commits; none is invented."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
+from gradmeter.bench.history.overview import acceptance
+from gradmeter.bench.history.steps import steps
+
+from .histories import COMMITS, GROUNDS, HERE, KEYS, THERE, recording
+
+CASE, OTHER = KEYS[:2]
+ALLOWED = 1  # of instructions
+some = settings(max_examples=300, deadline=None)
+# Few values and many commits, so that figures come back and cases are missing.
+values = st.integers(0, 3)
+cases = st.dictionaries(
+    st.sampled_from([CASE, OTHER]),
+    st.dictionaries(st.sampled_from(["peak", "python_peak", "instructions"]), values, max_size=3),
+)
+
+
+@st.composite
+def histories(draw, *, environments=1):
+    """Recordings of some commits, each with its own time."""
+    made = []
+    for number, commit in enumerate(draw(st.lists(st.sampled_from(COMMITS[:7]), max_size=9))):
+        there = draw(st.integers(0, environments - 1))
+        elsewhere = draw(st.integers(0, environments - 1))
+        made.append(
+            recording(
+                commit,
+                draw(cases),
+                versions=[HERE, THERE][there],
+                ground=GROUNDS[elsewhere],
+                measured=f"{number:02}",
+                dirty=draw(st.booleans()) if environments > 1 else False,
+                allowed=ALLOWED if environments == 1 else 0,
+            )
+        )
+    return made
+
+
+def points(made):
+    """The value of each figure by case, commit and environment: the last that is clean, if any."""
+    found = {}
+    clean = {(r.head.commit, key) for r in made for key in r.cases if not r.head.dirty}
+    for r in sorted(made, key=lambda r: r.head.measured):
+        for key, case in r.cases.items():
+            if r.head.dirty and (r.head.commit, key) in clean:
+                continue
+            environment = (r.head.versions, case.figures.grounds.get("python"))
+            found[key, COMMITS.index(r.head.commit), environment] = case.figures.figures
+    return found
+
+
+def comparable(figure, key, values):
+    """The groups of environments in which a figure of a case is one chain."""
+    found = []
+    environments = {environment for _, _, environment in values}
+    grounds = [environments]
+    if figure != "peak":
+        grounds = [{e for e in environments if e[1] == ground} for _, ground in environments]
+    for group in grounds:
+        at = {}
+        for (of, index, environment), figures in values.items():
+            if of == key and environment in group and figure in figures:
+                at.setdefault(index, []).append(figures[figure])
+        differ = any(max(each) > min(each) for each in at.values())
+        found += [{e} for e in group] if differ else [group]
+    return {frozenset(group) for group in found}
+
+
+def model(made, allowed_instructions=0):
+    """Every change, by comparing every pair of commits that have a figure, with none between."""
+    values = points(made)
+    found = {}
+    for figure in ("peak", "python_peak", "instructions"):
+        allowed = allowed_instructions if figure == "instructions" else 0
+        for key in (CASE, OTHER):
+            for group in comparable(figure, key, values):
+                at = {
+                    index: figures[figure]
+                    for (of, index, environment), figures in values.items()
+                    if of == key and environment in group and figure in figures
+                }
+                for one, two in combinations(sorted(at), 2):
+                    before, after = at[one], at[two]
+                    between = [i for i in at if one < i < two]
+                    if between or abs(after - before) <= allowed:
+                        continue
+                    back = [
+                        i
+                        for i in sorted(at)
+                        if i > two
+                        and (
+                            at[i] <= before + allowed
+                            if after > before
+                            else at[i] >= before - allowed
+                        )
+                    ]
+                    undone = COMMITS[back[0]] if back else ""
+                    found.setdefault((COMMITS[one], COMMITS[two]), []).append(
+                        (key, figure, before, after, undone)
+                    )
+    return {ends: sorted(changes) for ends, changes in found.items()}
+
+
+def told(made, order=COMMITS):
+    return {
+        (s.before, s.after): sorted(
+            (c.key, c.figure, c.before, c.after, c.undone) for c in s.changes
+        )
+        for s in steps(made, order).steps
+    }
+
+
+@some
+@given(histories())
+def test_steps_are_those_of_the_model_in_one_environment(made):
+    assert told(made) == model(made, ALLOWED)
+
+
+@some
+@given(histories(environments=2))
+@example(
+    [
+        recording(COMMITS[0], {CASE: {"peak": 1}}),
+        recording(COMMITS[0], {CASE: {"peak": 2}}, versions=THERE),
+        recording(COMMITS[1], {CASE: {"peak": 1}}),
+        recording(COMMITS[1], {CASE: {"peak": 2}}, versions=THERE),
+    ]
+)
+def test_steps_are_those_of_the_model_in_two_environments(made):
+    found = steps(made, COMMITS)
+    assert told(made) == model(made)
+    for step in found.steps:
+        assert step.changes
+        assert step.suspects == COMMITS.index(step.after) - COMMITS.index(step.before)
+        for change in step.changes:
+            assert change.first.figures.figures[change.figure] == change.before
+            assert change.second.figures.figures[change.figure] == change.after
+            split = (change.key, change.figure) in found.split
+            if change.figure == "peak":
+                assert (change.versions is not None) == split
+
+
+@some
+@given(histories(environments=2), st.randoms())
+def test_the_order_of_recordings_changes_nothing_and_other_commits_are_left_out(made, random):
+    assert told(random.sample(made, len(made))) == told(made)
+    order = random.sample(COMMITS[:7], 4)
+    kept = [r for r in made if r.head.commit in order]
+    assert told(made, order) == told(kept, order)
+    assert steps(made, order).recorded <= set(order)
+
+
+@some
+@given(histories())
+def test_the_changes_of_a_figure_add_up_to_what_it_changed_in_all(made):
+    for key in (CASE, OTHER):
+        at = {
+            index: figures["peak"]
+            for (of, index, _), figures in points(made).items()
+            if of == key and "peak" in figures
+        }
+        changes = [
+            c.difference
+            for s in steps(made, COMMITS).steps
+            for c in s.changes
+            if (c.key, c.figure) == (key, "peak")
+        ]
+        assert sum(changes) == (at[max(at)] - at[min(at)] if at else 0)
+
+
+def history(*peaks, case=CASE):
+    """A recording of one peak at each commit; None for a commit without one."""
+    return [
+        recording(COMMITS[number], {case: {"peak": peak}})
+        for number, peak in enumerate(peaks)
+        if peak is not None
+    ]
+
+
+def statuses(made, acceptances=()):
+    return [(s.after, s.status) for s in steps(made, COMMITS, acceptances).steps]
+
+
+def accepted(made, number):
+    return acceptance(
+        steps(made, COMMITS).steps[number], "because", by="n", when="2026-01-01T00:00:00+00:00"
+    )
+
+
+def test_cases_that_moved_in_one_commit_are_one_step():
+    both = [
+        recording(commit, {CASE: {"peak": value}, OTHER: {"peak": value, "held": value}})
+        for commit, value in zip(COMMITS, (1, 2, 2), strict=False)
+    ]
+    (step,) = steps(both, COMMITS).steps
+    assert list(step.cases) == [CASE, OTHER]
+    assert [c.figure for c in step.cases[OTHER]] == ["peak", "held"]
+
+
+def test_what_came_back_is_undone_and_what_fell_is_less():
+    assert statuses(history(1, 3, 2, 1)) == [
+        (COMMITS[1], "undone"),
+        (COMMITS[2], "less"),
+        (COMMITS[3], "less"),
+    ]
+    assert statuses(history(3, 1, 4)) == [(COMMITS[1], "undone"), (COMMITS[2], "open")]
+
+
+def test_an_accepted_step_stays_accepted_when_commits_between_are_recorded():
+    wide = history(1, None, None, None, 3)
+    made = accepted(wide, 0)
+    assert statuses(wide, [made]) == [(COMMITS[4], "accepted")]
+    assert statuses(history(1, 1, 3, 3, 3), [made]) == [(COMMITS[2], "accepted")]
+    assert statuses(history(1, 2, 2, 3, 3), [made]) == [
+        (COMMITS[1], "accepted"),
+        (COMMITS[3], "accepted"),
+    ]
+
+
+def test_more_than_what_was_accepted_is_open():
+    made = accepted(history(1, None, 3), 0)
+    assert statuses(history(1, 9, 3), [made])[0] == (COMMITS[1], "open")
+    assert statuses(history(1, None, 4), [made]) == [(COMMITS[2], "open")]
+    assert statuses(history(1, None, 3, 5), [made])[1] == (COMMITS[3], "open")
+    assert statuses(history(1, None, 3, case=OTHER), [made]) == [(COMMITS[2], "open")]
+
+
+def test_the_same_rise_later_is_not_accepted_with_the_first():
+    made = accepted(history(1, 3), 0)
+    assert statuses(history(1, 3, 1, 3), [made]) == [
+        (COMMITS[1], "undone"),
+        (COMMITS[2], "undone"),
+        (COMMITS[3], "open"),
+    ]
+
+
+def test_an_acceptance_of_commits_that_are_gone_accepts_nothing():
+    gone = Acceptance(
+        before="f" * 40,
+        after="e" * 40,
+        because="b",
+        by="",
+        when="",
+        changes=(AcceptedChange(*CASE, "peak", 1, 3),),
+    )
+    assert statuses(history(1, 3), [gone]) == [(COMMITS[1], "open")]
+
+
+def test_a_step_is_open_as_long_as_one_of_its_cases_is():
+    def at(number, one, other):
+        return recording(COMMITS[number], {CASE: {"peak": one}, OTHER: {"peak": other}})
+
+    first = [at(0, 1, 1), at(1, 2, 2)]
+    half = Acceptance(
+        before=COMMITS[0],
+        after=COMMITS[1],
+        because="b",
+        by="",
+        when="",
+        changes=(AcceptedChange(*CASE, "peak", 1, 2),),
+    )
+    assert statuses(first, [half]) == [(COMMITS[1], "open")]
+    assert statuses([*first, at(2, 2, 1)], [half])[0] == (COMMITS[1], "accepted")
+    (step, _) = steps([*first, at(2, 2, 1)], COMMITS, [half]).steps
+    assert [c.status for c in step.changes] == ["accepted", "undone"]
