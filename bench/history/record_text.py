@@ -73,7 +73,7 @@ def write(recording: Recording, known: Container[str]) -> bytes:
         name = digest(text)
         if name not in known:
             lines.append(f"case {text}")
-        ends.append(" ".join(["at", name, *map(str, case.numbers)]))
+        ends.append(f"at {name} {case.numbers}".rstrip())
     ends += [
         f"missing {encoded([*key, recording.missing[key]])}" for key in sorted(recording.missing)
     ]
@@ -135,7 +135,7 @@ class Blocks:
         self._texts: dict[str, str] = {}
         for text in texts:
             self._texts.update(text.blocks)
-        self._cases: dict[str, tuple[Key, CaseFigures]] = {}
+        self._cases: dict[str, tuple[Key, CaseFigures, tuple[str, ...]]] = {}
         self._grounds: dict[str, Mapping[str, str]] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -149,22 +149,25 @@ class Blocks:
         """
         assert text.head is not None
         cases: dict[Key, CaseAt] = {}
-        grounds: dict[str, Mapping[str, str]] = {}
+        grounds: set[tuple[str, ...]] = set()
+        known = self._cases
         for name, numbers in text.at:
-            known = self._cases.get(name) or self._case(name)
-            key, figures = known
-            cases[key] = CaseAt(figures, tuple(map(int, numbers.split())) if numbers else ())
-            for ground in figures.grounds.values():
-                if ground not in grounds:
-                    grounds[ground] = self._ground(ground)
-        return Recording(text.head, cases, text.missing, grounds)
+            key, figures, named = known.get(name) or self._case(name)
+            cases[key] = CaseAt(figures, numbers)
+            grounds.add(named)
+        return Recording(
+            text.head,
+            cases,
+            text.missing,
+            {name: self._ground(name) for names in grounds for name in names},
+        )
 
-    def _case(self, name: str) -> tuple[Key, CaseFigures]:
+    def _case(self, name: str) -> tuple[Key, CaseFigures, tuple[str, ...]]:
         try:
             figures = msgspec.json.decode(self._text(name), type=CaseFigures)
         except msgspec.MsgspecError as error:
             raise TextError(f"the figures {name} do not fit: {error}") from None
-        self._cases[name] = figures.key, figures
+        self._cases[name] = figures.key, figures, tuple(figures.grounds.values())
         return self._cases[name]
 
     def _ground(self, name: str) -> Mapping[str, str]:

@@ -82,17 +82,17 @@ class CaseFigures(Value, frozen=True, kw_only=True, omit_defaults=True):
         return (self.workload, self.size, self.variant)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CaseAt:
     """The figures of a case at a commit.
 
     Attributes:
         figures: which other commits may have, too: then it is the same object when read.
-        numbers: the line number of each place of its lines at this commit.
+        numbers: the line number of each place of its lines at this commit, with spaces between.
     """
 
     figures: CaseFigures
-    numbers: tuple[int, ...] = ()
+    numbers: str = ""
 
     @property
     def lines(self) -> FewLines | None:
@@ -101,8 +101,10 @@ class CaseAt:
         if few is None:
             return None
         places = [
-            (file, number, function, text)
-            for (file, _, function, text), number in zip(few.places, self.numbers, strict=True)
+            (file, int(number), function, text)
+            for (file, _, function, text), number in zip(
+                few.places, self.numbers.split(), strict=True
+            )
         ]
         return msgspec.structs.replace(few, places=places)
 
@@ -227,9 +229,9 @@ def _case_at(exact: Figures, case: Case, grounds: dict[str, Mapping[str, str]]) 
     named = {layer: digest(encoded(ground)) for layer, ground in of_layers.items()}
     grounds |= {named[layer]: ground for layer, ground in of_layers.items()}
     few = exact.lines
-    numbers: tuple[int, ...] = ()
+    numbers = ""
     if few is not None:
-        numbers = tuple(line for _, line, _, _ in few.places)
+        numbers = " ".join(str(line) for _, line, _, _ in few.places)
         places = [(file, 0, function, text) for file, _, function, text in few.places]
         few = msgspec.structs.replace(few, places=places)
     figures = CaseFigures(

@@ -10,6 +10,7 @@ from gradmeter.bench.history.recording import (
     INSTRUCTIONS,
     CaseAt,
     CaseFigures,
+    Head,
     Key,
     Recording,
     Versions,
@@ -86,32 +87,32 @@ def series(recordings: Iterable[Recording], position: Mapping[str, int]) -> dict
         by_commit.setdefault(position[recording.head.commit], []).append(recording)
     found: dict[Key, list[Span]] = {}
     for index in sorted(by_commit):
-        for key, span in _at(index, by_commit[index]):
+        at = by_commit[index]
+        if len(at) > 1:
+            for key, span in _chosen(index, at):
+                found.setdefault(key, []).append(span)
+            continue
+        head = at[0].head
+        for key, case in at[0].cases.items():
             spans = found.setdefault(key, [])
-            previous = spans[-1] if spans else None
-            if previous is not None and _continues(previous, span):
-                previous.end, previous.last = index, span.last
+            if spans and _continues(spans[-1], case, head):
+                spans[-1].end, spans[-1].last = index, case
             else:
-                spans.append(span)
+                spans.append(Span(index, index, case, case, head.versions, head.dirty))
     return found
 
 
-def _continues(previous: Span, span: Span) -> bool:
+def _continues(span: Span, case: CaseAt, head: Head) -> bool:
+    """Whether a later commit has the same figures; what a store reads is one object then."""
     return (
-        previous.figures is span.figures
-        and previous.end < span.start
-        and previous.versions == span.versions
-        and previous.dirty == span.dirty
+        span.last.figures is case.figures
+        and span.versions == head.versions
+        and span.dirty == head.dirty
     )
 
 
-def _at(index: int, recordings: Sequence[Recording]) -> Iterable[tuple[Key, Span]]:
-    """The cases at one commit, those of one key in a fixed order."""
-    if len(recordings) == 1:
-        head = recordings[0].head
-        for key, case in recordings[0].cases.items():
-            yield key, Span(index, index, case, case, head.versions, head.dirty)
-        return
+def _chosen(index: int, recordings: Sequence[Recording]) -> Iterable[tuple[Key, Span]]:
+    """The cases of a commit that was recorded several times, those of one key in a fixed order."""
     ordered = sorted(recordings, key=attrgetter("head.measured"))
     chosen: dict[Key, dict[tuple[object, ...], Span]] = {}
     for dirty in (False, True):

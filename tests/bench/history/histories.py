@@ -1,7 +1,7 @@
 """Histories for tests: recordings of any kind, and large ones of plausible figures.
 
 As a program, `python -m tests.bench.history.histories [CASES COMMITS]` writes a large one and tells
-its size, and the seconds of recording, of reading and of finding its steps.
+its size, and the processor seconds of recording, reading and finding its steps.
 """
 
 from __future__ import annotations
@@ -72,12 +72,13 @@ def recording(
 
 
 @st.composite
-def few_lines(draw: Any) -> tuple[FewLines, tuple[int, ...]]:
+def few_lines(draw: Any) -> tuple[FewLines, str]:
     """Any lines of a peak, without their numbers, and these."""
     places = draw(st.lists(st.tuples(texts, st.just(0), texts, texts), min_size=1, max_size=3))
     sizes = st.lists(st.tuples(st.integers(0, len(places) - 1), counts), max_size=3).map(tuple)
     numbers = draw(st.lists(counts, min_size=len(places), max_size=len(places)))
-    return FewLines(places=places, peak=draw(sizes), held=draw(sizes)), tuple(numbers)
+    few = FewLines(places=places, peak=draw(sizes), held=draw(sizes))
+    return few, " ".join(map(str, numbers))
 
 
 @st.composite
@@ -88,7 +89,7 @@ def recordings(draw: Any) -> Recording:
     layers = st.sampled_from(["python", "heap"])
     cases = {}
     for workload, size, variant in draw(st.sets(st.sampled_from(KEYS))):
-        lines, numbers = draw(few_lines()) if draw(st.booleans()) else (None, ())
+        lines, numbers = draw(few_lines()) if draw(st.booleans()) else (None, "")
         named = st.sampled_from(sorted(grounds)) if grounds else st.nothing()
         figures = CaseFigures(
             workload=workload,
@@ -136,9 +137,13 @@ def large(cases: int, commits: int, *, changed: float = 0.01, seed: int = 0) -> 
                 known[number] = _case(number, chance, name)
             if chance.random() < 0.5:
                 numbers[number] = [max(line + moved, 1) for line in numbers[number]]
+        cases_at = [
+            CaseAt(figures, " ".join(map(str, at)))
+            for figures, at in zip(known, numbers, strict=True)
+        ]
         yield Recording(
             Head(commit=f"{commit:040x}", measured=f"{commit:08}", versions=HERE),
-            {f.key: CaseAt(f, tuple(at)) for f, at in zip(known, numbers, strict=True)},
+            {case.figures.key: case for case in cases_at},
             grounds={name: ground},
         )
 
@@ -189,20 +194,20 @@ def main(arguments: Sequence[str]) -> None:
     made = list(large(cases, commits))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "history")
-        start = time.perf_counter()
+        start = time.process_time()
         store.add(folder, made)
-        print(f"{time.perf_counter() - start:.2f} s: {commits:,} commits x {cases:,} recorded")
+        print(f"{time.process_time() - start:.2f} s: {commits:,} commits x {cases:,} recorded")
         size = sum(path.stat().st_size for path in folder.iterdir())
         print(f"{size:,} bytes")
-        start = time.perf_counter()
+        start = time.process_time()
         history = store.load(folder)
-        print(f"{time.perf_counter() - start:.2f} s: read")
-        start = time.perf_counter()
+        print(f"{time.process_time() - start:.2f} s: read")
+        start = time.process_time()
         found = steps(history.recordings, [each.head.commit for each in made])
-        print(f"{time.perf_counter() - start:.2f} s: {len(found.steps):,} steps found")
-        start = time.perf_counter()
+        print(f"{time.process_time() - start:.2f} s: {len(found.steps):,} steps found")
+        start = time.process_time()
         store.add(folder, [Recording(made[0].head, {})])
-        print(f"{time.perf_counter() - start:.2f} s: one commit more recorded")
+        print(f"{time.process_time() - start:.2f} s: one commit more recorded")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def same(one, two) -> bool:
 
 
 @some
-@given(st.lists(recordings(), max_size=4), st.randoms())
+@given(st.lists(recordings(), min_size=1, max_size=4), st.randoms())
 def test_what_was_recorded_is_read_in_whatever_order_it_came(made, random):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "here", "history")
