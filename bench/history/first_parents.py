@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gradmeter.bench import git
@@ -37,7 +38,12 @@ class FirstParents:
     @property
     def order(self) -> list[str]:
         """The commits' names."""
-        return [commit.id for commit in self.commits]
+        return list(self.by_name)
+
+    @cached_property
+    def by_name(self) -> dict[str, Commit]:
+        """The commits by their names, in order."""
+        return {commit.id: commit for commit in self.commits}
 
 
 def parse_range(text: str) -> tuple[str | None, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
-from gradmeter.bench.history.first_parents import Commit, FirstParents, existing, first_parents
+from gradmeter.bench.history.first_parents import FirstParents, existing, first_parents
 from gradmeter.bench.history.steps import Step, Steps, steps
 
 SHORTEST = 4  # characters of a commit's name
@@ -42,10 +42,6 @@ class Overview:
     def recorded(self) -> frozenset[str]:
         """The commits of the range that have figures."""
         return self.all.recorded & self.line.chosen
-
-    def commit(self, name: str) -> Commit:
-        """A commit of the history."""
-        return next(commit for commit in self.line.commits if commit.id == name)
 
     def open_at(self, name: str) -> list[Step]:
         """The open steps at a commit.

@@ -130,7 +130,7 @@ def _extent(step: Step) -> str:
 
 def _about(overview: Overview, step: Step) -> list[str]:
     """Who did it, what is uncertain about it, and what became of it."""
-    commit = overview.commit(step.after)
+    commit = overview.line.by_name[step.after]
     found = [f'"{commit.subject}", {commit.author}, {commit.date[:10]}']
     if step.suspects == 2:
         found.append(f"or the commit before it, after {step.before[:SHORT]}, which has no figures")
@@ -206,7 +206,7 @@ def _line_text(change: Change) -> str:
 
 
 def _step(overview: Overview, step: Step) -> dict[str, Any]:
-    commit = overview.commit(step.after)
+    commit = overview.line.by_name[step.after]
     return {
         "commit": step.after,
         "author": commit.author,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -12,11 +14,10 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.lines import Explanation, Lines, Origin, Peak, Place
 from gradmeter.bench.results.readings import Allocations
 
-from ..command import gradmeter
+from ..command import PATIENCE, gradmeter
 from ..repositories import git, repository, write
 from ..run_files import MB, case, run, strong
 
-CODE = "reports/\n"
 replace = msgspec.structs.replace
 
 
@@ -262,7 +263,40 @@ def test_a_real_run_is_recorded_under_the_commit_it_was_started_in(tmp_path):
     (made,) = store.load(folder / "reports/history").recordings
     assert {key[0] for key in made.cases} == {"squares-3"}
     assert made.head.versions.python.startswith("cpython 3.")
-    write(folder, {"a.py": "2"})
-    gradmeter("run", "--exact", "--size", 16, "--out", "out", cwd=folder)
-    done = gradmeter("record", "out", cwd=folder)
-    assert (done.returncode, "--dirty" in done.stderr) == (2, True)
+
+
+MODULE = """
+import numpy as np
+
+def smooth(x):
+    window = np.ones(3) / 3
+    return np.convolve(x, window)
+"""
+SUITE = """
+import numpy as np
+from smoothing import smooth
+
+def test_smooth(benchmark):
+    benchmark.pedantic(smooth, (np.arange(100_000.0),), rounds=1)
+"""
+
+
+def test_a_suite_at_two_commits_has_its_step_in_the_line_that_did_it(tmp_path):
+    slower = MODULE.replace("return", "x = x.copy()\n    return").replace("def", "# more\ndef")
+    settings = "[tool.pytest.ini_options]\npythonpath = '.'\n"
+    first = {"smoothing.py": MODULE, "test_smoothing.py": SUITE, "pyproject.toml": settings}
+    folder = repository(tmp_path / "project", first)
+    for number in range(2):
+        if number:
+            write(folder, {"smoothing.py": slower})
+            git(folder, "commit", "--quiet", "--all", "--message", "copy the input")
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--bench-memory", "--bench-lines"]
+        done = subprocess.run(
+            [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert gradmeter("record", cwd=folder).returncode == 0
+    shown = gradmeter("steps", cwd=folder).stdout
+    assert f'{commits(folder)[1][:12]} open: peak +800.0 kB in 1 case\n  "copy the input"' in shown
+    assert "test_smoothing.py::test_smooth: peak 800.0 kB -> 1.6 MB" in shown
+    assert "    peak +800.0 kB at smoothing.py:7 `x = x.copy()`" in shown
