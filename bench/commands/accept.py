@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import Store, say
+from gradmeter.bench.commands.shared import Renamed, Store, say
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import acceptance, overview
 
@@ -18,6 +18,7 @@ def accept(
     step: Annotated[str, typer.Argument(metavar="STEP", help="The commit of the step.")],
     because: Annotated[str, typer.Option(help="Why the figures may be what they are.")],
     folder: Store = store.DEFAULT,
+    renamed: Renamed = None,
 ) -> None:
     """Accept a step: gradmeter steps shows it as accepted from then on, with the reason.
 
@@ -28,7 +29,7 @@ def accept(
       gradmeter accept 4b3c12a --because "the cache is worth 8 MB"
     """
     top = git.top(Path.cwd(), needed_by="gradmeter accept")
-    history = overview(top, folder, "HEAD")
+    history = overview(top, folder, "HEAD", renamed or ())
     found = history.open_at(step)
     for each in found:
         when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -133,6 +133,14 @@ AsMarkdown = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
 Store = Annotated[Path, typer.Option("--store", help="The folder of the history.", file_okay=False)]
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--renamed",
+        metavar="OLD=NEW",
+        help="A workload or test that was recorded as OLD is now called NEW; repeat for more.",
+    ),
+]
 
 
 def fraction(text: str) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import AsMarkdown, Store, say, say_lines
+from gradmeter.bench.commands.shared import AsMarkdown, Renamed, Store, say, say_lines
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import overview
@@ -20,6 +20,7 @@ def steps(
         str, typer.Argument(metavar="[A..B]", help="The commits after A up to B. Default: all.")
     ] = "HEAD",
     folder: Store = store.DEFAULT,
+    renamed: Renamed = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with exact bytes.")] = False,
     markdown: AsMarkdown = False,
 ) -> None:
@@ -35,7 +36,7 @@ def steps(
     if json and markdown:
         raise UsageError("--json and --markdown: choose one of them")
     top = git.top(Path.cwd(), needed_by="gradmeter steps")
-    history = overview(top, folder, commits)
+    history = overview(top, folder, commits, renamed or ())
     if json:
         say_lines(report.as_json(history))
     elif markdown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
 from gradmeter.bench.history.first_parents import FirstParents, existing, first_parents
+from gradmeter.bench.history.renaming import renamed
 from gradmeter.bench.history.steps import Step, Steps, steps
 
 SHORTEST = 4  # characters of a commit's name
@@ -70,17 +72,18 @@ class Overview:
         return unaccepted
 
 
-def overview(top: Path, folder: Path, commits: str) -> Overview:
+def overview(top: Path, folder: Path, commits: str, renamed_names: Sequence[str] = ()) -> Overview:
     """Read a store, and what its steps are in a range of commits.
 
     Args:
         top: a folder in the repository.
         commits: as of `first_parents.parse_range`.
+        renamed_names: as of `renaming.renamed`.
 
     Raises:
-        UsageError: the store cannot be read, or the repository has no such commits.
+        UsageError: the store cannot be read, or there are no such names or commits.
     """
-    history = store.load(folder)
+    history = renamed(store.load(folder), renamed_names)
     line = first_parents(top, commits)
     order = line.order
     others = {r.head.commit for r in history.recordings}.difference(order)

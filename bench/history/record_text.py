@@ -35,6 +35,7 @@ from gradmeter.bench.history.recording import (
 
 MARK: Final = "gradmeter history"
 VERSION: Final = 1
+_MISSING: Final = tuple[str, int, str, str]
 
 
 class TextError(GradmeterError):
@@ -100,9 +101,10 @@ def read(content: bytes) -> Text:
         raise TextError(f'it does not begin with "{MARK}"')
     if version != str(VERSION):
         raise TextError(f"it is of version {version}, and this gradmeter reads version {VERSION}")
-    head, accepted = None, None
+    head: Head | None = None
+    accepted: Acceptance | None = None
     blocks: dict[str, str] = {}
-    at = []
+    at: list[tuple[str, str]] = []
     missing: dict[Key, str] = {}
     for number, line in enumerate(lines, 2):
         kind, _, text = line.partition(" ")
@@ -115,8 +117,8 @@ def read(content: bytes) -> Text:
             elif kind == "head":
                 head = msgspec.json.decode(text, type=Head)
             elif kind == "missing":
-                *key, why = msgspec.json.decode(text, type=tuple[str, int, str, str])
-                missing[key[0], key[1], key[2]] = why
+                workload, size, variant, why = msgspec.json.decode(text, type=_MISSING)
+                missing[workload, size, variant] = why
             elif kind == "accepted":
                 accepted = msgspec.json.decode(text, type=Acceptance)
             elif line:

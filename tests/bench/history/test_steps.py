@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
 from gradmeter.bench.history.overview import acceptance
+from gradmeter.bench.history.record_text import Blocks
+from gradmeter.bench.history.renaming import renamed
 from gradmeter.bench.history.steps import steps
+from gradmeter.bench.history.store import History
 
 from .histories import COMMITS, GROUNDS, HERE, KEYS, THERE, recording
 
@@ -272,3 +277,37 @@ def test_a_step_is_open_as_long_as_one_of_its_cases_is():
     assert statuses([*first, at(2, 2, 1)], [half])[0] == (COMMITS[1], "accepted")
     (step, _) = steps([*first, at(2, 2, 1)], COMMITS, [half]).steps
     assert [c.status for c in step.changes] == ["accepted", "undone"]
+
+
+def renamed_history(acceptances=()):
+    made = [
+        recording(COMMITS[0], {("old=1", 0, ""): {"peak": 1}}),
+        recording(COMMITS[1], {("new", 0, ""): {"peak": 2}, CASE: {"peak": 3}}),
+    ]
+    return History(tuple(made), tuple(acceptances), Blocks(()))
+
+
+def test_a_renamed_case_is_one_case():
+    before = renamed_history()
+    assert steps(before.recordings, COMMITS).steps == ()
+    after = renamed(before, ["old=1=new"])
+    (step,) = steps(after.recordings, COMMITS).steps
+    assert [(c.key, c.before, c.after) for c in step.changes] == [(("new", 0, ""), 1, 2)]
+    old = AcceptedChange("old=1", 0, "", "peak", 1, 2)
+    made = Acceptance(
+        before=COMMITS[0], after=COMMITS[1], because="b", by="", when="", changes=(old,)
+    )
+    there = renamed(renamed_history([made]), ["old=1=new"])
+    assert statuses(there.recordings, there.acceptances) == [(COMMITS[1], "accepted")]
+
+
+@pytest.mark.parametrize("text", ["none=new", "old=1", "old=1=", "="])
+def test_a_name_that_was_not_recorded_is_refused(text):
+    with pytest.raises(UsageError, match="write OLD=NEW"):
+        renamed(renamed_history(), [text])
+
+
+def test_two_cases_that_were_there_at_once_are_not_one():
+    both = [recording(COMMITS[1], {("new", 0, ""): {"peak": 2}, ("old", 0, ""): {"peak": 3}})]
+    with pytest.raises(UsageError, match=r"at commit 0{11}.* both were recorded"):
+        renamed(History(tuple(both), (), Blocks(())), ["old=new"])
