@@ -39,11 +39,6 @@ class Span:
         """The figures at all of its commits."""
         return self.first.figures
 
-    @property
-    def environment(self) -> tuple[object, ...]:
-        """What measured it, and what it depends on besides the code."""
-        return (self.versions, *sorted(self.figures.grounds.items()))
-
 
 @dataclass(frozen=True)
 class Chain:
@@ -68,7 +63,7 @@ class Chains:
 
     Attributes:
         grounds: on how many different grounds it was measured; 1 for array data.
-        split: whether environments differ in it on one ground, at one commit.
+        split: whether it differs between versions on one ground, at one commit.
     """
 
     chains: list[Chain]
@@ -77,10 +72,9 @@ class Chains:
 
 
 def series(recordings: Iterable[Recording], position: Mapping[str, int]) -> dict[Key, list[Span]]:
-    """The spans of each case in the order of commits.
+    """The spans of each case in the order of commits, and of measuring within one commit.
 
-    Of several recordings of a case at one commit, in one environment, the latest counts; those
-    of changed files only where no other recording has the case.
+    Those of changed files are left out where another recording of the commit has the case.
     """
     by_commit: dict[int, list[Recording]] = {}
     for recording in recordings:
@@ -112,41 +106,39 @@ def _continues(span: Span, case: CaseAt, head: Head) -> bool:
 
 
 def _chosen(index: int, recordings: Sequence[Recording]) -> Iterable[tuple[Key, Span]]:
-    """The cases of a commit that was recorded several times, those of one key in a fixed order."""
-    ordered = sorted(recordings, key=attrgetter("head.measured"))
-    chosen: dict[Key, dict[tuple[object, ...], Span]] = {}
-    for dirty in (False, True):
-        of_kind: dict[Key, dict[tuple[object, ...], Span]] = {}
-        for recording in ordered:
-            if recording.head.dirty == dirty:
-                for key, case in recording.cases.items():
-                    span = Span(index, index, case, case, recording.head.versions, dirty)
-                    of_kind.setdefault(key, {})[span.environment] = span
-        for key, spans in of_kind.items():
-            chosen.setdefault(key, spans)
-    for key, spans in chosen.items():
-        for environment in sorted(spans, key=repr):
-            yield key, spans[environment]
+    """The cases of a commit that was recorded several times, the latest last."""
+    clean = {key for each in recordings if not each.head.dirty for key in each.cases}
+    for recording in sorted(recordings, key=attrgetter("head.measured")):
+        head = recording.head
+        for key, case in recording.cases.items():
+            if not (head.dirty and key in clean):
+                yield key, Span(index, index, case, case, head.versions, head.dirty)
 
 
 def chains(figure: str, spans: Sequence[Span]) -> Chains:
-    """Divide the spans that have a figure into chains that can be compared."""
-    grounds: dict[str, list[Span]] = {}
+    """Divide the spans that have a figure into chains that can be compared.
+
+    Of several spans at one commit that the same versions measured, the last counts.
+    """
+    grounds: dict[str, dict[tuple[int, Versions], Span]] = {}
     for span in spans:
         if figure in span.figures.figures:
-            grounds.setdefault(span.figures.grounds.get(layer_of(figure), ""), []).append(span)
+            of_ground = grounds.setdefault(span.figures.grounds.get(layer_of(figure), ""), {})
+            at = span.start, span.versions
+            of_ground.pop(at, None)  # or else the last would take the place of the first
+            of_ground[at] = span
     found, split = [], False
     several = len(grounds) > 1
     for of_ground in grounds.values():
-        if _agree(figure, of_ground):
-            versions = of_ground[0].versions if several else None
-            found.append(Chain(figure, of_ground, versions))
+        one_chain = list(of_ground.values())
+        if _agree(figure, one_chain):
+            found.append(Chain(figure, one_chain, one_chain[0].versions if several else None))
             continue
         split = True
-        environments: dict[tuple[object, ...], list[Span]] = {}
-        for span in of_ground:
-            environments.setdefault(span.environment, []).append(span)
-        found += [Chain(figure, each, each[0].versions) for each in environments.values()]
+        by_versions: dict[Versions, list[Span]] = {}
+        for span in one_chain:
+            by_versions.setdefault(span.versions, []).append(span)
+        found += [Chain(figure, each, versions) for versions, each in by_versions.items()]
     return Chains(found, len(grounds), split)
 
 

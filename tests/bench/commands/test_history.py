@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from gradmeter.bench.history import store
+from gradmeter.bench.history.recording import Head, Recording
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.lines import Explanation, Lines, Origin, Peak, Place
 from gradmeter.bench.results.readings import Allocations
 
 from ..command import PATIENCE, gradmeter
+from ..history.histories import GROUNDS, HERE, THERE, recording
 from ..repositories import git, repository, write
 from ..run_files import MB, case, run, strong
 
@@ -251,6 +253,55 @@ def test_a_broken_store_is_refused_and_an_empty_one_has_no_steps(two):
     done = gradmeter("steps", "--store", "none", cwd=two)
     assert done.stdout == "0 steps in 2 commits, 0 of them recorded\n"
     assert not (two / "none").exists()
+
+
+def test_what_is_compared_apart_and_what_could_not_be_measured_is_said(two):
+    first, second = commits(two)
+    key = ("tests/t.py::test", 0, "")
+    old, new = GROUNDS
+    store.add(
+        two / "apart",
+        [
+            recording(first, {key: {"peak": 100, "python_peak": 5}}, ground=old),
+            recording(second, {key: {"peak": 100, "python_peak": 9}}, ground=new, versions=THERE),
+        ],
+    )
+    shown = gradmeter("steps", "--store", "apart", cwd=two).stdout.splitlines()
+    assert shown == [
+        "Python's objects, heap or instructions of 1 case were measured with several versions, and "
+        "are compared within each alone",
+        "0 steps in 2 commits, 2 of them recorded",
+    ]
+    store.add(
+        two / "apart",
+        [
+            recording(first, {key: {"peak": 120}}, versions=THERE),
+            recording(second, {key: {"peak": 100}}),
+        ],
+    )
+    shown = gradmeter("steps", "--store", "apart", cwd=two).stdout
+    assert "  tests/t.py::test: peak 120 B -> 100 B on cpython 3.13.1, NumPy 2.5.0" in shown
+    assert "peak of tests/t.py::test: environments differ at one commit" in shown
+    failed = Head(commit=second, measured="", versions=HERE, problem="it does not build")
+    store.add(two / "failed", [Recording(failed)])
+    shown = gradmeter("steps", "--store", "failed", cwd=two).stdout.splitlines()
+    assert shown == [
+        f"could not be measured: {second[:12]}: it does not build",
+        "0 steps in 2 commits, 0 of them recorded",
+    ]
+
+
+def test_a_renamed_test_has_one_history(two):
+    first, second = commits(two)
+    store.add(two / "names", [recording(first, {("t.py::old", 0, ""): {"peak": 8}})])
+    store.add(two / "names", [recording(second, {("t.py::new", 0, ""): {"peak": 9}})])
+    done = gradmeter("steps", "--store", "names", cwd=two)
+    assert done.stdout == "0 steps in 2 commits, 2 of them recorded\n"
+    words = ("--store", "names", "--renamed", "t.py::old=t.py::new")
+    assert "t.py::new: peak 8 B -> 9 B" in gradmeter("steps", *words, cwd=two).stdout
+    done = gradmeter("accept", second[:8], "--because", "b", *words, cwd=two)
+    assert done.returncode == 0, done.stderr
+    assert "1 accepted" in gradmeter("steps", *words, cwd=two).stdout
 
 
 def test_a_real_run_is_recorded_under_the_commit_it_was_started_in(tmp_path):

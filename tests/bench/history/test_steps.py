@@ -51,67 +51,48 @@ def histories(draw, *, environments=1):
 
 
 def points(made):
-    """The value of each figure by case, commit and environment: the last that is clean, if any."""
+    """Each figure by case, ground, versions and commit: the last one, clean if any is."""
     found = {}
     clean = {(r.head.commit, key) for r in made for key in r.cases if not r.head.dirty}
     for r in sorted(made, key=lambda r: r.head.measured):
         for key, case in r.cases.items():
             if r.head.dirty and (r.head.commit, key) in clean:
                 continue
-            environment = (r.head.versions, case.figures.grounds.get("python"))
-            found[key, COMMITS.index(r.head.commit), environment] = case.figures.figures
+            for figure, value in case.figures.figures.items():
+                ground = "" if figure == "peak" else case.figures.grounds.get("python", "")
+                index = COMMITS.index(r.head.commit)
+                found[key, figure, ground, r.head.versions, index] = value
     return found
 
 
-def comparable(figure, key, values):
-    """The groups of environments in which a figure of a case is one chain."""
-    found = []
-    environments = {environment for _, _, environment in values}
-    grounds = [environments]
-    if figure != "peak":
-        grounds = [{e for e in environments if e[1] == ground} for _, ground in environments]
-    for group in grounds:
-        at = {}
-        for (of, index, environment), figures in values.items():
-            if of == key and environment in group and figure in figures:
-                at.setdefault(index, []).append(figures[figure])
-        differ = any(max(each) > min(each) for each in at.values())
-        found += [{e} for e in group] if differ else [group]
-    return {frozenset(group) for group in found}
+def compared(made):
+    """The values by commit of everything that is compared with itself."""
+    by_ground = {}
+    for (key, figure, ground, versions, index), value in points(made).items():
+        by_ground.setdefault((key, figure, ground), []).append((versions, index, value))
+    for (key, figure, _), values in by_ground.items():
+        differ = any(i == j and a != b for (_, i, a), (_, j, b) in combinations(values, 2))
+        for group in {v for v, _, _ in values} if differ else {None}:
+            yield key, figure, {i: x for v, i, x in values if group in (None, v)}
 
 
 def model(made, allowed_instructions=0):
     """Every change, by comparing every pair of commits that have a figure, with none between."""
-    values = points(made)
     found = {}
-    for figure in ("peak", "python_peak", "instructions"):
+    for key, figure, at in compared(made):
         allowed = allowed_instructions if figure == "instructions" else 0
-        for key in (CASE, OTHER):
-            for group in comparable(figure, key, values):
-                at = {
-                    index: figures[figure]
-                    for (of, index, environment), figures in values.items()
-                    if of == key and environment in group and figure in figures
-                }
-                for one, two in combinations(sorted(at), 2):
-                    before, after = at[one], at[two]
-                    between = [i for i in at if one < i < two]
-                    if between or abs(after - before) <= allowed:
-                        continue
-                    back = [
-                        i
-                        for i in sorted(at)
-                        if i > two
-                        and (
-                            at[i] <= before + allowed
-                            if after > before
-                            else at[i] >= before - allowed
-                        )
-                    ]
-                    undone = COMMITS[back[0]] if back else ""
-                    found.setdefault((COMMITS[one], COMMITS[two]), []).append(
-                        (key, figure, before, after, undone)
-                    )
+        for one, two in combinations(sorted(at), 2):
+            before, after = at[one], at[two]
+            if any(one < i < two for i in at) or abs(after - before) <= allowed:
+                continue
+            rose = after > before
+            back = [
+                i
+                for i in sorted(at)
+                if i > two and (at[i] <= before + allowed if rose else at[i] >= before - allowed)
+            ]
+            change = (key, figure, before, after, COMMITS[back[0]] if back else "")
+            found.setdefault((COMMITS[one], COMMITS[two]), []).append(change)
     return {ends: sorted(changes) for ends, changes in found.items()}
 
 
@@ -169,9 +150,9 @@ def test_the_order_of_recordings_changes_nothing_and_other_commits_are_left_out(
 def test_the_changes_of_a_figure_add_up_to_what_it_changed_in_all(made):
     for key in (CASE, OTHER):
         at = {
-            index: figures["peak"]
-            for (of, index, _), figures in points(made).items()
-            if of == key and "peak" in figures
+            index: value
+            for (of, figure, _, _, index), value in points(made).items()
+            if (of, figure) == (key, "peak")
         }
         changes = [
             c.difference
