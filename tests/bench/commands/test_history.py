@@ -219,7 +219,7 @@ def test_a_merge_is_one_commit_with_what_it_brought(two):
     shown = said(two, "steps")
     assert f'{merge[:12]} open: peak +16.0 MB in 1 case\n  "merge topic"' in shown
     assert "1 recorded commit not among the first parents of HEAD" in shown
-    assert f"{topic[:12]} open: peak +24.0 MB" in said(two, "steps", "main..topic")
+    assert f"{topic[:12]} open: peak +24.0 MB" in said(two, "steps", "main~1..topic")
 
 
 @pytest.mark.parametrize(
