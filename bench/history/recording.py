@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -123,14 +122,16 @@ class Recording:
     missing: Mapping[Key, str] = field(default_factory=dict)
     grounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @cached_property
-    def _undated(self) -> Head:
-        return msgspec.structs.replace(self.head, measured="")
+    def is_like(self, other: Recording) -> bool:
+        """Whether another recording is of the same commit and state, by the same versions."""
+        one, two = self.head, other.head
+        return (one.commit, one.versions, one.dirty) == (two.commit, two.versions, two.dirty)
 
     def says_the_same(self, other: Recording) -> bool:
         """Whether another recording holds the same, whenever it was measured."""
         return (
-            self._undated == other._undated
+            self.is_like(other)
+            and self.head.problem == other.head.problem
             and self.cases == other.cases
             and self.missing == other.missing
         )

@@ -52,10 +52,6 @@ class Chain:
     spans: Sequence[Span]
     versions: Versions | None = None
 
-    def allowed(self, one: Span, two: Span) -> int:
-        """What identical code may differ by: nothing, but for instructions."""
-        return allowed(self.figure, one, two)
-
 
 @dataclass(frozen=True)
 class Chains:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from gradmeter.bench.history.acceptance import Acceptance
 from gradmeter.bench.history.recording import CaseAt, Key, Recording, Versions
-from gradmeter.bench.history.series import Chain, chains, series
+from gradmeter.bench.history.series import Chain, allowed, chains, series
 
 Status = Literal["open", "accepted", "less", "undone"]
 STATUSES: Final[tuple[Status, ...]] = ("open", "accepted", "less", "undone")
@@ -160,14 +160,14 @@ def _changes(
     for number in range(len(values) - 1):
         one, two = chain.spans[number : number + 2]
         before, after = values[number : number + 2]
-        allowed = chain.allowed(one, two)
-        if abs(after - before) <= allowed:
+        scatter = allowed(chain.figure, one, two)
+        if abs(after - before) <= scatter:
             continue
         undone = next(
             (
                 order[chain.spans[later].start]
                 for later in range(number + 2, len(values))
-                if _is_back(values[later], before, after, allowed)
+                if _is_back(values[later], before, after, scatter)
             ),
             "",
         )
@@ -177,9 +177,9 @@ def _changes(
         yield one.end, two.start, change, one.dirty or two.dirty
 
 
-def _is_back(value: int, before: int, after: int, allowed: int) -> bool:
+def _is_back(value: int, before: int, after: int, scatter: int) -> bool:
     """Whether a later value is at least as far back as before the change."""
-    return value <= before + allowed if after > before else value >= before - allowed
+    return value <= before + scatter if after > before else value >= before - scatter
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,20 @@ def add(folder: Path, recordings: Sequence[Recording]) -> list[Path]:
     written = []
     for recording in recordings:
         of_commit = there.setdefault(recording.head.commit, [])
-        if any(recording.says_the_same(each) for each in of_commit):
+        if _adds_nothing(recording, of_commit):
             continue
         of_commit.append(recording)
         content = record_text.write(recording, known)
         written.append(_write(folder, recording.head.commit, content))
         known |= record_text.read(content).blocks.keys()
     return written
+
+
+def _adds_nothing(recording: Recording, others: Sequence[Recording]) -> bool:
+    """Whether a recording is there, or says the same as the latest that is like it."""
+    alike = [each for each in others if each.is_like(recording)]
+    latest = max(alike, key=lambda each: each.head.measured, default=None)
+    return recording in alike or (latest is not None and latest.says_the_same(recording))
 
 
 def accept(folder: Path, acceptance: Acceptance) -> Path:

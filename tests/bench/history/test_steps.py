@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.history import store
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
 from gradmeter.bench.history.overview import acceptance
 from gradmeter.bench.history.record_text import Blocks
@@ -133,6 +136,15 @@ def test_steps_are_those_of_the_model_in_two_environments(made):
             split = (change.key, change.figure) in found.split
             if change.figure == "peak":
                 assert (change.versions is not None) == split
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(environments=2))
+def test_what_a_store_reads_has_the_same_steps(made):
+    with tempfile.TemporaryDirectory() as name:
+        for each in made:
+            store.add(Path(name), [each])
+        assert told(store.load(Path(name)).recordings) == told(made)
 
 
 @some

@@ -52,6 +52,18 @@ def test_what_was_recorded_is_read_in_whatever_order_it_came(made, random):
         assert store.add(folder, made) == [], "what is there already is not written once more"
 
 
+def test_what_was_measured_again_is_written_only_if_it_says_something_else(tmp_path):
+    def at(second, peak):
+        figures = {KEYS[0]: {"peak": peak}}
+        return recording(COMMITS[0], figures, measured=f"2026-01-01T00:00:0{second}+00:00")
+
+    assert len(store.add(tmp_path, [at(1, 8)])) == 1
+    assert store.add(tmp_path, [at(2, 8), at(0, 8)]) == []
+    assert len(store.add(tmp_path, [at(3, 9), at(3, 9), at(4, 9)])) == 1
+    assert store.add(tmp_path, [at(1, 8), at(3, 9)]) == []
+    assert len(store.add(tmp_path, [at(5, 8)])) == 1, "the last one counts"
+
+
 @some
 @given(st.lists(recordings(), max_size=3), st.lists(recordings(), max_size=3))
 def test_the_files_of_two_stores_together_are_a_store_of_both(mine, theirs):
