@@ -1,13 +1,13 @@
 """The text of a recording: what is new in it is written out, the rest by the digest of its text.
 
 A file has a mark, the head, what no other file of the store had when it was written, and a line for
-each case: the digest of its figures, and its line numbers. ::
+each case: the digest of its figures, and how far its lines have moved from those there. ::
 
     gradmeter history 1
     head {"commit":"4b3c...","measured":"2026-01-01T00:00:00+00:00","versions":{...}}
     ground {"interpreter":"cpython 3.11.4"}
-    case {"workload":"squares-3","size":1000000,"figures":{"peak":40000000,...}}
-    at 1f0e6a55c0ffee 150 154
+    case 138 142 {"workload":"squares-3","size":1000000,"figures":{"peak":40000000,...}}
+    at 1f0e6a55c0ffee 12
     missing ["squares-30",1000000,"engine","allocations: killed"]
 
 So a commit that changes two cases of a hundred adds two lines of figures and a hundred digests.
@@ -15,7 +15,7 @@ So a commit that changes two cases of a hundred adds two lines of figures and a 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,7 @@ class Text:
 
     Attributes:
         blocks: the texts of figures and grounds that it writes out, by their digests.
-        at: the digest of each case's figures, and its line numbers.
+        at: the digest of each case's block, and how far its line numbers are from those there.
     """
 
     head: Head | None
@@ -57,28 +57,60 @@ class Text:
     at: tuple[tuple[str, str], ...]
     missing: Mapping[Key, str]
 
+    @property
+    def known(self) -> dict[str, str]:
+        """The block of each text; that of figures has their line numbers before it."""
+        return _known(self.blocks.values())
 
-def write(recording: Recording, known: Container[str]) -> bytes:
+
+def _known(blocks: Iterable[str]) -> dict[str, str]:
+    return {block[block.index("{") :]: block for block in blocks}
+
+
+def write(recording: Recording, known: Mapping[str, str]) -> bytes:
     """The text of a recording.
 
     Args:
-        known: the digests of figures and grounds that the store has already.
+        known: what the store has already: the block of each text, see `Text.known`.
     """
     lines = [f"{MARK} {VERSION}", f"head {encoded(recording.head)}"]
-    grounds = {name: encoded(ground) for name, ground in recording.grounds.items()}
-    lines += [f"ground {grounds[name]}" for name in sorted(grounds) if name not in known]
+    grounds = sorted(map(encoded, recording.grounds.values()))
+    lines += [f"ground {text}" for text in grounds if text not in known]
     ends = []
     for key in sorted(recording.cases):
         case = recording.cases[key]
         text = encoded(case.figures)
-        name = digest(text)
-        if name not in known:
-            lines.append(f"case {text}")
-        ends.append(f"at {name} {case.numbers}".rstrip())
+        block = known.get(text)
+        if block is None:
+            block = f"{case.numbers} {text}".lstrip()
+            lines.append(f"case {block}")
+        ends.append(f"at {digest(block)} {_shift(case.numbers, _numbers(block))}".rstrip())
     ends += [
         f"missing {encoded([*key, recording.missing[key]])}" for key in sorted(recording.missing)
     ]
     return ("\n".join([*lines, *ends]) + "\n").encode()
+
+
+def _numbers(block: str) -> str:
+    """The line numbers at the beginning of a block."""
+    return block[: block.index("{")].rstrip()
+
+
+def _shift(numbers: str, known: str) -> str:
+    """How far line numbers are from known ones: one number if all are as far, empty for not."""
+    pairs = zip(numbers.split(), known.split(), strict=True)
+    shifts = [int(number) - int(before) for number, before in pairs]
+    if not any(shifts):
+        return ""
+    return " ".join(map(str, shifts[:1] if len(set(shifts)) == 1 else shifts))
+
+
+def _shifted(known: str, shift: str) -> str:
+    """Line numbers from known ones, the inverse of `_shift`."""
+    before, shifts = known.split(), shift.split()
+    if len(shifts) == 1:
+        shifts *= len(before)
+    return " ".join(str(int(b) + int(s)) for b, s in zip(before, shifts, strict=True))
 
 
 def write_acceptance(acceptance: Acceptance) -> bytes:
@@ -113,6 +145,8 @@ def read(content: bytes) -> Text:
                 name, _, numbers = text.partition(" ")
                 at.append((name, numbers))
             elif kind in ("case", "ground"):
+                if "{" not in text:
+                    raise TextError(f"line {number} does not fit: it has no figures")
                 blocks[digest(text)] = text
             elif kind == "head":
                 head = msgspec.json.decode(text, type=Head)
@@ -137,11 +171,15 @@ class Blocks:
         self._texts: dict[str, str] = {}
         for text in texts:
             self._texts.update(text.blocks)
-        self._cases: dict[str, tuple[Key, CaseFigures, tuple[str, ...]]] = {}
+        self._cases: dict[str, tuple[Key, CaseFigures, tuple[str, ...], str]] = {}
+        self._figures: dict[str, CaseFigures] = {}
         self._grounds: dict[str, Mapping[str, str]] = {}
+        self._shifted: dict[tuple[str, str], str] = {}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
+    @property
+    def known(self) -> dict[str, str]:
+        """The block of each text."""
+        return _known(self._texts.values())
 
     def recording(self, text: Text) -> Recording:
         """The recording of a text.
@@ -153,23 +191,30 @@ class Blocks:
         cases: dict[Key, CaseAt] = {}
         grounds: set[tuple[str, ...]] = set()
         known = self._cases
-        for name, numbers in text.at:
-            key, figures, named = known.get(name) or self._case(name)
-            cases[key] = CaseAt(figures, numbers)
+        for name, shift in text.at:
+            key, figures, named, numbers = known.get(name) or self._case(name)
+            cases[key] = CaseAt(figures, self._moved(numbers, shift) if shift else numbers)
             grounds.add(named)
-        return Recording(
-            text.head,
-            cases,
-            text.missing,
-            {name: self._ground(name) for names in grounds for name in names},
-        )
+        used = {name: self._ground(name) for names in grounds for name in names}
+        return Recording(text.head, cases, text.missing, used)
 
-    def _case(self, name: str) -> tuple[Key, CaseFigures, tuple[str, ...]]:
+    def _moved(self, numbers: str, shift: str) -> str:
+        """Line numbers from those of a block; the same often, so that they are kept."""
+        moved = self._shifted.get((numbers, shift))
+        if moved is None:
+            moved = self._shifted[numbers, shift] = _shifted(numbers, shift)
+        return moved
+
+    def _case(self, name: str) -> tuple[Key, CaseFigures, tuple[str, ...], str]:
+        block = self._text(name)
+        text = block[block.index("{") :]
         try:
-            figures = msgspec.json.decode(self._text(name), type=CaseFigures)
+            figures = self._figures.get(text) or msgspec.json.decode(text, type=CaseFigures)
         except msgspec.MsgspecError as error:
             raise TextError(f"the figures {name} do not fit: {error}") from None
-        self._cases[name] = figures.key, figures, tuple(figures.grounds.values())
+        self._figures[text] = figures
+        named = tuple(figures.grounds.values())
+        self._cases[name] = figures.key, figures, named, _numbers(block)
         return self._cases[name]
 
     def _ground(self, name: str) -> Mapping[str, str]:

@@ -70,7 +70,7 @@ def add(folder: Path, recordings: Sequence[Recording]) -> list[Path]:
     """
     files.writable(folder, "--store")
     history = load(folder)
-    known = {*history.blocks}
+    known = history.blocks.known
     there: dict[str, list[Recording]] = {}
     for each in history.recordings:
         there.setdefault(each.head.commit, []).append(each)
@@ -82,7 +82,7 @@ def add(folder: Path, recordings: Sequence[Recording]) -> list[Path]:
         of_commit.append(recording)
         content = record_text.write(recording, known)
         written.append(_write(folder, recording.head.commit, content))
-        known |= record_text.read(content).blocks.keys()
+        known |= record_text.read(content).known
     return written
 
 

@@ -131,7 +131,7 @@ def large(cases: int, commits: int, *, changed: float = 0.01, seed: int = 0) -> 
     known = [_case(number, chance, name) for number in range(cases)]
     numbers = [[chance.randrange(40, 900) for _ in range(8)] for _ in range(cases)]
     for commit in range(commits):
-        moved = chance.randrange(-3, 9)
+        moved = chance.randrange(-6, 7)
         for number in range(cases):
             if commit and chance.random() < changed:
                 known[number] = _case(number, chance, name)
@@ -179,11 +179,11 @@ def _case(number: int, chance: random.Random, ground: str) -> CaseFigures:
 
 def written(recordings: Iterator[Recording]) -> dict[str, int]:
     """The bytes that each commit takes in a store, one recorded after the other."""
-    known: set[str] = set()
+    known: dict[str, str] = {}
     sizes = {}
     for each in recordings:
         content = record_text.write(each, known)
-        known |= record_text.read(content).blocks.keys()
+        known |= record_text.read(content).known
         sizes[each.head.commit] = len(content)
     return sizes
 
