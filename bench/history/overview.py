@@ -88,6 +88,7 @@ def overview(top: Path, folder: Path, commits: str, renamed_names: Sequence[str]
     order = line.order
     others = {r.head.commit for r in history.recordings}.difference(order)
     here = existing(top, sorted(others)) if others else set()
+    later = set(first_parents(top).order) if others else set()  # than the end of the range
     return Overview(
         range=commits,
         line=line,
@@ -97,7 +98,7 @@ def overview(top: Path, folder: Path, commits: str, renamed_names: Sequence[str]
             for r in history.recordings
             if r.head.problem and r.head.commit in line.chosen
         },
-        elsewhere=frozenset(others & here),
+        elsewhere=frozenset(others & here - later),
         vanished=frozenset(others - here),
     )
 
