@@ -70,8 +70,8 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
         for array, places in zip(every, words, strict=True):
             for word, start in places:
                 own_table[word] = address_of(array) + start
-        if sums:
-            scratch = aligned(plan.scratch_bytes)
+        scratch = aligned(plan.scratch_bytes)
+        if plan.scratch_addresses:
             start = address_of(scratch)
             for word, offset in plan.scratch_addresses:
                 own_table[word] = start + offset

@@ -119,6 +119,18 @@ def test_many_blocks_sums_and_broadcasting(shapes, seed, threads):
         np.testing.assert_allclose(got, want, 1e-11, 1e-13)
 
 
+@pytest.mark.parametrize("depth", [100, 101, 400])  # up to 300 operations are one kernel
+@pytest.mark.parametrize("size", [0, 1, 1_000, 40_000])
+def test_a_program_of_several_kernels(depth, size):
+    def function(x):
+        for _ in range(depth):
+            x = engine.square(x) * 1.0
+        return x
+
+    x = Variable(np.random.default_rng(size).choice([-1.0, 1.0], size))
+    same(engine.compile(function)(x), eager(function, x))
+
+
 def test_a_sum_is_as_accurate_as_numpys():
     x = Variable(np.random.default_rng(0).uniform(0, 1, 1 << 20).astype(np.float32))
     value, _ = engine.compile(lambda x: engine.sum(x * 1.5))(x)

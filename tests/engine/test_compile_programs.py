@@ -229,9 +229,11 @@ def agree(got, expected):
         np.testing.assert_allclose(got, expected, small, small)
 
 
-@pytest.fixture(params=["blocks as large as they are", "small blocks"])
+@pytest.fixture(params=["blocks as large as they are", "small blocks", "small kernels"])
 def block_sizes(request, monkeypatch):
-    """Also in blocks of a row or a few, whose partial results add up."""
+    """Also in blocks of a row or a few, whose partial results add up, and in several kernels."""
+    if request.param == "small kernels":
+        monkeypatch.setattr(loops, "MAX_KERNEL_OPERATIONS", 2)
     if request.param == "small blocks":
         for name, value in (("SCRATCH_BYTES", 64), ("MIN_BLOCK", 1), ("MAX_BLOCK", 8)):
             monkeypatch.setattr(loops, name, value)
