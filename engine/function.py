@@ -99,21 +99,26 @@ class Function:
                 "instance records one call, so make a new one for each"
             )
         settings = context_settings() if not tied else current()
-        arrays = list(inputs)
-        edges: list[Edge | None] = [None] * len(inputs)
+        arrays: list[Any] = []
+        edges: list[Edge | None] = []
         recorded = False
-        for i, x in enumerate(inputs):
-            if isinstance(x, Variable):
-                arrays[i] = data = x.data
+        for x in inputs:
+            kind = type(x)
+            if kind is Variable or (kind not in PYTHON_TYPES and isinstance(x, Variable)):
+                data = x.data
                 if type(data) is not ndarray:
-                    check_data(data, f"{name_of(self)}, input {i}")
+                    check_data(data, f"{name_of(self)}, input {len(edges)}")
                 edge = x._edge
                 if not edge and not isinstance(edge, Function):  # one may have a length of 0
-                    edge = edges[0] if i and x is inputs[0] else Target(x, None, data)
-                edges[i] = edge
+                    edge = edges[0] if edges and x is inputs[0] else Target(x, None, data)
+                edges.append(edge)
+                arrays.append(data)
                 recorded = True
-            elif type(x) not in PYTHON_TYPES:
-                _check_constant(x, f"{name_of(self)}, input {i}")
+            else:
+                if kind not in PYTHON_TYPES:
+                    _check_constant(x, f"{name_of(self)}, input {len(edges)}")
+                edges.append(None)
+                arrays.append(x)
         if not settings.enable_backprop:
             recorded = False
             edges = [None] * len(inputs)

