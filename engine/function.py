@@ -146,9 +146,9 @@ class Function:
             if isinstance(error, Exception):
                 _check_dtypes(self, arrays)
                 description = f"{name_of(self)} of {shapes_of(arrays)}"
-                kind = self._engine_error(error)
-                if kind is not None:  # a local name for the new error would make a cycle
-                    raise kind(f"{description}: {error}") from error
+                error_type = self._engine_error(error)
+                if error_type is not None:  # a local name for the new error would make a cycle
+                    raise error_type(f"{description}: {error}") from error
                 error.add_note(f"in {description}")
             raise
 
