@@ -63,6 +63,7 @@
     }));
     chart.style.minHeight = "";
     chart.dataset.drawn = "yes";
+    chart.dispatchEvent(new Event("drawn"));
   }
 
   const charts = () => document.querySelectorAll(".chart");

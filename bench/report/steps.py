@@ -21,7 +21,7 @@ FORMAT: Final = "gradmeter steps"
 VERSION: Final = 1
 CASES = 6  # of a step; the others are counted
 SHORT = 12  # characters of a commit's name
-_FIRST = ("peak", "held", "cycle")  # figures, the most telling first
+FIRST: Final = ("peak", "held", "cycle")  # figures, the most telling first
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def notes(overview: Overview) -> list[str]:
 
 def extent(step: Step) -> str:
     """The largest change of a step, and how many cases it is of."""
-    ranked = sorted(step.changes, key=_rank)
+    ranked = sorted(step.changes, key=rank)
     first = next((c for c in ranked if c.status == step.status), ranked[0])
     same = [c.difference for c in step.changes if c.figure == first.figure]
     largest = max(same, key=lambda d: (abs(d), d)) if same else first.difference
@@ -180,7 +180,7 @@ def groups(step: Step) -> list[Group]:
     """
     found: dict[tuple[str, tuple[str, ...]], list[Key]] = {}
     for key, changes in step.cases.items():
-        ordered = sorted(changes, key=_rank)
+        ordered = sorted(changes, key=rank)
         words = ", ".join(map(_change_text, ordered))
         explained = tuple(filter(None, (_line_text(change) for change in ordered)))
         found.setdefault((words, explained), []).append(key)
@@ -189,26 +189,31 @@ def groups(step: Step) -> list[Group]:
     return [*listed[:CASES], *([Group(rest, "", ())] if rest else [])]
 
 
-def _rank(change: Change) -> tuple[int, int, str]:
+def rank(change: Change) -> tuple[int, int, str]:
     """The order of changes: open ones first, then the most telling figures."""
-    known = change.figure in _FIRST
-    place = _FIRST.index(change.figure) if known else len(_FIRST)
+    known = change.figure in FIRST
+    place = FIRST.index(change.figure) if known else len(FIRST)
     return STATUSES.index(change.status), place, change.figure
 
 
 def _change_text(change: Change) -> str:
-    if change.figure in (*NUMBERS, INSTRUCTIONS):
-        words = f"{change.figure} {change.before:,} -> {change.after:,}"
-    else:
+    if is_bytes(change.figure):
         old, new = apart(change.before, change.after)
         more = more_arrays(change.difference, change.second.figures.array_bytes)
         words = f"{change.figure} {old} -> {new}{more}"
+    else:
+        words = f"{change.figure} {change.before:,} -> {change.after:,}"
     return f"{words} on {change.versions.text}" if change.versions is not None else words
 
 
 def _figure_text(figure: str, value: int) -> str:
     """A difference of a figure, exact where it is a number of things."""
-    return f"{value:,}" if figure in (*NUMBERS, INSTRUCTIONS) else apart(value, value)[0]
+    return apart(value, value)[0] if is_bytes(figure) else f"{value:,}"
+
+
+def is_bytes(figure: str) -> bool:
+    """Whether a figure is of bytes, and not a number of things."""
+    return figure not in (*NUMBERS, INSTRUCTIONS)
 
 
 def _line_differences(change: Change) -> Sequence[Difference]:
