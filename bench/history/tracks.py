@@ -102,9 +102,7 @@ def tracks(overview: Overview) -> Tracks:
             there = {index for span in spans for index in span.commits}
             absent = {i: why for i, why in missing.get(key, {}).items() if i not in there}
             cases.append(
-                CaseHistory(
-                    key, _tracks(key, spans, start, changes), (last.end, last.last), absent
-                )
+                CaseHistory(key, _tracks(key, spans, start, changes), (last.end, last.last), absent)
             )
     return Tracks(start, cases)
 

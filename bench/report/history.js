@@ -5,7 +5,8 @@
   const margin = Math.max(0.5, commits * 0.01);
   const series = ["blue", "purple", "sky"];
   const short = (k) => data.ids[k].slice(0, 12);
-  const grouped = (number) => number.toLocaleString("en-US");
+  const format = new Intl.NumberFormat("en-US");
+  const grouped = (number) => format.format(number);
   const plural = (number, word) => `${grouped(number)} ${word}${number === 1 ? "" : "s"}`;
 
   // As gradmeter writes bytes everywhere: ties are rounded to the even digit.
@@ -359,5 +360,6 @@
     target.element.scrollIntoView({ block: "center" });
     target.chart.focus({ preventScroll: true, focusVisible: true });
   });
+  addEventListener("wheel", () => charts.tell([]), { passive: true });
   show(0);
 })();

@@ -44,9 +44,7 @@ def steps() -> alt.LayerChart:
     y = partial(
         alt.Y,
         title=None,
-        scale=alt.Scale(
-            domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False
-        ),
+        scale=alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False),
         axis=alt.Axis(tickCount=4, labelExpr="datum.label + name", domain=False, ticks=False),
     )
     series = partial(
@@ -70,7 +68,7 @@ def steps() -> alt.LayerChart:
     path = (
         levels.transform_calculate(ends="[datum.begin, datum.end]")
         .transform_flatten(["ends"], ["at"])
-        .mark_line(interpolate="step-after", size=1.5, opacity=0.7)
+        .mark_line(interpolate="step-after", size=1.5)
         .encode(x=x("at:Q"), y=y("amount:Q"), color=series(), strokeDash=dash)
     )
     measured = (
@@ -85,7 +83,7 @@ def steps() -> alt.LayerChart:
     )
     marks = (
         levels.transform_filter("datum.status !== ''")
-        .mark_point(filled=True, opacity=1, size=110, stroke=colour("paper"), strokeWidth=1.5)
+        .mark_point(filled=True, opacity=1, size=140, stroke=colour("paper"), strokeWidth=1.5)
         .encode(
             x=x("begin:Q"),
             y=y("amount:Q"),

@@ -100,7 +100,7 @@ def render(
         heading=f"{name}: exact figures by commit",
         sections=sections.items(),
         summary=steps.summary(overview),
-        notes=steps.notes(overview),
+        notes=[note[0].upper() + note[1:] for note in steps.notes(overview)],
         entries=listed,
         counts={status: counts[status] for status in STATUSES if counts[status]},
         figures=history_data.figure_names(tracks.cases),

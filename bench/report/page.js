@@ -34,8 +34,9 @@
     tip.style.top = `${Math.max(8, top)}px`;
   }
 
+  // Without content, there may be no event either.
   const point = (_, event, item, content) =>
-    tell(Object.entries(content || {}), event.clientX, event.clientY);
+    tell(Object.entries(content || {}), event?.clientX, event?.clientY);
 
   const embedded = new WeakMap();
   const prepared = new WeakMap();
@@ -58,7 +59,8 @@
     chart.replaceChildren(inside);
     embedded.get(chart)?.finalize();
     embedded.set(chart, await vegaEmbed(inside, spec, {
-      mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip: point,
+      mode: "vega", renderer: "svg", actions: false, defaultStyle: false,
+      tooltip: prepared.has(chart) ? () => {} : point,
       logLevel: 1,
     }));
     chart.style.minHeight = "";

@@ -86,14 +86,21 @@ def recordings(ids: Sequence[str]) -> list[Recording]:
         if number == len(ids) - 1:
             cases[LATE, 0, ""] = {"peak": 7 * MB, "held": 0}
         new = number >= 33
-        cases[PYTHON, 0, ""] = {"peak": 0, "python_peak": 90_000 + 4_000 * new + 1_000 * (number > 48)}
+        cases[PYTHON, 0, ""] = {
+            "peak": 0,
+            "python_peak": 90_000 + 4_000 * new + 1_000 * (number > 48),
+        }
         missing = {}
         if 15 <= number < 19:
             missing[MISSING, 0, ""] = "its passes disagree: peak 1, 2"
         else:
             cases[MISSING, 0, ""] = {"peak": 1_000 * (1 + (number > 17)), "held": 0}
         each = recording(
-            commit, cases, ground=GROUNDS[new], versions=THERE if new else HERE, measured=f"{number:03}"
+            commit,
+            cases,
+            ground=GROUNDS[new],
+            versions=THERE if new else HERE,
+            measured=f"{number:03}",
         )
         made.append(replace(each, missing=missing, cases=_with_lines(each.cases, number)))
     return made
@@ -116,6 +123,7 @@ def publishable(folder: Path) -> tuple[list[str], Overview]:
     store.add(where, recordings(ids))
     for step in overview(folder, where, "HEAD").open_at(ids[ACCEPTED]):
         store.accept(
-            where, acceptance(step, "lists are worth it", by="A. Reader", when="2026-01-01T00:00:00")
+            where,
+            acceptance(step, "lists are worth it", by="A. Reader", when="2026-01-01T00:00:00"),
         )
     return ids, overview(folder, where, "HEAD")
