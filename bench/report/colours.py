@@ -35,6 +35,8 @@ OF_RANK: Final = dict(
     )
 )
 # What became of a step; each has a shape of its own, too.
-OF_STATUS: Final = dict(zip(STATUSES, ("vermilion", "orange", "green", "grey"), strict=True))
+OF_STATUS: Final[dict[str, str]] = dict(
+    zip(STATUSES, ("vermilion", "orange", "green", "grey"), strict=True)
+)
 # The series of one figure that cannot be compared with each other.
 SERIES: Final = ("blue", "purple", "sky")

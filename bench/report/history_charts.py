@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import altair as alt
 
@@ -96,6 +96,5 @@ def steps() -> alt.LayerChart:
         )
     )
     signals = {"first": 0, "last": 1, "low": 0, "high": 1, "unit": 1, "name": "", "dates": [""]}
-    return layers(gaps, path, measured, marks, height=150, **signals).resolve_scale(
-        color="independent"
-    )
+    chart = layers(gaps, path, measured, marks, height=150, **signals)
+    return cast(alt.LayerChart, chart.resolve_scale(color="independent"))

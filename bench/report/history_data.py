@@ -7,7 +7,7 @@ value, and all texts are numbers of lists. Commits are numbered from the first o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from gradmeter.bench.history.overview import Overview
 from gradmeter.bench.history.recording import CaseAt

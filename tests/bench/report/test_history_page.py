@@ -82,7 +82,8 @@ def test_every_case_that_changed_has_a_chart_and_the_others_are_folded(opened, p
     assert LATE in folded, "a case with one commit"
     assert opened.run(
         """return [...document.querySelectorAll(".chart")].every((chart) =>
-          chart.querySelector("svg .mark-line path") && chart.querySelector("svg .mark-rule line"))"""
+          chart.querySelector("svg .mark-line path")
+          && chart.querySelector("svg .mark-rule line"))"""
     )
     for index in range(len(drawn)):
         rows = [row for row in opened.table(index, "history") if row["value"] is not None]
@@ -107,9 +108,11 @@ def test_a_chart_tells_the_commit_under_the_pointer_and_with_the_keys(opened, pu
     keys.send_keys(Keys.PAGE_DOWN)
     shown = opened.run(tip)
     assert f"commit {ids[ACCEPTED][:12]}, 2023-12-04" in shown
-    for words in ("author A. Reader", f"Change number {ACCEPTED}", "peak 24.0 MB (24,000,000 B)",
-                  "+8.0 MB, ", f"23.0 MB src/smoothing.py:{ACCEPTED + 1} `x = np.array(x)`"):  # fmt: skip
-        assert words in shown
+    assert "author A. Reader" in shown
+    assert f"Change number {ACCEPTED}" in shown
+    assert "peak 24.0 MB (24,000,000 B)" in shown
+    assert "step +8.0 MB, undone" in shown
+    assert f"23.0 MB src/smoothing.py:{ACCEPTED + 1} `x = np.array(x)`" in shown
     assert ids[ACCEPTED][:12] in keys.get_attribute("aria-valuetext")
     keys.send_keys(Keys.ARROW_RIGHT)
     assert ids[ACCEPTED + 1][:12] in opened.run(tip)
@@ -167,13 +170,9 @@ def test_a_case_of_a_step_leads_to_its_chart_and_a_search_to_its_case(opened, pu
         f"""document.querySelector("#step-{ids[41]} a").click()"""
     )  # of allocations, at a commit after one without figures
     assert opened.run("return document.getElementById('figure').value") == "allocations"
-    assert ids[41][:12] in opened.run(
-        "return document.activeElement.getAttribute('aria-valuetext') + innerWidth"
-    ) or opened.driver.execute_async_script(
-        "const c = document.activeElement; const done = arguments[0]; const look = () => "
-        "c.dataset.drawn === 'yes' ? done(c.getAttribute('aria-valuetext').includes(arguments[1])) "
-        ": setTimeout(look, 20); look()".replace("arguments[1]", f"'{ids[41][:12]}'")
-    )
+    opened.draw()
+    told = opened.run("return document.activeElement.getAttribute('aria-valuetext')")
+    assert ids[41][:12] in told
     choose(opened, "peak")
     opened.run(
         """const search = document.getElementById("search");
@@ -219,9 +218,9 @@ def test_bytes_are_written_as_everywhere(opened):
     counts = [int(10 ** chance.uniform(0, 13)) for _ in range(300)]
     counts += [1000 * n + 250 for n in range(9, 60)] + [999_949, 999_950, 10_000, 9_999]
     # One case of all of these values, in the page's own script.
-    line = FirstParents(tuple(Commit(f"{n:040x}", "a", "2026-01-01", "s") for n in range(len(counts))),
-                        frozenset(f"{n:040x}" for n in range(len(counts))))  # fmt: skip
-    made = [recording(f"{n:040x}", {("t", 0, ""): {"peak": c}}) for n, c in enumerate(counts)]
+    ids = [f"{number:040x}" for number in range(len(counts))]
+    line = FirstParents(tuple(Commit(c, "a", "2026-01-01", "s") for c in ids), frozenset(ids))
+    made = [recording(c, {("t", 0, ""): {"peak": n}}) for c, n in zip(ids, counts, strict=True)]
     overview = Overview(
         "HEAD", line, tuple(made), steps(made, line.order), {}, frozenset(), frozenset()
     )
