@@ -18,6 +18,7 @@ from gradmeter.bench.commands import (
     lines,
     listing,
     program_arguments,
+    publish,
     record,
     report,
     run,
@@ -76,6 +77,7 @@ app.command()(run.baseline)
 app.command()(record.record)
 app.command()(steps.steps)
 app.command()(accept.accept)
+app.command()(publish.publish)
 app.command("list")(listing.list_)
 app.command()(selftest.selftest)
 app.command()(costs.costs)

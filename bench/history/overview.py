@@ -10,6 +10,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
 from gradmeter.bench.history.first_parents import FirstParents, existing, first_parents
+from gradmeter.bench.history.recording import Recording
 from gradmeter.bench.history.renaming import renamed
 from gradmeter.bench.history.steps import Step, Steps, steps
 
@@ -22,6 +23,7 @@ class Overview:
 
     Attributes:
         range: as it was asked for.
+        recordings: all that the store holds, under the names that cases have now.
         all: the steps up to the end of the range.
         problems: why nothing could be measured at commits of the range, by commit.
         elsewhere: recorded commits that the repository has, and not among these first parents.
@@ -30,6 +32,7 @@ class Overview:
 
     range: str
     line: FirstParents
+    recordings: tuple[Recording, ...]
     all: Steps
     problems: dict[str, str]
     elsewhere: frozenset[str]
@@ -92,6 +95,7 @@ def overview(top: Path, folder: Path, commits: str, renamed_names: Sequence[str]
     return Overview(
         range=commits,
         line=line,
+        recordings=history.recordings,
         all=steps(history.recordings, order, history.acceptances),
         problems={
             r.head.commit: r.head.problem

@@ -23,16 +23,25 @@ class Span:
     """Neighbouring recorded commits at which a case has the same figures.
 
     Attributes:
-        start, end: the indexes of the first and the last of these commits.
-        first, last: what was recorded of the case at them.
+        commits: the indexes of these commits, in order.
+        first, last: what was recorded of the case at the first and the last of them.
     """
 
-    start: int
-    end: int
+    commits: list[int]
     first: CaseAt
     last: CaseAt
     versions: Versions
     dirty: bool
+
+    @property
+    def start(self) -> int:
+        """The index of the first of its commits."""
+        return self.commits[0]
+
+    @property
+    def end(self) -> int:
+        """The index of the last of its commits."""
+        return self.commits[-1]
 
     @property
     def figures(self) -> CaseFigures:
@@ -86,9 +95,10 @@ def series(recordings: Iterable[Recording], position: Mapping[str, int]) -> dict
         for key, case in at[0].cases.items():
             spans = found.setdefault(key, [])
             if spans and _continues(spans[-1], case, head):
-                spans[-1].end, spans[-1].last = index, case
+                spans[-1].commits.append(index)
+                spans[-1].last = case
             else:
-                spans.append(Span(index, index, case, case, head.versions, head.dirty))
+                spans.append(Span([index], case, case, head.versions, head.dirty))
     return found
 
 
@@ -108,7 +118,7 @@ def _chosen(index: int, recordings: Sequence[Recording]) -> Iterable[tuple[Key, 
         head = recording.head
         for key, case in recording.cases.items():
             if not (head.dirty and key in clean):
-                yield key, Span(index, index, case, case, head.versions, head.dirty)
+                yield key, Span([index], case, case, head.versions, head.dirty)
 
 
 def chains(figure: str, spans: Sequence[Span]) -> Chains:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from gradmeter.bench.report import history_charts
 from gradmeter.bench.report.timeline_charts import line_stack, lives, stack
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 
@@ -212,6 +213,7 @@ KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
     "line stack": line_stack,
     "lives": partial(lives, step=14),
     "many lives": partial(lives, step=5),
+    "history": history_charts.steps,
     "time by size": partial(growth, "elements in an array"),
     "time by depth": partial(growth, "depth"),
 }

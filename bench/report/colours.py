@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gradmeter.bench.history.steps import STATUSES
 from gradmeter.bench.timelines.drawing import CATEGORIES
 
 # Okabe and Ito's colours, which the colour-blind can tell apart: Color Universal Design, 2008.
@@ -33,3 +34,9 @@ OF_RANK: Final = dict(
         strict=True,
     )
 )
+# What became of a step; each has a shape of its own, too.
+OF_STATUS: Final[dict[str, str]] = dict(
+    zip(STATUSES, ("vermilion", "orange", "green", "grey"), strict=True)
+)
+# The series of one figure that cannot be compared with each other.
+SERIES: Final = ("blue", "purple", "sky")

@@ -42,7 +42,7 @@ def write_page(run: Run, out: Path) -> None:
             written.
     """
     extra.need()
-    with _rendering(out):
+    with rendering(out):
         from gradmeter.bench.report import page
 
         files.write(out, page.render(run).encode(errors="replace"))
@@ -57,7 +57,7 @@ def write_images(run: Run, folder: Path) -> None:
     """
     extra.need()
     files.writable(folder)
-    with _rendering(folder):
+    with rendering(folder):
         from gradmeter.bench.report import images
 
         report_images = images.write(run, folder)
@@ -72,14 +72,14 @@ def timeline_html(timeline: Timeline) -> str:
         UsageError: a package of the extra is not installed or fails.
     """
     extra.need()
-    with _rendering(Path("the chart")):
+    with rendering(Path("the chart")):
         from gradmeter.bench.report import images
 
         return images.timeline_html(timeline)
 
 
 @contextmanager
-def _rendering(out: Path) -> Iterator[None]:
+def rendering(out: Path) -> Iterator[None]:
     """Turn whatever the optional packages raise into a sentence.
 
     They are others' code, and part of it is native: they fail to import under an optimized

@@ -37,7 +37,7 @@ def peak_text(reading: Lines) -> str:
 
 
 def _listed(parts: Sequence[tuple[int, Place]], *, signed: bool) -> str:
-    words = [f"{_bytes(size, signed)} at {_where(place)}" for size, place in parts[:MOST]]
+    words = [f"{_bytes(size, signed)} at {place_text(place)}" for size, place in parts[:MOST]]
     if rest := parts[MOST:]:
         total = sum(size for size, _ in rest)
         words.append(f"{_bytes(total, signed)} at {len(rest)} more line{'s' * (len(rest) != 1)}")
@@ -49,7 +49,8 @@ def _bytes(count: int, signed: bool) -> str:
     return f"{sign}{bytes_text(abs(count) if signed else count)}"
 
 
-def _where(place: Place) -> str:
+def place_text(place: Place) -> str:
+    """The file, line and source of a place."""
     if not place.file:
         return place.function
     text = place.text if len(place.text) <= LONGEST else f"{place.text[: LONGEST - 3]}..."

@@ -15,10 +15,11 @@
       Object.fromEntries(heads.map((head, i) => [head.dataset.f, value(row.cells[i], head)])));
   }
 
-  function point(_, event, item, content) {
-    tip.hidden = content == null || content === "";
+  // Show pairs of a label and a text beside a point of the window; none hide what is shown.
+  function tell(pairs, x, y) {
+    tip.hidden = pairs.length === 0;
     if (tip.hidden) return;
-    const lines = Object.entries(content).map(([name, text]) => {
+    const lines = pairs.map(([name, text]) => {
       const line = document.createElement("div");
       const label = document.createElement("b");
       label.textContent = `${name} `;
@@ -26,22 +27,28 @@
       return line;
     });
     tip.replaceChildren(...lines);
-    const left = Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8);
-    const below = event.clientY + 16;
-    const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 8 : below;
+    const left = Math.min(x + 12, innerWidth - tip.offsetWidth - 8);
+    const below = y + 16;
+    const top = below + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 8 : below;
     tip.style.left = `${Math.max(8, left)}px`;
     tip.style.top = `${Math.max(8, top)}px`;
   }
 
+  // Without content, there may be no event either.
+  const point = (_, event, item, content) =>
+    tell(Object.entries(content || {}), event?.clientX, event?.clientY);
+
   const embedded = new WeakMap();
+  const prepared = new WeakMap();
   const little = matchMedia("(max-width: 640px)");
 
   async function draw(chart) {
     if (chart.dataset.drawn) return;
     chart.dataset.drawn = "begun";
+    const more = prepared.get(chart)?.();
     const { kind, signals, narrow, most } = chart.dataset;
     const rows = records(chart.parentElement.querySelector("table"), most ? Number(most) : undefined);
-    const values = JSON.parse(signals);
+    const values = { ...JSON.parse(signals ?? "{}"), ...more };
     if (narrow && little.matches) Object.assign(values, JSON.parse(narrow));
     const spec = structuredClone(kinds[kind]);
     for (const source of spec.data) if (source.name === "table") source.values = rows;
@@ -52,14 +59,16 @@
     chart.replaceChildren(inside);
     embedded.get(chart)?.finalize();
     embedded.set(chart, await vegaEmbed(inside, spec, {
-      mode: "vega", renderer: "svg", actions: false, defaultStyle: false, tooltip: point,
+      mode: "vega", renderer: "svg", actions: false, defaultStyle: false,
+      tooltip: prepared.has(chart) ? () => {} : point,
       logLevel: 1,
     }));
     chart.style.minHeight = "";
     chart.dataset.drawn = "yes";
+    chart.dispatchEvent(new Event("drawn"));
   }
 
-  const charts = [...document.querySelectorAll(".chart")];
+  const charts = () => document.querySelectorAll(".chart");
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
@@ -67,13 +76,27 @@
       draw(target);
     }
   }, { rootMargin: "300px" });
-  for (const chart of charts) seen.observe(chart);
+  for (const chart of charts()) seen.observe(chart);
   addEventListener("beforeprint", () => {
-    for (const chart of charts) if (!chart.closest("details:not([open])")) draw(chart);
+    for (const chart of charts()) if (!chart.closest("details:not([open]), [hidden]")) draw(chart);
   });
 
+  // For the script of a page that makes its charts itself. What is called before one is drawn
+  // makes the table beside it, and returns more signals.
+  window.charts = {
+    tell,
+    add(chart, prepare) {
+      prepared.set(chart, prepare);
+      seen.observe(chart);
+    },
+    remove(chart) {
+      seen.unobserve(chart);
+      embedded.get(chart)?.finalize();
+    },
+  };
+
   little.addEventListener("change", () => {
-    for (const chart of charts) {
+    for (const chart of charts()) {
       if (!chart.dataset.narrow || !chart.dataset.drawn) continue;
       delete chart.dataset.drawn;
       draw(chart);

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
 
 from gradmeter.bench.numbers import percent
 from gradmeter.bench.report import (
-    compiled_charts,
     figures,
     laws,
     line_figures,
     prose,
     sentences,
+    template,
     timelines,
 )
-from gradmeter.bench.report.colours import COLOURS, OF_CATEGORY
-from gradmeter.bench.report.tables import Column, Figure, Value
-from gradmeter.bench.report.text import plain
+from gradmeter.bench.report.colours import OF_CATEGORY
+from gradmeter.bench.report.tables import Figure
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import law_search, verdicts
 from gradmeter.bench.verdicts.laws import FamilyLaws
@@ -40,23 +34,7 @@ def render(run: Run) -> str:
     kinds |= {figure.kind for pair in pairs for figure in (pair.stack, pair.lives)}
     views = [view for panel in shown["lines"] for view in panel.views]
     kinds |= {view.stack.kind for view in views if view.stack}
-    return _template().render(
-        **shown,
-        run=run,
-        colours=COLOURS,
-        categories=OF_CATEGORY,
-        css=Markup(_source("page.css")),
-        script=Markup(_source("page.js")),
-        library=Markup(_library() if kinds else ""),
-        kinds={kind: compiled_charts.chart(kind) for kind in sorted(kinds)},
-        zip=zip,
-        cell=_cell,
-        height=_height,
-    )
-
-
-def _library() -> str:
-    return compiled_charts.library().replace("</script", r"<\/script")
+    return template.render("page.html.j2", kinds, **shown, run=run, categories=OF_CATEGORY)
 
 
 def _content(run: Run) -> dict[str, Any]:
@@ -146,38 +124,3 @@ def _first(lines: list[str]) -> list[str]:
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["plain"] = plain
-    return environment.from_string(_source("page.html.j2"))
-
-
-def _source(name: str) -> str:
-    return (files("gradmeter.bench.report") / name).read_text(encoding="utf-8")
-
-
-def _cell(column: Column, value: Value, first: bool) -> Markup:
-    """Render one cell; the raw number is an attribute where the text differs from it."""
-    if column.text is None:
-        text = f"<bdi>{escape(plain(str(value)))}</bdi>"
-        return Markup(f'<th scope="row">{text}</th>' if first else f'<td class="text">{text}</td>')
-    if value is None:
-        return Markup("<td>-</td>")
-    text = escape(column.text(value))
-    number = "" if text == str(value) else f' data-v="{value}"'
-    return Markup(f"<td{number}>{text}</td>")
-
-
-ROW = {"memory": 20, "calls": 20, "phases": 20, "views": 20, "ratios": 36, "rounds": 8, "lives": 14}
-
-
-def _height(figure: Figure) -> int:
-    """Estimate a chart's height in pixels, so that the page does not jump when it is drawn."""
-    rows = min(len(figure.table.rows), figure.most or len(figure.table.rows))
-    if figure.kind == "many lives":
-        return 45 + 5 * rows
-    return 45 + ROW[figure.kind] * rows if figure.kind in ROW else 240

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gradmeter.bench.history.overview import Overview
-from gradmeter.bench.history.recording import INSTRUCTIONS
+from gradmeter.bench.history.recording import INSTRUCTIONS, Key
 from gradmeter.bench.history.steps import STATUSES, Change, Step
 from gradmeter.bench.lines.difference import Difference, differences
 from gradmeter.bench.numbers import apart, more_arrays, title_text
@@ -20,18 +21,40 @@ FORMAT: Final = "gradmeter steps"
 VERSION: Final = 1
 CASES = 6  # of a step; the others are counted
 SHORT = 12  # characters of a commit's name
-_FIRST = ("peak", "held", "cycle")  # figures, the most telling first
+FIRST: Final = ("peak", "held", "cycle")  # figures, the most telling first
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that moved alike in a step.
+
+    Attributes:
+        words: what changed, each figure before and after; empty for cases that are only counted.
+        lines: those that did it, where they are known.
+    """
+
+    keys: list[Key]
+    words: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The first case and how many more, and what changed."""
+        if not self.words:
+            return f"and: {_count(len(self.keys), 'more case')}"
+        more = f" and {len(self.keys) - 1} more" if len(self.keys) > 1 else ""
+        return f"{title_text(*self.keys[0])}{more}: {self.words}"
 
 
 def lines(overview: Overview) -> list[str]:
     """Every step, the newest first; the last line counts them."""
     found = []
     for step in reversed(overview.steps):
-        found.append(f"{step.after[:SHORT]} {step.status}: {_extent(step)}")
-        found += [f"  {line}" for line in _about(overview, step)]
-        for titles, words, explained in _cases(step):
-            found.append(f"  {titles}: {words}")
-            found += [f"    {line}" for line in explained]
+        found.append(f"{step.after[:SHORT]} {step.status}: {extent(step)}")
+        found += [f"  {line}" for line in about(overview, step)]
+        for group in groups(step):
+            found.append(f"  {group.text}")
+            found += [f"    {line}" for line in group.lines]
     return [plain(line) for line in [*found, *notes(overview), summary(overview)]]
 
 
@@ -41,13 +64,12 @@ def as_markdown(overview: Overview) -> str:
     for status in STATUSES:
         for step in reversed(overview.steps):
             if step.status == status:
-                head = f"### {markdown(f'{step.after[:SHORT]} {status}: {_extent(step)}')}"
-                about = [f"- {markdown(line)}" for line in _about(overview, step)]
-                cases = []
-                for titles, words, explained in _cases(step):
-                    cases.append(f"- {markdown(f'{titles}: {words}')}")
-                    cases += [f"  - {markdown(line)}" for line in explained]
-                parts += [head, "\n".join([*about, *cases])]
+                head = f"### {markdown(f'{step.after[:SHORT]} {status}: {extent(step)}')}"
+                items = [f"- {markdown(line)}" for line in about(overview, step)]
+                for group in groups(step):
+                    items.append(f"- {markdown(group.text)}")
+                    items += [f"  - {markdown(line)}" for line in group.lines]
+                parts += [head, "\n".join(items)]
     said = notes(overview)
     if said:
         parts.append("\n".join(f"- {markdown(line)}" for line in said))
@@ -116,9 +138,9 @@ def notes(overview: Overview) -> list[str]:
     return found
 
 
-def _extent(step: Step) -> str:
+def extent(step: Step) -> str:
     """The largest change of a step, and how many cases it is of."""
-    ranked = sorted(step.changes, key=_rank)
+    ranked = sorted(step.changes, key=rank)
     first = next((c for c in ranked if c.status == step.status), ranked[0])
     same = [c.difference for c in step.changes if c.figure == first.figure]
     largest = max(same, key=lambda d: (abs(d), d)) if same else first.difference
@@ -128,7 +150,7 @@ def _extent(step: Step) -> str:
     return f"{first.figure} {most}{sign}{size} in {_count(len(step.cases), 'case')}"
 
 
-def _about(overview: Overview, step: Step) -> list[str]:
+def about(overview: Overview, step: Step) -> list[str]:
     """Who did it, what is uncertain about it, and what became of it."""
     commit = overview.line.by_name[step.after]
     found = [f'"{commit.subject}", {commit.author}, {commit.date[:10]}']
@@ -151,45 +173,47 @@ def _about(overview: Overview, step: Step) -> list[str]:
     return found
 
 
-def _cases(step: Step) -> Iterator[tuple[str, str, list[str]]]:
-    """The cases that moved, each with its changes and the lines that did it.
+def groups(step: Step) -> list[Group]:
+    """The cases that moved, those of the same changes together, `CASES` groups at most.
 
-    Cases of the same changes are one; there are `CASES` at most.
+    The cases of all further groups are one without words.
     """
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[str, tuple[str, ...]], list[Key]] = {}
     for key, changes in step.cases.items():
-        ordered = sorted(changes, key=_rank)
+        ordered = sorted(changes, key=rank)
         words = ", ".join(map(_change_text, ordered))
         explained = tuple(filter(None, (_line_text(change) for change in ordered)))
-        groups.setdefault((words, explained), []).append(title_text(*key))
-    for (words, explained), titles in list(groups.items())[:CASES]:
-        more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-        yield titles[0] + more, words, list(explained)
-    rest = sum(len(titles) for titles in list(groups.values())[CASES:])
-    if rest:
-        yield "and", _count(rest, "more case"), []
+        found.setdefault((words, explained), []).append(key)
+    listed = [Group(keys, words, lines) for (words, lines), keys in found.items()]
+    rest = [key for group in listed[CASES:] for key in group.keys]
+    return [*listed[:CASES], *([Group(rest, "", ())] if rest else [])]
 
 
-def _rank(change: Change) -> tuple[int, int, str]:
+def rank(change: Change) -> tuple[int, int, str]:
     """The order of changes: open ones first, then the most telling figures."""
-    known = change.figure in _FIRST
-    place = _FIRST.index(change.figure) if known else len(_FIRST)
+    known = change.figure in FIRST
+    place = FIRST.index(change.figure) if known else len(FIRST)
     return STATUSES.index(change.status), place, change.figure
 
 
 def _change_text(change: Change) -> str:
-    if change.figure in (*NUMBERS, INSTRUCTIONS):
-        words = f"{change.figure} {change.before:,} -> {change.after:,}"
-    else:
+    if is_bytes(change.figure):
         old, new = apart(change.before, change.after)
         more = more_arrays(change.difference, change.second.figures.array_bytes)
         words = f"{change.figure} {old} -> {new}{more}"
+    else:
+        words = f"{change.figure} {change.before:,} -> {change.after:,}"
     return f"{words} on {change.versions.text}" if change.versions is not None else words
 
 
 def _figure_text(figure: str, value: int) -> str:
     """A difference of a figure, exact where it is a number of things."""
-    return f"{value:,}" if figure in (*NUMBERS, INSTRUCTIONS) else apart(value, value)[0]
+    return apart(value, value)[0] if is_bytes(figure) else f"{value:,}"
+
+
+def is_bytes(figure: str) -> bool:
+    """Whether a figure is of bytes, and not a number of things."""
+    return figure not in (*NUMBERS, INSTRUCTIONS)
 
 
 def _line_differences(change: Change) -> Sequence[Difference]:

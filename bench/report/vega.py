@@ -35,7 +35,7 @@ def words(**options: Any) -> dict[str, Any]:
     return {"align": "left", "baseline": "middle", "color": colour("ink"), **options}
 
 
-def layers(*charts: alt.Chart, height: int | alt.Step, **signals: float) -> alt.LayerChart:
+def layers(*charts: alt.Chart, height: int | alt.Step, **signals: Any) -> alt.LayerChart:
     """Charts on top of each other, as wide as their container, with signals and defaults."""
     chart = cast(alt.LayerChart, alt.layer(*charts))
     params = [alt.param(name=name, value=value) for name, value in signals.items()]
