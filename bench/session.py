@@ -17,14 +17,17 @@ from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions
+from gradmeter.bench.numbers import where_text
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.call_comparison import CallComparison
 from gradmeter.bench.runs.forks import ForkServer
@@ -52,6 +55,7 @@ def measure(
     *,
     resume: bool = False,
     revisions: Sequence[Revision] = (),
+    shard: Shard | None = None,
 ) -> Run:
     """Measure; write ``out/run.json`` after every step and ``out/report.md`` at the end.
 
@@ -59,6 +63,7 @@ def measure(
 
     Args:
         revisions: those of the engine that the groups' variants are labelled with.
+        shard: that the groups are of a plan; None where they are all of it.
 
     Raises:
         UsageError: an engine or an interpreter is missing, the folder cannot be written, is
@@ -73,7 +78,7 @@ def measure(
     check_fits(groups, psutil.virtual_memory().available)
     files.writable(out)
     with lock.held(out):
-        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages)
+        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages, shard)
 
 
 def _measure(
@@ -85,6 +90,7 @@ def _measure(
     resume: bool,
     revisions: Sequence[Revision],
     packages: dict[str, Ground],
+    shard: Shard | None,
 ) -> Run:
     """Measure into a folder that is locked."""
     _check(out, replace=not resume)
@@ -100,6 +106,7 @@ def _measure(
         grounds=packages,
         notes=notes(groups),
         workloads=origins(groups),
+        shard=shard,
     )
     if resume:
         run = _resumed_run(run_file.load(out / RUN_FILE), run)
@@ -142,6 +149,7 @@ def compare_calls(
     whole: bool = False,
     criteria: Sequence[Gate] = (),
     layers: Sequence[str] = (),
+    share: Share | None = None,
 ) -> Run:
     """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
 
@@ -152,6 +160,7 @@ def compare_calls(
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
         layers: of memory besides array data, in which calls are measured.
+        share: of the selected tests that is measured; None for all.
 
     Raises:
         UsageError: no test is selected, a suite cannot be collected, a gate could never
@@ -185,12 +194,15 @@ def compare_calls(
             whole=whole,
             criteria=criteria,
             layers=layers,
+            share=share,
         )
         _remove_page(out)
         try:
             comparison.measure()
         finally:
-            if record.run.cases:  # after Ctrl-C, the report shows what was measured until then
+            if (
+                record.run.cases or record.run.finished
+            ):  # after Ctrl-C, the report shows what was measured until then
                 run = _with_reports(record.run, out)
         return run
 
@@ -295,6 +307,18 @@ def _resumed_run(old: Run, new: Run) -> Run:
     Raises:
         UsageError: the two are measured in different ways, so that their cases do not mix.
     """
+    if old.machines:
+        raise UsageError(
+            f"the run to resume was measured on {len(old.machines)} machines and merged; resume "
+            "each of its runs where it was measured"
+        )
+    if old.shard != new.shard:
+        before, now = _shard_text(old.shard), _shard_text(new.shard)
+        what = f"{before}, and this is {now}" if before != now else f"{before}, of another plan"
+        raise UsageError(
+            f"the run to resume is {what}; resume it with the selection, --shard and --shard-by "
+            "that it was begun with"
+        )
     variants = old.grounds.keys() & new.grounds.keys()
     # A file that is moved is the same, and one that is edited another workload.
     for name in old.workloads.keys() & new.workloads.keys():
@@ -315,12 +339,19 @@ def _resumed_run(old: Run, new: Run) -> Run:
                 f"the run to resume has other {what} ({before}, now {after}); "
                 "start a new one without --resume"
             )
+    cases = [case for case in old.cases if _is_whole(case, exact=new.options.exact)]
+    names = {where_text(case.workload, case.size) for case in cases}
     return msgspec.structs.replace(
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
+        cases=cases,
+        spent={name: seconds for name, seconds in old.spent.items() if name in names},
     )
+
+
+def _shard_text(shard: Shard | None) -> str:
+    return "of no shard" if shard is None else f"shard {shard.name}"
 
 
 def _is_whole(case: Case, *, exact: bool) -> bool:

@@ -9,11 +9,54 @@ from __future__ import annotations
 import hashlib
 import heapq
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.results.shard import Shard
 
 MOST = 10_000  # shards
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of a plan that is asked for: shard ``number`` of ``count``.
+
+    Attributes:
+        seconds: what each group of an earlier run took, by its title or its tests' name.
+    """
+
+    number: int
+    count: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, plan: Mapping[str, str], described: Iterable[str], settings: str) -> Shard:
+        """The shard of a plan.
+
+        Args:
+            plan: of each group or test, in the order in which they are measured, what it is kept
+                together with: groups stay whole, and are their own.
+            described: everything that is measured, in texts whose order does not matter.
+            settings: how it is measured, where the options of a run do not say.
+        """
+        shards = self.spread(plan)
+        own = set(shards[self.number - 1])
+        return Shard(
+            number=self.number,
+            count=self.count,
+            plan=digest(*sorted(described)),
+            settings=settings,
+            spread=digest(*[digest(*sorted(shard)) for shard in shards]),
+            total=len(plan),
+            places={name: place for place, (name, kept) in enumerate(plan.items()) if kept in own},
+        )
+
+    def spread(self, plan: Mapping[str, str]) -> list[list[str]]:
+        """What each shard measures, by what is kept together; `plan` as for `of`."""
+        together = dict.fromkeys(plan.values(), 0.0)
+        for name, seconds in costs(plan, self.seconds).items():
+            together[plan[name]] += seconds
+        return spread(together, self.count)
 
 
 def parse(text: str, option: str = "--shard") -> tuple[int, int]:
@@ -22,8 +65,9 @@ def parse(text: str, option: str = "--shard") -> tuple[int, int]:
     Raises:
         UsageError: the text is none, or there is no such shard.
     """
-    number, slash, count = text.partition("/")
-    if not slash or not all(part.isascii() and part.isdigit() for part in (number, count)):
+    number, _, count = text.partition("/")
+    digits = all(part.isascii() and part.isdigit() for part in (number, count))
+    if not digits or not count.strip("0"):
         raise UsageError(f"{option} {text!r} is no shard; write 1/3 for the first of three")
     if len(count) > len(str(MOST)) or int(count) > MOST:
         raise UsageError(f"{option} {text}: there are {MOST:,} shards at most")
@@ -80,8 +124,3 @@ def digest(*parts: str) -> str:
         encoded = part.encode(errors="surrogatepass")
         hashed.update(b"%d:" % len(encoded) + encoded)
     return hashed.hexdigest()[:16]
-
-
-def digest_of(shards: Sequence[Sequence[str]]) -> str:
-    """A digest of how groups are spread, whatever the order within a shard."""
-    return digest(*[digest(*sorted(shard)) for shard in shards])

@@ -24,12 +24,15 @@ from gradmeter.bench.commands.shared import (
     RunArgument,
     Seed,
     Sets,
+    Shard,
+    ShardBy,
     Sizes,
     Workloads,
     add_engines,
     exit_for,
     measure,
     read_options,
+    read_share,
     run_path,
     say,
     show_run,
@@ -65,6 +68,8 @@ def run(
     min_rounds: MinRounds = 10,
     limit: Limit = 60.0,
     seed: Seed = 0,
+    shard: Shard = "",
+    shard_by: ShardBy = None,
     out: Out = session.LATEST,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")
@@ -80,6 +85,7 @@ def run(
       gradmeter run --workload squares-30 --size 10000 --size 1000000
         --variant engine --variant engine:retain_grad=on
     """
+    share = read_share(shard, shard_by)
     named = add_engines(engine)
     groups, comparisons = plan(
         workload or ["squares-3"],
@@ -100,7 +106,7 @@ def run(
         min_rounds=min_rounds,
         limit=limit,
     )
-    measured_run = measure(groups, comparisons, options, out, resume=resume)
+    measured_run = measure(groups, comparisons, options, out, share=share, resume=resume)
     show_run(measured_run)
     tell_written(out)
     exit_for(measured_run)
