@@ -207,6 +207,19 @@ def compare_calls(
         return run
 
 
+def empty(options: Options, shard: Shard | None = None) -> Run:
+    """A run that has measured nothing yet."""
+    return Run(
+        environment=environment.describe(),
+        options=options,
+        self_tests=[],
+        comparisons=[],
+        cases=[],
+        finished=False,
+        shard=shard,
+    )
+
+
 def ready(out: Path) -> None:
     """Make the folder of a new run, and lock it until the process ends.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gradmeter.bench.numbers import bytes_text, percent
 from gradmeter.bench.report import ordinary, sentences
 from gradmeter.bench.results.run import ORDINARY, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.verdicts import verdicts
 
 MOST = 6  # names in a list
@@ -16,6 +17,32 @@ def heading(run: Run) -> str:
     """The title of the report."""
     calls = run.cases and all(case.ordinary for case in run.cases)
     return "What the calls of a suite cost" if calls else "What the engine costs"
+
+
+def shard_text(shard: Shard) -> str:
+    """Which share of a plan was measured, in a sentence."""
+    count = len(shard.places)
+    share = f"{count:,} of {shard.total:,}" if count else f"none of {shard.total:,}"
+    return (
+        f"shard {shard.name} of the plan, {share} groups; gradmeter merge makes one run of all "
+        "shards'"
+    )
+
+
+def machines(run: Run) -> list[str]:
+    """A line on each machine of a run that has several."""
+    return [
+        f"{name}: started {e.started} on {e.cpu}, {e.cores} core{'s' * (e.cores != 1)}, "
+        f"{bytes_text(e.memory_bytes)}, workers {'pinned' if e.pinned else 'not pinned'}"
+        for name, e in run.machines.items()
+    ]
+
+
+def notes(run: Run) -> list[str]:
+    """Sentences on the run as a whole: its share of a plan, its machines, what it leaves out."""
+    share = [shard_text(run.shard)] if run.shard is not None else []
+    where = [f"measured on {len(run.machines)} machines, each group on one"] if run.machines else []
+    return [*share, *where, *run.notes]
 
 
 def summary(run: Run) -> list[str]:
