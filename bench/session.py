@@ -21,21 +21,20 @@ from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions
-from gradmeter.bench.numbers import where_text
 from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
 from gradmeter.bench.results.folders import temporary_folder
-from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
+from gradmeter.bench.results.run import Comparison, Ground, Options, Run
 from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.call_comparison import CallComparison
 from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
+from gradmeter.bench.runs.resuming import resumed
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
-from gradmeter.bench.runs.self_tests import conclusive
 from gradmeter.bench.runs.suite_servers import SuiteServers
 from gradmeter.bench.verdicts.gates import Gate
 
@@ -109,7 +108,7 @@ def _measure(
         shard=shard,
     )
     if resume:
-        run = _resumed_run(run_file.load(out / RUN_FILE), run)
+        run = resumed(run_file.load(out / RUN_FILE), run)
     record = Record(run, lambda run: save(run, out), tell)
     runner = Runner(
         start=Process,
@@ -312,67 +311,3 @@ def _refusing_write_errors(path: Path, remedy: str = CONTINUE) -> Iterator[None]
             f"{path} cannot be written ({error.strerror}); what was written before is still "
             f"there; {remedy}"
         ) from None
-
-
-def _resumed_run(old: Run, new: Run) -> Run:
-    """Make the run that continues the old one: its whole cases, the plan of the new one.
-
-    Raises:
-        UsageError: the two are measured in different ways, so that their cases do not mix.
-    """
-    if old.machines:
-        raise UsageError(
-            f"the run to resume was measured on {len(old.machines)} machines and merged; resume "
-            "each of its runs where it was measured"
-        )
-    if old.shard != new.shard:
-        before, now = _shard_text(old.shard), _shard_text(new.shard)
-        what = f"{before}, and this is {now}" if before != now else f"{before}, of another plan"
-        raise UsageError(
-            f"the run to resume is {what}; resume it with the selection, --shard and --shard-by "
-            "that it was begun with"
-        )
-    variants = old.grounds.keys() & new.grounds.keys()
-    # A file that is moved is the same, and one that is edited another workload.
-    for name in old.workloads.keys() & new.workloads.keys():
-        if old.workloads[name].digest != new.workloads[name].digest:
-            raise UsageError(
-                f"the run to resume has another workload {name!r}: its file has changed, or is "
-                "another one; start a new one without --resume"
-            )
-    for what, before, after in (
-        ("options", old.options, new.options),
-        ("commit", old.environment.commit, new.environment.commit),
-        ("Python version", old.environment.python, new.environment.python),
-        ("package versions", old.environment.versions, new.environment.versions),
-        ("engines", [old.grounds[v] for v in variants], [new.grounds[v] for v in variants]),
-    ):
-        if before != after:
-            raise UsageError(
-                f"the run to resume has other {what} ({before}, now {after}); "
-                "start a new one without --resume"
-            )
-    cases = [case for case in old.cases if _is_whole(case, exact=new.options.exact)]
-    names = {where_text(case.workload, case.size) for case in cases}
-    return msgspec.structs.replace(
-        new,
-        environment=old.environment,
-        self_tests=conclusive(old.self_tests),
-        cases=cases,
-        spent={name: seconds for name, seconds in old.spent.items() if name in names},
-    )
-
-
-def _shard_text(shard: Shard | None) -> str:
-    return "of no shard" if shard is None else f"shard {shard.name}"
-
-
-def _is_whole(case: Case, *, exact: bool) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory.
-
-    Args:
-        exact: whether resident memory is left out.
-    """
-    counted = bool(case.allocations) or not case.array_data
-    resident = exact or case.residency is not None
-    return case.finished and case.failure is None and counted and resident

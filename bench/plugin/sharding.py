@@ -72,7 +72,9 @@ class Sharding:
 
     def pytest_report_collectionfinish(self) -> str | None:
         """Say which tests are run."""
-        return f"gradmeter: {prose.shard_text(self.shard)}" if self.shard is not None else None
+        if self.shard is None:
+            return None
+        return f"gradmeter: {prose.shard_text(self.shard, 'tests')}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

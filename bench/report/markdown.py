@@ -98,8 +98,9 @@ def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> st
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
     clock = sentences.clock(rows)
     middle = "median" + f" ({sentences.CLOCKS[clock]})" * any(row.time for row in rows)
+    machine = f", measured on {_text(first.machine)}" if first.machine else ""
     lines = [
-        f"{arrays}collector {_text(first.collector)}, allocator {policies}",
+        f"{arrays}collector {_text(first.collector)}, allocator {policies}{machine}",
         "",
         f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | allocations | predicted peak | "

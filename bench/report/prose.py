@@ -19,14 +19,15 @@ def heading(run: Run) -> str:
     return "What the calls of a suite cost" if calls else "What the engine costs"
 
 
-def shard_text(shard: Shard) -> str:
-    """Which share of a plan was measured, in a sentence."""
+def shard_text(shard: Shard, what: str) -> str:
+    """Which share of a plan is measured, in a sentence.
+
+    Args:
+        what: the plan is of, in the plural.
+    """
     count = len(shard.places)
-    share = f"{count:,} of {shard.total:,}" if count else f"none of {shard.total:,}"
-    return (
-        f"shard {shard.name} of the plan, {share} groups; gradmeter merge makes one run of all "
-        "shards'"
-    )
+    share = f"{count:,} of {shard.total:,}" if count else f"none of the {shard.total:,}"
+    return f"shard {shard.name}: {share} {what}; gradmeter merge makes one run of all shards"
 
 
 def machines(run: Run) -> list[str]:
@@ -40,7 +41,8 @@ def machines(run: Run) -> list[str]:
 
 def notes(run: Run) -> list[str]:
     """Sentences on the run as a whole: its share of a plan, its machines, what it leaves out."""
-    share = [shard_text(run.shard)] if run.shard is not None else []
+    what = "tests" if run.cases and all(case.ordinary for case in run.cases) else "groups"
+    share = [shard_text(run.shard, what)] if run.shard is not None else []
     where = [f"measured on {len(run.machines)} machines, each group on one"] if run.machines else []
     return [*share, *where, *run.notes]
 
@@ -174,11 +176,13 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
 def environment(run: Run) -> list[str]:
     """The environment, the options and the self-tests of a run, one line each."""
     e = run.environment
+    pinned = "pinned" if e.pinned else "not pinned"
+    machine = f": {e.cpu}, {e.cores} cores, {bytes_text(e.memory_bytes)}; workers {pinned}"
     lines = [
         f"started {e.started}, {e.code}",
-        f"{e.implementation} {e.python} on {e.system}: {e.cpu}, {e.cores} cores, "
-        f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
+        f"{e.implementation} {e.python} on {e.system}{'' if run.machines else machine}, "
         f"{e.blas_threads} thread for each engine unless a variant says more",
+        *machines(run),
         f"collector {run.options.collector}, thresholds "
         f"{', '.join(map(str, e.collector_thresholds))}; allocator {run.options.allocator}; "
         f"seed {run.options.seed}, {run.options.sets} sets, "
@@ -186,7 +190,7 @@ def environment(run: Run) -> list[str]:
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),
         *grounds(run),
         *origins(run),
-        *run.notes,
+        *notes(run),
     ]
     for test in run.self_tests:
         outcome = "passed" if test.passed else f"FAILED {test.problem}"
