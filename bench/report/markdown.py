@@ -61,7 +61,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
             effects += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times and not case.ordinary for case in run.cases):
-        noise = sentences.noise_text(run)
+        noise = _text(sentences.noise_text(run))
         parts.append(noise[0].upper() + noise[1:])
     for compared, rows in pairs:
         title = _where(compared)

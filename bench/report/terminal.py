@@ -98,7 +98,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         how = "; gradmeter run --resume goes on with it" if measured or not run.cases else ""
         console.print(f"This run was not finished{how}.")
     if any(case.times and not case.ordinary for case in run.cases):
-        console.print(sentences.noise_text(run), highlight=False)
+        console.print(escape(sentences.noise_text(run)), highlight=False)
     for line in [*prose.origins(run), *prose.grounds(run), *prose.notes(run)]:
         console.print(escape(line), highlight=False)
     if measured:
