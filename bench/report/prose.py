@@ -26,8 +26,8 @@ def shard_text(shard: Shard, what: str) -> str:
         what: the plan is of, in the plural.
     """
     count = len(shard.places)
-    share = f"{count:,} of {shard.total:,}" if count else f"none of the {shard.total:,}"
-    return f"shard {shard.name}: {share} {what}; gradmeter merge makes one run of all shards"
+    share = f"{count:,} of {shard.total:,} {what}" + ", so nothing is measured" * (not count)
+    return f"shard {shard.name}: {share}; gradmeter merge makes one run of all shards"
 
 
 def machines(run: Run) -> list[str]:

@@ -16,6 +16,7 @@ import msgspec
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.results.agreement import differences
+from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import Case, Comparison, Run
 from gradmeter.bench.results.shard import Shard
 
@@ -174,8 +175,8 @@ def merged(given: Sequence[Part]) -> Run:
     spent = _united(part.run.spent for part in given)
     return msgspec.structs.replace(
         first,
-        self_tests=_distinct(test for part in given for test in part.run.self_tests),
-        notes=_distinct(note for part in given for note in part.run.notes),
+        self_tests=_self_tests(given),
+        notes=list(dict.fromkeys(note for part in given for note in part.run.notes)),
         comparisons=comparisons,
         cases=cases,
         finished=not lacking(given),
@@ -222,6 +223,16 @@ def _chosen(given: Sequence[Part]) -> dict[Where, Part]:
     return chosen
 
 
+def _self_tests(given: Sequence[Part]) -> list[SelfTest]:
+    """One of each name: the first that failed on any machine, else the first."""
+    found: dict[str, SelfTest] = {}
+    for part in given:
+        for test in part.run.self_tests:
+            if found.setdefault(test.name, test).passed and not test.passed:
+                found[test.name] = test
+    return list(found.values())
+
+
 def _place(places: dict[str, int], of: Case | Comparison) -> tuple[bool, int]:
     """Where a single run has it: workloads before the tests' calls, each in the plan's order."""
     size = of.size
@@ -235,11 +246,3 @@ def _united(dictionaries: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def _by_first(found: dict[str, Any], order: Sequence[str]) -> dict[str, Any]:
     """A dictionary in the order in which its keys first occur."""
     return {key: found[key] for key in dict.fromkeys([*order, *found]) if key in found}
-
-
-def _distinct(items: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        if item not in found:
-            found.append(item)
-    return found
