@@ -77,7 +77,7 @@ def test_everything_that_reads_a_run_reads_a_merged_one(here):
         assert said.returncode == 0, (command, said.stderr, said.stdout)
         assert "Traceback" not in said.stderr
     assert (here / "again.json").read_text() == (here / "base.json").read_text()
-    assert "measured on 3 machines" in gradmeter("show", "merged", cwd=here).stdout
+    assert "measured in 3 parts" in gradmeter("show", "merged", cwd=here).stdout
 
 
 def test_a_shard_is_held_against_the_baseline_of_the_whole(here):

@@ -224,7 +224,7 @@ def test_runs_that_are_not_of_one_plan_are_refused_with_the_reason(changes, why)
 
 
 def test_the_run_of_a_whole_plan_is_no_part():
-    with pytest.raises(UsageError, match="1/run.json is the run of a whole plan"):
+    with pytest.raises(UsageError, match=r"1/run\.json is the run of a whole plan"):
         parts([shards_of(whole_run(), 2)[0], whole_run()])
 
 
