@@ -43,8 +43,10 @@ def notes(run: Run) -> list[str]:
     """Sentences on the run as a whole: its share of a plan, its machines, what it leaves out."""
     what = "tests" if run.cases and all(case.ordinary for case in run.cases) else "groups"
     share = [shard_text(run.shard, what)] if run.shard is not None else []
+    if not run.machines:
+        return [*share, *run.notes]
     parts = f"measured in {len(run.machines)} parts ({_listed([*run.machines])}), each group in one"
-    return [*share, *([parts] if run.machines else []), *run.notes]
+    return [*share, parts, *run.notes]
 
 
 def summary(run: Run) -> list[str]:
