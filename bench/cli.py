@@ -17,6 +17,7 @@ from gradmeter.bench.commands import (
     law,
     lines,
     listing,
+    merge,
     program_arguments,
     publish,
     record,
@@ -67,6 +68,7 @@ def _main(
 app.command()(run.run)
 app.command()(compare.compare)
 app.command()(check.check)
+app.command()(merge.merge)
 app.command("gates")(check.explain)
 app.command()(run.show)
 app.command()(report.report)

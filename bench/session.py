@@ -17,6 +17,7 @@ from gradmeter.bench.cases.interpreters import grounds, notes
 from gradmeter.bench.cases.origins import origins
 from gradmeter.bench.cases.plan import Group, check_fits
 from gradmeter.bench.cases.revisions import Revision
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions
@@ -24,15 +25,16 @@ from gradmeter.bench.report import extra, markdown
 from gradmeter.bench.report.files import write_page
 from gradmeter.bench.results import environment, files, lock, run_file
 from gradmeter.bench.results.folders import temporary_folder
-from gradmeter.bench.results.run import Case, Comparison, Ground, Options, Run
+from gradmeter.bench.results.run import Comparison, Ground, Options, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.call_comparison import CallComparison
 from gradmeter.bench.runs.forks import ForkServer
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
+from gradmeter.bench.runs.resuming import resumed
 from gradmeter.bench.runs.runner import Runner
 from gradmeter.bench.runs.sampler import Sampler
-from gradmeter.bench.runs.self_tests import conclusive
 from gradmeter.bench.runs.suite_servers import SuiteServers
 from gradmeter.bench.verdicts.gates import Gate
 
@@ -52,6 +54,7 @@ def measure(
     *,
     resume: bool = False,
     revisions: Sequence[Revision] = (),
+    shard: Shard | None = None,
 ) -> Run:
     """Measure; write ``out/run.json`` after every step and ``out/report.md`` at the end.
 
@@ -59,6 +62,7 @@ def measure(
 
     Args:
         revisions: those of the engine that the groups' variants are labelled with.
+        shard: that the groups are of a plan; None where they are all of it.
 
     Raises:
         UsageError: an engine or an interpreter is missing, the folder cannot be written, is
@@ -73,7 +77,7 @@ def measure(
     check_fits(groups, psutil.virtual_memory().available)
     files.writable(out)
     with lock.held(out):
-        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages)
+        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages, shard)
 
 
 def _measure(
@@ -85,6 +89,7 @@ def _measure(
     resume: bool,
     revisions: Sequence[Revision],
     packages: dict[str, Ground],
+    shard: Shard | None,
 ) -> Run:
     """Measure into a folder that is locked."""
     _check(out, replace=not resume)
@@ -100,9 +105,10 @@ def _measure(
         grounds=packages,
         notes=notes(groups),
         workloads=origins(groups),
+        shard=shard,
     )
     if resume:
-        run = _resumed_run(run_file.load(out / RUN_FILE), run)
+        run = resumed(run_file.load(out / RUN_FILE), run)
     record = Record(run, lambda run: save(run, out), tell)
     runner = Runner(
         start=Process,
@@ -142,6 +148,7 @@ def compare_calls(
     whole: bool = False,
     criteria: Sequence[Gate] = (),
     layers: Sequence[str] = (),
+    share: Share | None = None,
 ) -> Run:
     """Compare the calls of a suite between revisions; write the run and its reports as `measure`.
 
@@ -152,6 +159,7 @@ def compare_calls(
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
         layers: of memory besides array data, in which calls are measured.
+        share: of the selected tests that is measured; None for all.
 
     Raises:
         UsageError: no test is selected, a suite cannot be collected, a gate could never
@@ -185,14 +193,30 @@ def compare_calls(
             whole=whole,
             criteria=criteria,
             layers=layers,
+            share=share,
         )
         _remove_page(out)
         try:
             comparison.measure()
         finally:
-            if record.run.cases:  # after Ctrl-C, the report shows what was measured until then
+            if (
+                record.run.cases or record.run.finished
+            ):  # after Ctrl-C, the report shows what was measured until then
                 run = _with_reports(record.run, out)
         return run
+
+
+def empty(options: Options, shard: Shard | None = None) -> Run:
+    """A run that has measured nothing yet."""
+    return Run(
+        environment=environment.describe(),
+        options=options,
+        self_tests=[],
+        comparisons=[],
+        cases=[],
+        finished=False,
+        shard=shard,
+    )
 
 
 def ready(out: Path) -> None:
@@ -287,48 +311,3 @@ def _refusing_write_errors(path: Path, remedy: str = CONTINUE) -> Iterator[None]
             f"{path} cannot be written ({error.strerror}); what was written before is still "
             f"there; {remedy}"
         ) from None
-
-
-def _resumed_run(old: Run, new: Run) -> Run:
-    """Make the run that continues the old one: its whole cases, the plan of the new one.
-
-    Raises:
-        UsageError: the two are measured in different ways, so that their cases do not mix.
-    """
-    variants = old.grounds.keys() & new.grounds.keys()
-    # A file that is moved is the same, and one that is edited another workload.
-    for name in old.workloads.keys() & new.workloads.keys():
-        if old.workloads[name].digest != new.workloads[name].digest:
-            raise UsageError(
-                f"the run to resume has another workload {name!r}: its file has changed, or is "
-                "another one; start a new one without --resume"
-            )
-    for what, before, after in (
-        ("options", old.options, new.options),
-        ("commit", old.environment.commit, new.environment.commit),
-        ("Python version", old.environment.python, new.environment.python),
-        ("package versions", old.environment.versions, new.environment.versions),
-        ("engines", [old.grounds[v] for v in variants], [new.grounds[v] for v in variants]),
-    ):
-        if before != after:
-            raise UsageError(
-                f"the run to resume has other {what} ({before}, now {after}); "
-                "start a new one without --resume"
-            )
-    return msgspec.structs.replace(
-        new,
-        environment=old.environment,
-        self_tests=conclusive(old.self_tests),
-        cases=[case for case in old.cases if _is_whole(case, exact=new.options.exact)],
-    )
-
-
-def _is_whole(case: Case, *, exact: bool) -> bool:
-    """Whether a case has every figure; after a self-test that failed, it has none of memory.
-
-    Args:
-        exact: whether resident memory is left out.
-    """
-    counted = bool(case.allocations) or not case.array_data
-    resident = exact or case.residency is not None
-    return case.finished and case.failure is None and counted and resident

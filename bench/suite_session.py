@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradmeter.bench import session
 from gradmeter.bench.cases.checkouts import Wanted, arguments, sides
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
@@ -41,6 +42,7 @@ def compare_suite(
     whole: bool,
     criteria: Sequence[Gate],
     layers: Sequence[str] = (),
+    share: Share | None = None,
 ) -> Run:
     """Compare a suite's calls at every side, the first the baseline.
 
@@ -52,6 +54,7 @@ def compare_suite(
         whole: time also calls that run the same code at every side, in all sets.
         criteria: gates, of which each has to match a selected test.
         layers: of memory besides array data, in which calls are measured.
+        share: of the selected tests that is measured; None for all.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
@@ -68,4 +71,5 @@ def compare_suite(
             whole=whole or not wanted.revisions,
             criteria=criteria,
             layers=layers,
+            share=share,
         )

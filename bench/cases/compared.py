@@ -85,8 +85,8 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
         assert old is not None
         times = [change(t, number=t.number + first) for t in old.times]
         pair = (
-            change(old, variant=_labelled(old.variant, BEFORE), times=times, again=[]),
-            change(case, variant=_labelled(case.variant, AFTER), again=[]),
+            change(_labelled(old, BEFORE), times=times, again=[]),
+            change(_labelled(case, AFTER), again=[]),
         )
         if case.instructions is not None and old.instructions is not None:
             why = grounds.difference(case.instructions, old.instructions)
@@ -120,9 +120,18 @@ def of_files(before: Run, after: Run, names: tuple[str, str]) -> Run:
         cases=cases,
         finished=before.finished and after.finished,
         revisions=meaning,
+        shard=None,
+        machines={
+            f"{label}, {name}": machine
+            for label, run in zip((BEFORE, AFTER), (before, after), strict=True)
+            for name, machine in run.machines.items()
+        },
     )
 
 
-def _labelled(variant: str, label: str) -> str:
-    engine, colon, settings = variant.partition(":")
-    return f"{engine}@{label}{colon}{settings}" if engine else label  # a call has no engine
+def _labelled(case: Case, label: str) -> Case:
+    """A case under a variant that is labelled, on a machine that is."""
+    engine, colon, settings = case.variant.partition(":")
+    variant = f"{engine}@{label}{colon}{settings}" if engine else label  # a call has no engine
+    machine = f"{label}, {case.machine}" if case.machine else ""
+    return change(case, variant=variant, machine=machine)

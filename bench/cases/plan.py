@@ -12,7 +12,7 @@ from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.predicted_laws import predicted_laws
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.numbers import where_text
+from gradmeter.bench.numbers import title_text, where_text
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.results.readings import Allocator, Predicted
@@ -165,18 +165,27 @@ def check_fits(groups: Sequence[Group], available: int) -> None:
     """
     laws = law_file.committed()
     for group in groups:
-        workload = group.workload
         for variant in group.variants:
-            case = new_case(group, variant, "on")
-            # In timing, one worker per variant holds its inputs while another one computes.
-            peak, source = _peak(workload, variant, case, laws)
-            copies = workload.iterations if workload.fresh else 2
-            needed = peak + copies * case.array_bytes * len(group.variants)
+            needed, source = memory(group, variant, laws)
             if needed > available:
+                title = title_text(*group.key(variant))
                 raise UsageError(
-                    f"{case.title} would need about {-(-needed // 10**9):,} GB ({source}) and "
+                    f"{title} would need about {-(-needed // 10**9):,} GB ({source}) and "
                     f"{available / 1e9:,.1f} GB are free; choose a smaller --size"
                 )
+
+
+def memory(group: Group, variant: Variant, laws: Sequence[Laws]) -> tuple[int, str]:
+    """The bytes that measuring a case takes at most, and where that figure is from.
+
+    Args:
+        laws: those of the file that is committed.
+    """
+    workload, case = group.workload, new_case(group, variant, "on")
+    peak, source = _peak(workload, variant, case, laws)
+    # In timing, one worker per variant holds its inputs while another one computes.
+    copies = workload.iterations if workload.fresh else 2
+    return peak + copies * case.array_bytes * len(group.variants), source
 
 
 def _peak(

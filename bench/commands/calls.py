@@ -11,6 +11,7 @@ from gradmeter.bench import suite_session
 from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.environments import requirements_of
 from gradmeter.bench.cases.revisions import with_working_tree
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.layers import ARRAYS, LAYERS
 from gradmeter.bench.results.run import Options, Run
@@ -31,11 +32,13 @@ def compare_suite(
     whole: bool,
     criteria: Sequence[Gate],
     layers: str = "",
+    share: Share | None = None,
 ) -> Run:
     """Compare a suite's calls; ``words`` are "pytest" and its arguments.
 
     Args:
         layers: of memory besides array data, separated by commas.
+        share: of the selected tests that is measured; None for all.
 
     Raises:
         UsageError: the command line makes no sense, or nothing can be compared.
@@ -53,6 +56,7 @@ def compare_suite(
             whole=whole,
             criteria=criteria,
             layers=read_layers(layers),
+            share=share,
         )
 
 

@@ -44,6 +44,8 @@ from gradmeter.bench.commands.shared import (
     MinRounds,
     Out,
     Seed,
+    Shard,
+    ShardBy,
     Sizes,
     Workloads,
     add_engines,
@@ -51,6 +53,7 @@ from gradmeter.bench.commands.shared import (
     fraction,
     measure,
     read_options,
+    read_share,
     run_path,
     say,
     say_lines,
@@ -174,6 +177,8 @@ def compare(
     ] = False,
     limit: Limit = 60.0,
     seed: Seed = 0,
+    shard: Shard = "",
+    shard_by: ShardBy = None,
     out: Out = COMPARED,
     markdown: AsMarkdown = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -194,6 +199,7 @@ def compare(
     gate_checks.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
+    share = read_share(shard, shard_by)
     suite = bool(what and what[0] == PYTEST)
     ours = {"--workload": workload, "--size": size, "--engine": engine, "--functions": functions}
     theirs = {"--with": with_, "--python": python, "--bench-all": whole}
@@ -208,6 +214,8 @@ def compare(
     groups: Sequence[Group] = []
     files = not suite and any(map(_is_file, targets))  # a suite's arguments may be files
     if files:
+        if share is not None:
+            raise UsageError("--shard is of what is measured; two run files are compared whole")
         run = _pair_files(targets, rev, criteria)
         notes.append(
             "times are shown without a verdict: two runs differ by more than their code; for a "
@@ -242,6 +250,7 @@ def compare(
                 whole=whole,
                 criteria=criteria,
                 layers=layers,
+                share=share,
             )
             return _conclude(
                 run, criteria, notes, out, written=True, markdown=markdown, json_=json_
@@ -270,7 +279,7 @@ def compare(
             gate_checks.check_exact(criteria, _exact(comparisons, groups))
             gate_checks.check_sets(criteria, options)
             gate_checks.check_counted(criteria, options)
-            run = measure(groups, comparisons, options, out, revisions=revisions)
+            run = measure(groups, comparisons, options, out, revisions=revisions, share=share)
     notes += hint(run, groups)
     _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.cases.plan import plan
+from gradmeter.bench.cases import capacity, sharded
+from gradmeter.bench.cases.plan import Group, plan
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.commands.shared import (
     Allocator,
     Budget,
@@ -24,19 +28,24 @@ from gradmeter.bench.commands.shared import (
     RunArgument,
     Seed,
     Sets,
+    Shard,
+    ShardBy,
     Sizes,
     Workloads,
     add_engines,
     exit_for,
     measure,
     read_options,
+    read_share,
     run_path,
     say,
     show_run,
     tell_written,
 )
+from gradmeter.bench.report import capacity as capacity_report
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
+from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.allocators import DEFAULT
 
 
@@ -65,9 +74,19 @@ def run(
     min_rounds: MinRounds = 10,
     limit: Limit = 60.0,
     seed: Seed = 0,
+    shard: Shard = "",
+    shard_by: ShardBy = None,
     out: Out = session.LATEST,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Measure nothing: say what would be, the seconds and memory that it takes, and "
+            "with --shard how it would be spread.",
+        ),
     ] = False,
 ) -> None:
     """Measure variants of an engine over workloads and sizes: time and exact memory.
@@ -80,6 +99,7 @@ def run(
       gradmeter run --workload squares-30 --size 10000 --size 1000000
         --variant engine --variant engine:retain_grad=on
     """
+    share = None if dry_run and not shard else read_share(shard, shard_by)
     named = add_engines(engine)
     groups, comparisons = plan(
         workload or ["squares-3"],
@@ -100,10 +120,27 @@ def run(
         min_rounds=min_rounds,
         limit=limit,
     )
-    measured_run = measure(groups, comparisons, options, out, resume=resume)
+    if dry_run:
+        _show_plan(groups, options, share, shard_by)
+        return
+    measured_run = measure(groups, comparisons, options, out, share=share, resume=resume)
     show_run(measured_run)
     tell_written(out)
     exit_for(measured_run)
+
+
+def _show_plan(
+    groups: Sequence[Group], options: Options, share: Share | None, costs: Path | None
+) -> None:
+    """Print what a plan takes, and how it would be spread."""
+    known = {} if costs is None else sharded.seconds(run_path(costs))
+    plan = capacity.needed(groups, options, known)
+    for line in capacity_report.lines(plan, psutil.virtual_memory().available):
+        say(line)
+    if share is not None:
+        shards = share.spread(sharded.whole(groups))
+        for line in ["", *capacity_report.shard_lines(plan, shards, share.number)]:
+            say(line)
 
 
 def show(

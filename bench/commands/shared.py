@@ -13,7 +13,9 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench import engines, session
+from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
@@ -142,6 +144,34 @@ Renamed = Annotated[
     ),
 ]
 
+Shard = Annotated[
+    str,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Measure the K-th of N shares of the groups, as one of N jobs; gradmeter merge makes "
+        "one run of theirs.",
+    ),
+]
+ShardBy = Annotated[
+    Path | None,
+    typer.Option(
+        "--shard-by",
+        metavar="RUN",
+        help="Spread the groups by the seconds that they took in this run, the same in all jobs; "
+        "without it, by name.",
+    ),
+]
+
+
+def read_share(text: str, costs: Path | None) -> Share | None:
+    """Read the share of a plan that is asked for; None for all of it.
+
+    Raises:
+        UsageError: there is no such shard, or no such costs.
+    """
+    return sharded.read(text, costs if costs is None else run_path(costs))
+
 
 def fraction(text: str) -> float:
     """Read a fraction, such as 2% or 0.02.
@@ -188,9 +218,17 @@ def measure(
     comparisons: Sequence[Comparison],
     options: Options,
     out: Path,
+    *,
+    share: Share | None = None,
     **more: Any,
 ) -> Run:
-    """Measure, with the progress on standard error; exit with 130 when interrupted."""
+    """Measure, with the progress on standard error; exit with 130 when interrupted.
+
+    Args:
+        share: of the groups that is measured; None for all.
+    """
+    if share is not None:
+        more["shard"], groups, comparisons = sharded.shard_of(share, groups, comparisons)
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
             return session.measure(groups, comparisons, options, out, tell, **more)

@@ -224,6 +224,8 @@ class Suite:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the figures that a test's report carries."""
         encoded = getattr(report, _ATTRIBUTE, None)
+        if not self.worker:
+            self.gathered.spend(report.nodeid, report.duration)
         if encoded is None or self.worker:
             return
         try:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin import call_cases
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import SelfTest, Value
 from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.session import save, write
 
 WRITTEN_AT_ONCE = 8  # cases; from there on, writing takes a share of the session's time at most
@@ -42,11 +45,16 @@ class Gathered:
     Args:
         out: the folder for run.json.
         cases_run: returns the run of the session's workloads; None where it measures none.
+        shard: returns the shard whose tests are run; None where they are all.
     """
 
-    def __init__(self, out: Path, cases_run: Callable[[], Run | None]) -> None:
+    def __init__(
+        self, out: Path, cases_run: Callable[[], Run | None], shard: Callable[[], Shard | None]
+    ) -> None:
         self.out = out
         self.cases_run = cases_run
+        self.shard = shard
+        self.spent: dict[str, float] = {}
         self.cases: dict[str, Case] = {}
         self.budgets: dict[str, str] = {}
         self.unavailable: dict[str, str] = {}
@@ -66,6 +74,10 @@ class Gathered:
             self.cases[name] = report.case
             self._write()
 
+    def spend(self, name: str, seconds: float) -> None:
+        """Add to the seconds that a test took."""
+        self.spent[name] = round(self.spent.get(name, 0.0) + seconds, 3)
+
     def _write(self) -> None:
         """Write run.json, unless too much of the session's time went into that."""
         began = time.monotonic()
@@ -81,7 +93,8 @@ class Gathered:
         run = self.cases_run()
         if run is None:
             self._alone = run = self._alone or call_cases.run((), self.tests)
-        return call_cases.merged(run, self.cases.values(), self.tests, finished)
+        run = call_cases.merged(run, self.cases.values(), self.tests, finished)
+        return msgspec.structs.replace(run, spent=run.spent | self.spent, shard=self.shard())
 
     def finish(self, finished: bool) -> tuple[Run | None, list[str], bool]:
         """Write the run and the reports.
@@ -94,7 +107,7 @@ class Gathered:
             session fails for them.
         """
         messages, failed = self._messages(finished)
-        if not self.cases:
+        if not self.cases and self.shard() is None:
             return self.cases_run(), messages, failed
         run = self.run(finished=finished)
         try:
@@ -112,7 +125,7 @@ class Gathered:
             budgets = f", and {unjudged} of their budgets not judged" if unjudged else ""
             reason = next(iter(self.unavailable.values()))
             messages.append(f"gradmeter: {tests} without memory figures{budgets}: {plain(reason)}")
-        elif finished and not self.cases:
+        elif finished and not self.cases and self.shard() is None:
             messages.append("gradmeter: no test called benchmark, so there is nothing to show")
         idle = [plain(name) for name, word in self.budgets.items() if word == "no call"]
         messages += [

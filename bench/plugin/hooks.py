@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from gradmeter.bench.plugin.gathered import Gathered
     from gradmeter.bench.plugin.gating import SessionGates
     from gradmeter.bench.plugin.measured import MeasuredCases
+    from gradmeter.bench.plugin.sharding import Sharding
     from gradmeter.bench.results.run import Run
+    from gradmeter.bench.results.shard import Shard
 
 
 class Session:
@@ -38,6 +40,7 @@ class Session:
         self.questions: list[Question] = []
         self.gates: SessionGates | None = None
         self.gathered: Gathered | None = None
+        self.sharding: Sharding | None = None
         self.run: Run | None = None
         self.screen: list[str] = []
         self._measured: MeasuredCases | None = None
@@ -68,12 +71,24 @@ class Session:
         if self._measured is None:
             from gradmeter.bench.plugin.measured import MeasuredCases
 
-            self._measured = MeasuredCases(self.config, self.settings, self.questions)
+            self._measured = MeasuredCases(self.config, self.settings, self.questions, self.shard())
         return self._measured
+
+    def shard(self) -> Shard | None:
+        """Return the shard whose tests are run; None before they are collected, and for all."""
+        return self.sharding.shard if self.sharding is not None else None
 
     def cases_run(self) -> Run | None:
         """Return the run of the questions so far; None where none was measured."""
-        return None if self._measured is None else self._measured.run_so_far()
+        if self._measured is None and not self.without_cases:
+            return None
+        return self.measured.run_so_far()
+
+    @property
+    def without_cases(self) -> bool:
+        """Whether the plan's questions are measured, and all are in other shards."""
+        elsewhere = self.sharding is not None and self.sharding.workloads and not self.questions
+        return elsewhere and enabled(self.config)
 
 
 KEY = pytest.StashKey[Session]()
@@ -107,6 +122,11 @@ def pytest_configure(config: pytest.Config) -> None:
         state = config.stash[KEY] = Session(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    if state.settings.shard or state.settings.shard_by:
+        try:
+            _shard(config, state)
+        except (ImportError, UsageError) as error:
+            raise pytest.UsageError(str(error)) from None
     if state.settings.revisions and not hasattr(config, "workerinput"):
         try:
             from gradmeter.bench.plugin.revisions import Revisions
@@ -122,7 +142,7 @@ def pytest_configure(config: pytest.Config) -> None:
             except Exception as error:  # a package that is missing, or broken
                 state.screen.append(_problem("--bench-memory measures no calls here", error))
                 return
-            state.gathered = Gathered(state.settings.out, state.cases_run)
+            state.gathered = Gathered(state.settings.out, state.cases_run, state.shard)
             config.pluginmanager.register(
                 Suite(
                     config,
@@ -140,10 +160,29 @@ def pytest_configure(config: pytest.Config) -> None:
             )
 
 
+def _shard(config: pytest.Config, state: Session) -> None:
+    """Register the hooks that select a shard; revisions are compared in processes of their own.
+
+    Raises:
+        UsageError: there is no such shard.
+    """
+    from gradmeter.bench.plugin.sharding import Sharding, read_share
+
+    share = read_share(state.settings)
+    if share is not None and not state.settings.revisions:
+        state.sharding = Sharding(share, state.settings, law=state.wants_laws)
+        config.pluginmanager.register(state.sharding, "gradmeter-sharding")
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Collect the questions of all selected tests, so that they are measured as one run."""
     questions = session.config.stash[KEY].questions
     questions += [question for item in session.items if (question := question_of(item))]
+
+
+def enabled(config: pytest.Config) -> bool:
+    """Whether cases are measured, and not only run once."""
+    return bool(config.getoption("benchmark_only") or config.getoption("benchmark_enable"))
 
 
 @pytest.fixture
@@ -156,14 +195,13 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
     from gradmeter.bench.plugin.measured import extra, smoke
 
     config = request.config
-    enabled = config.getoption("benchmark_only") or config.getoption("benchmark_enable")
 
     def only_run(target: Callable[[], object]) -> None:
         benchmark.disabled = True
         benchmark.pedantic(target)  # pytest-benchmark warns of an unused fixture
 
     def apply(question: Question) -> None:
-        if benchmark.disabled or not enabled:
+        if benchmark.disabled or not enabled(config):
             only_run(partial(smoke, question))
             return
         try:
@@ -213,12 +251,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _finish(session: pytest.Session, state: Session) -> dict[str, list[str]]:
     """Write the run and judge the gates; return for what the session fails, by its noun."""
     failures = {}
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    finished = ended and not (session.shouldstop or session.shouldfail)
     if state.gathered is None:
         state.run = state.cases_run()
+        if state.without_cases:
+            state.run = state.measured.write_none(finished)
     else:
-        ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        stopped = bool(session.shouldstop or session.shouldfail)
-        state.run, lines, failed = state.gathered.finish(ended and not stopped)
+        state.run, lines, failed = state.gathered.finish(finished)
         state.screen += lines
         failures["gradmeter report"] = lines[-1:] if failed else []
     if state.settings.law and state.run is not None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results import layers, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.runs.progress import Teller
 
 LIMIT = 60.0
@@ -43,9 +45,14 @@ class MeasuredCases:
     """The measured cases of a session's questions; the first that is needed measures them all."""
 
     def __init__(
-        self, config: pytest.Config, settings: Settings, questions: list[Question]
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        questions: list[Question],
+        shard: Shard | None,
     ) -> None:
         self.config = config
+        self.shard = shard
         self.settings = settings
         self.questions = questions
         self.run: Run | None = None
@@ -109,7 +116,9 @@ class MeasuredCases:
                 console.print()
                 with Teller(console) as tell:
                     self._begun, self._before = True, _version(self._path)
-                    self.run = session.measure(groups, comparisons, self.options(), out, tell)
+                    self.run = session.measure(
+                        groups, comparisons, self.options(), out, tell, shard=self.shard
+                    )
         case = self.run.case(question.workload.name, question.size, str(question.variant))
         assert isinstance(case, Case)
         return case
@@ -117,11 +126,26 @@ class MeasuredCases:
     def run_so_far(self) -> Run | None:
         """Return the run, even if it was interrupted; None where there is none.
 
+        A shard without questions has an empty one, measured with the options of the others.
+
         Raises:
             UsageError: the run file of an interrupted run cannot be read.
         """
         if self.run is None and self._begun and _version(self._path) != self._before:
             return run_file.load(self._path)
+        if self.run is None and self.shard is not None and not self.questions:
+            self.run = session.empty(self.options(), self.shard)
+        return self.run
+
+    def write_none(self, finished: bool) -> Run:
+        """Write the run of a shard without questions.
+
+        Raises:
+            UsageError: the folder cannot be written.
+        """
+        session.ready(self.settings.out)
+        run = msgspec.structs.replace(session.empty(self.options(), self.shard), finished=finished)
+        self.run = session.write(run, self.settings.out)
         return self.run
 
 

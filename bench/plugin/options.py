@@ -48,6 +48,8 @@ class Settings:
         whole: time also calls whose code is the same, in all sets.
         law: whether laws of calls are found.
         law_file: that they are written to; None for none.
+        shard: the share of the selected tests that is run, as 1/3; empty for all.
+        shard_by: the run by whose seconds the tests are spread; None where they are by name.
     """
 
     memory: Sequence[str]
@@ -68,6 +70,8 @@ class Settings:
     whole: bool = False
     law: bool = False
     law_file: Path | None = None
+    shard: str = ""
+    shard_by: Path | None = None
 
 
 def add(parser: pytest.Parser) -> None:
@@ -207,6 +211,19 @@ def add(parser: pytest.Parser) -> None:
         help="With --bench-rev: time calls in all sets also where no revision changes their code.",
     )
     group.addoption(
+        "--bench-shard",
+        metavar="K/N",
+        default="",
+        help="Run the K-th of N shares of the selected tests, as one of N jobs; gradmeter merge "
+        "makes one run of theirs. Tests of one benchmark group stay together.",
+    )
+    group.addoption(
+        "--bench-shard-by",
+        metavar="RUN",
+        help="With --bench-shard: spread the tests by the seconds that they took in this run, the "
+        "same in all jobs; without it, by name.",
+    )
+    group.addoption(
         "--bench-engine",
         action="append",
         metavar="FILE",
@@ -281,6 +298,8 @@ def read(config: pytest.Config) -> Settings:
         path=config.getoption("bench_path") or (),
         install=config.getoption("bench_install"),
         whole=config.getoption("bench_all"),
+        shard=config.getoption("bench_shard"),
+        shard_by=_shard_by(config),
         engines=_engine_files(config),
     )
 
@@ -291,6 +310,12 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     on_command_line = config.getoption(f"bench_{name}") is not None
     folder = config.invocation_params.dir if on_command_line else config.rootpath
     return folder / text if text else None
+
+
+def _shard_by(config: pytest.Config) -> Path | None:
+    given = config.getoption("bench_shard_by")
+    path = config.invocation_params.dir / given if given else None
+    return path / "run.json" if path is not None and path.is_dir() else path
 
 
 def _engine_files(config: pytest.Config) -> list[Path]:

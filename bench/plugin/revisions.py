@@ -20,6 +20,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.plugin.other_plugins import switch_off
+from gradmeter.bench.plugin.sharding import read_share
 from gradmeter.bench.report import comparison, gate, terminal
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
@@ -108,6 +109,7 @@ class Revisions:
                 whole=self.settings.whole,
                 criteria=self.gates,
                 layers=self.settings.memory[1:],
+                share=read_share(self.settings),
             )
         rows = verdicts.candidates(self.run)
         self.failed = breaches.of_rows(self.gates, rows, self.run.options)

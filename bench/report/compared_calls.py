@@ -93,7 +93,7 @@ def _line(row: Row, shared: int) -> tuple[str, ...]:
     changes = {change.figure: change.difference for change in row.changes or []}
     figures = row.case.figures or {}
     return (
-        _short(row, shared),
+        _short(row, shared) + sentences.on_machine(row.case),
         "-" if row.same_code else sentences.ratio_text(row),
         time,
         *(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gradmeter.bench.report import laws, run_laws, sentences
+from gradmeter.bench.report import laws, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
@@ -54,6 +54,7 @@ class Compared(Value, frozen=True, kw_only=True):
     memory: dict[str, MemoryVerdict]
     failure: str | None
     sentences: list[str]
+    machine: str = ""
 
 
 class Document(Value, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ def document(run: Run, failed: Sequence[Breach]) -> dict[str, Any]:
     content = Document(
         noise=sentences.noise_text(run),
         revisions=run.revisions,
-        notes=run.notes,
+        notes=prose.notes(run),
         comparisons=[_compared(row, run) for row in verdicts.candidates(run)],
         failed_gates=[{"gate": b.gate, "where": b.where, "what": b.what} for b in failed],
     )
@@ -125,6 +126,7 @@ def _compared(row: Row, run: Run) -> Compared:
         },
         failure=failure.message if failure else None,
         sentences=row_sentences(row, run),
+        machine=row.case.machine,
     )
 
 
@@ -189,7 +191,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         )
     if any(case.times and not case.ordinary for case in run.cases):
         parts.append(_text(sentences.noise_text(run)))
-    parts += [_text(note) for note in (*run.notes, *notes)]
+    parts += [_text(note) for note in (*prose.notes(run), *notes)]
     if run.revisions:
         meanings = [f"- {_text(label)}: {_text(what)}" for label, what in run.revisions.items()]
         parts.append("\n".join(meanings))
@@ -218,7 +220,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| case | baseline | time | | memory |", "| --- | --- | ---: | --- | --- |"]
     for row in rows:
         cells = [
-            row.case.title,
+            row.case.title + sentences.on_machine(row.case),
             row.baseline.variant,
             sentences.ratio_text(row),
             time_word(row),

@@ -153,7 +153,7 @@ def _word(row: Row) -> str:
 def _ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
     cells: list[tuple[Value, ...]] = [
         (
-            title(row.case),
+            title(row.case) + sentences.on_machine(row.case),
             row.case.variant,
             *(round(r, 1 + ratio_digits(t.low, t.high)) for r in (t.ratio, t.low, t.high)),
             sentences.ratio_text(row),
@@ -204,7 +204,7 @@ def rounds(run: Run) -> Iterator[Figure]:
             for times in sets
         ]
         if cells:
-            heading = title(rows[0].case)
+            heading = title(rows[0].case) + sentences.on_machine(rows[0].case)
             fact = "; ".join(
                 f"{name(row)}: median {sentences.median_text(row.case)}" for row in rows
             )
@@ -306,6 +306,7 @@ def everything(run: Run) -> Table:
         rows.append(
             (
                 case.title,
+                *([case.machine] if run.machines else []),
                 sentences.median_text(case),
                 "-" if case.first_run is None else seconds_text(case.first_run, 2),
                 *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
@@ -318,6 +319,7 @@ def everything(run: Run) -> Table:
         )
     columns = (
         Column("name", "case"),
+        *([Column("machine", "machine")] if run.machines else []),
         Column("median", "median"),
         Column("first", "first run"),
         *(Column(p, p, exact) for p in ("peak", "held", "cycle", "forward", "backward")),

@@ -61,7 +61,7 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
             effects += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times and not case.ordinary for case in run.cases):
-        noise = sentences.noise_text(run)
+        noise = _text(sentences.noise_text(run))
         parts.append(noise[0].upper() + noise[1:])
     for compared, rows in pairs:
         title = _where(compared)
@@ -98,8 +98,9 @@ def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> st
     arrays = f"1 array = {bytes_text(first.array_bytes)}; " if first.array_bytes > 1 else ""
     clock = sentences.clock(rows)
     middle = "median" + f" ({sentences.CLOCKS[clock]})" * any(row.time for row in rows)
+    machine = f", measured on {_text(first.machine)}" if first.machine else ""
     lines = [
-        f"{arrays}collector {_text(first.collector)}, allocator {policies}",
+        f"{arrays}collector {_text(first.collector)}, allocator {policies}{machine}",
         "",
         f"| variant | {middle} | forward | backward | first run | ratio | peak | held | cycle "
         "| objects | allocations | predicted peak | "

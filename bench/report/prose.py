@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gradmeter.bench.numbers import bytes_text, percent
 from gradmeter.bench.report import ordinary, sentences
 from gradmeter.bench.results.run import ORDINARY, Run
+from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.verdicts import verdicts
 
 MOST = 6  # names in a list
@@ -16,6 +17,36 @@ def heading(run: Run) -> str:
     """The title of the report."""
     calls = run.cases and all(case.ordinary for case in run.cases)
     return "What the calls of a suite cost" if calls else "What the engine costs"
+
+
+def shard_text(shard: Shard, what: str) -> str:
+    """Which share of a plan is measured, in a sentence.
+
+    Args:
+        what: the plan is of, in the plural.
+    """
+    count = len(shard.places)
+    share = f"{count:,} of {shard.total:,} {what}" + ", so nothing is measured" * (not count)
+    return f"shard {shard.name}: {share}; gradmeter merge makes one run of all shards"
+
+
+def machines(run: Run) -> list[str]:
+    """A line on each machine of a run that has several."""
+    return [
+        f"{name}: started {e.started} on {e.cpu}, {e.cores} core{'s' * (e.cores != 1)}, "
+        f"{bytes_text(e.memory_bytes)}, workers {'pinned' if e.pinned else 'not pinned'}"
+        for name, e in run.machines.items()
+    ]
+
+
+def notes(run: Run) -> list[str]:
+    """Sentences on the run as a whole: its share of a plan, its machines, what it leaves out."""
+    what = "tests" if run.cases and all(case.ordinary for case in run.cases) else "groups"
+    share = [shard_text(run.shard, what)] if run.shard is not None else []
+    if not run.machines:
+        return [*share, *run.notes]
+    parts = f"measured in {len(run.machines)} parts ({_listed([*run.machines])}), each group in one"
+    return [*share, parts, *run.notes]
 
 
 def summary(run: Run) -> list[str]:
@@ -147,11 +178,13 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
 def environment(run: Run) -> list[str]:
     """The environment, the options and the self-tests of a run, one line each."""
     e = run.environment
+    pinned = "pinned" if e.pinned else "not pinned"
+    machine = f": {e.cpu}, {e.cores} cores, {bytes_text(e.memory_bytes)}; workers {pinned}"
     lines = [
         f"started {e.started}, {e.code}",
-        f"{e.implementation} {e.python} on {e.system}: {e.cpu}, {e.cores} cores, "
-        f"{bytes_text(e.memory_bytes)}; workers {'pinned' if e.pinned else 'not pinned'}, "
+        f"{e.implementation} {e.python} on {e.system}{'' if run.machines else machine}, "
         f"{e.blas_threads} thread for each engine unless a variant says more",
+        *machines(run),
         f"collector {run.options.collector}, thresholds "
         f"{', '.join(map(str, e.collector_thresholds))}; allocator {run.options.allocator}; "
         f"seed {run.options.seed}, {run.options.sets} sets, "
@@ -159,7 +192,7 @@ def environment(run: Run) -> list[str]:
         ", ".join(f"{name} {version}" for name, version in e.versions.items()),
         *grounds(run),
         *origins(run),
-        *run.notes,
+        *notes(run),
     ]
     for test in run.self_tests:
         outcome = "passed" if test.passed else f"FAILED {test.problem}"

@@ -235,16 +235,29 @@ def allocations_text(case: Case) -> str:
     return "-" if number is None or allocated is None else f"{number:,}, {bytes_text(allocated)}"
 
 
+def on_machine(case: Case) -> str:
+    """On which machine a case was timed, as a suffix; empty where there is one, or no time."""
+    return f" ({case.machine})" if case.machine and case.times else ""
+
+
 def noise_text(run: Run) -> str:
-    """The noise floor of a run, in a sentence."""
-    noise = verdicts.noise(run)
+    """The noise floor of a run, in a sentence; of one of several machines, in one for each."""
+    timed = {case.machine for case in run.cases if case.times}
+    machines = [name for name in run.machines if name in timed]
+    return " ".join(_noise_text(run, machine) for machine in machines or [""])
+
+
+def _noise_text(run: Run, machine: str) -> str:
+    noise = verdicts.noise(run, machine)
+    where = machine or "this run"
     if noise is None:
-        return "noise floor: not measured, nothing was timed twice."
+        of = f" of {machine}" if machine else ""
+        return f"noise floor{of}: not measured, nothing was timed twice."
     few = None if noise.sure else noise.pairs
     ratio, span = ratio_span(noise.ratio, noise.low, noise.high, few)
     what = f"{percent(run.options.confidence)} interval" if noise.sure else "smallest to largest"
     return (
-        f"noise floor of this run: the baseline against itself came out at {ratio} times "
+        f"noise floor of {where}: the baseline against itself came out at {ratio} times "
         f"({what} {span}); "
         f"one pair of processes scatters by {_rough(noise.scatter)} ({noise.pairs} pairs)."
     )

@@ -50,7 +50,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         compared_calls.show(of_calls, run, console)
         pairs = [pair for pair in pairs if pair[0].size != ORDINARY]
     for comparison, rows in pairs[:MOST]:
-        _table(where_text(comparison.workload, comparison.size), rows, console)
+        title = where_text(comparison.workload, comparison.size)
+        _table(title + sentences.on_machine(rows[0].case), rows, console)
         for row in rows:
             if not row.is_baseline:
                 lines = sentences.lines_sentences(row)
@@ -78,7 +79,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         )
     lone = verdicts.lone(run)
     for case in lone:
-        _table(where_text(case.workload, case.size), [verdicts.alone(case)], console)
+        title = where_text(case.workload, case.size) + sentences.on_machine(case)
+        _table(title, [verdicts.alone(case)], console)
         console.print()
     ordinary.show(run, console, budgets or {})
     law_lists.show_tests(run, console)
@@ -96,8 +98,8 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         how = "; gradmeter run --resume goes on with it" if measured or not run.cases else ""
         console.print(f"This run was not finished{how}.")
     if any(case.times and not case.ordinary for case in run.cases):
-        console.print(sentences.noise_text(run), highlight=False)
-    for line in [*prose.origins(run), *prose.grounds(run), *run.notes]:
+        console.print(escape(sentences.noise_text(run)), highlight=False)
+    for line in [*prose.origins(run), *prose.grounds(run), *prose.notes(run)]:
         console.print(escape(line), highlight=False)
     if measured:
         console.print(_legend(run), highlight=False)

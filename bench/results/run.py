@@ -35,6 +35,7 @@ from gradmeter.bench.results.readings import (
     TimeSet,
     Value,
 )
+from gradmeter.bench.results.shard import Shard
 
 FORMAT: Final = "gradmeter run"
 VERSION: Final = 3
@@ -61,6 +62,7 @@ class Case(Value, frozen=True, kw_only=True):
     engine that does not report its operations. ``uncounted`` is why instructions were not
     counted, where they were asked for. Of a parametrised test, ``parameters`` are those that are
     whole numbers and ``template`` is its name with their places, see results/parametrised.py.
+    ``machine`` names that of the run's machines which measured it, where the run has several.
     """
 
     workload: str
@@ -90,6 +92,7 @@ class Case(Value, frozen=True, kw_only=True):
     layers: dict[Literal["python", "heap"], Layer] = field(default_factory=dict)
     template: str = ""
     parameters: dict[str, int] = field(default_factory=dict)
+    machine: str = ""
     failure: Failure | None = None
     finished: bool = False
 
@@ -299,7 +302,10 @@ class Run(Value, frozen=True, kw_only=True, dict=True):
 
     ``revisions`` gives the meaning of each label in a variant's name (engine@label),
     ``grounds`` the versions that each variant ran on, ``workloads`` where each workload comes
-    from that is none of ours. ``notes`` are sentences on what is left out.
+    from that is none of ours. ``notes`` are sentences on what is left out. ``spent`` are the
+    seconds that each group took, by its title or its tests' name. ``shard`` is the share of a plan
+    that was measured, None where that is all of it. ``machines`` are those that measured a run,
+    by name, where several did; ``environment`` is then what they have in common and the first's.
     """
 
     format: Literal["gradmeter run"] = FORMAT
@@ -314,11 +320,18 @@ class Run(Value, frozen=True, kw_only=True, dict=True):
     grounds: dict[str, Ground] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     workloads: dict[str, Origin] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    shard: Shard | None = None
+    machines: dict[str, Environment] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse two cases of one key."""
+        """Refuse two cases of one key, and one of a machine that is not the run's."""
         if len({case.key for case in self.cases}) < len(self.cases):
             raise ValueError("two cases have the same workload, size and variant")
+        if not {case.machine for case in self.cases} <= {"", *self.machines}:
+            raise ValueError("a case names a machine that the run does not have")
+        if not all(0 <= seconds <= LONGEST_MEASURED for seconds in self.spent.values()):
+            raise ValueError("seconds are finite and not negative")
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, int, str], Case]:

@@ -20,6 +20,7 @@ import msgspec
 from gradmeter.bench.cases.checkouts import Side
 from gradmeter.bench.cases.data_files import differing
 from gradmeter.bench.cases.large_files import pointers
+from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
@@ -47,6 +48,7 @@ class CallComparison:
         suites: starts the processes that have collected the suite.
         whole: time also calls that run the same code at every side, in all sets.
         layers: of memory besides array data.
+        share: of the selected tests that is measured; None for all.
     """
 
     record: Record
@@ -60,6 +62,7 @@ class CallComparison:
     layers: Sequence[str] = ()
     broken: Sequence[Side] = ()
     criteria: Sequence[gates.Gate] = ()
+    share: Share | None = None
     _same: set[str] = field(default_factory=set)
     _spent: dict[str, float] = field(default_factory=dict)
     _loops: dict[str, int] = field(default_factory=dict)
@@ -91,12 +94,15 @@ class CallComparison:
                 self.whole = True
             for note in notes:
                 self.record.note(note)
+            self._check_criteria(tests)
+            if self.share is not None:
+                tests = self._shard(tests, self.share)
             self._add(tests)
             self.record.begin(len(tests) * len(self.sides) + self.options.sets)
             for test in tests:
                 self._memory(test, servers)
             self._note_pointers(tests)
-        if not self._imported:
+        if tests and not self._imported:
             names = ", ".join(sorted(last.layout.names)) or "none"
             self.record.note(
                 "no test imports a module of the project, so only the tests themselves are "
@@ -106,6 +112,19 @@ class CallComparison:
         self._time(tests)
         self.record.write(finished=True)
 
+    def _check_criteria(self, tests: Sequence[str]) -> None:
+        """Refuse a gate that matches none of the selected tests, of whatever shard."""
+        others = [side.label for side in (*self.sides[1:], *self.broken)]
+        keys = [(test, ORDINARY, name) for test in tests for name in others]
+        gate_checks.check_terms(self.criteria, keys)
+
+    def _shard(self, tests: Sequence[str], share: Share) -> list[str]:
+        """The tests of this shard, which the run records."""
+        settings = f"layers {','.join(self.layers) or 'of arrays'}; all code timed: {self.whole}"
+        shard = share.of({test: test for test in tests}, tests, settings)
+        self.record.run = change(self.record.run, shard=shard)
+        return [test for test in tests if test in shard.places]
+
     def _add(self, tests: Sequence[str]) -> None:
         base, *others = [side.label for side in self.sides]
         others += [side.label for side in self.broken]
@@ -113,8 +132,6 @@ class CallComparison:
             Comparison(workload=test, size=ORDINARY, baseline=base, candidates=others)
             for test in tests
         ]
-        keys = [(test, ORDINARY, name) for test in tests for name in others]
-        gate_checks.check_terms(self.criteria, keys)
         self.record.run = change(self.record.run, comparisons=comparisons)
         self.record.put(*[self._case(test, side) for test in tests for side in self.sides])
         for side in self.broken:
@@ -137,6 +154,7 @@ class CallComparison:
     def _memory(self, test: str, servers: Mapping[str, SuiteServer]) -> None:
         """Measure a call's bytes at every side, and see whether all run the same code."""
         found = []
+        began = self.clock()
         for side in self.sides:
             self.record.step(f"{test} at {side.label}: exact memory")
             start = self.suites.worker(side, test, servers[side.label])
@@ -146,7 +164,9 @@ class CallComparison:
                 self.record.note(f"{test} at {side.label}: no bytes: {each.note}")
             if each.self_tests and not self.record.run.self_tests:
                 self.record.add_self_tests(list(each.self_tests))
-        self.record.put(*self._with_lines(new_at_head([each.case for each in found]), servers))
+        cases = self._with_lines(new_at_head([each.case for each in found]), servers)
+        self.record.spend(test, self.clock() - began)
+        self.record.put(*cases)
         digests = [each.digests for each in found]
         if not self.whole and digests[0] and all(each == digests[0] for each in digests):
             self._same.add(test)
@@ -279,7 +299,9 @@ class CallComparison:
                 times = each.times(number, self._loops[test])
                 case = change(case, times=[*case.times, times])
             cases.append(case)
-        self._spent[test] = self._spent.get(test, 0.0) + self.clock() - began
+        seconds = self.clock() - began
+        self._spent[test] = self._spent.get(test, 0.0) + seconds
+        self.record.spend(test, seconds)
         self.record.put(*cases)
 
 

@@ -72,6 +72,12 @@ class Record:
         """Add a sentence about what the run leaves out; the next step saves it."""
         self.run = change(self.run, notes=[*self.run.notes, sentence])
 
+    def spend(self, name: str, seconds: float) -> None:
+        """Add to the seconds that a group took; the next step saves them."""
+        spent = self.run.spent
+        total = round(spent.get(name, 0.0) + seconds, 3)
+        self.run = change(self.run, spent=spent | {name: total})
+
     def add_self_tests(self, tests: Sequence[SelfTest]) -> None:
         """Add the results of self-tests."""
         self.run = change(self.run, self_tests=[*self.run.self_tests, *tests])

@@ -93,6 +93,7 @@ class Runner:
         return self.run
 
     def _measure_group(self, group: Group) -> None:
+        began = self.clock()
         with temporary_folder() as folder:
             self._workers.scratch = {
                 variant: str(folder / str(i)) for i, variant in enumerate(group.variants)
@@ -100,6 +101,7 @@ class Runner:
             self._memory(group)
             self._time(group)
         self._workers.scratch = {}
+        self.record.spend(group.title, self.clock() - began)
         # All at once: a group is resumed whole or not at all.
         self.record.put(
             *[change(self.record.case(group, v), finished=True) for v in group.variants]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradmeter.bench.numbers import where_text
 from gradmeter.bench.results import grounds, layers
 from gradmeter.bench.results.baseline import LayerFigures
 from gradmeter.bench.results.known import ByLaw, Known
@@ -82,8 +83,8 @@ def judge(
     by_law = known.by_law if known is not None else None
     new = [case.key for case in exact if case.key not in baseline] if known is not None else []
     measured_keys = {case.key for case in run.cases}
-    vanished = [key for key in baseline if key not in measured_keys]
-    vanished += by_law.unused if by_law is not None else []
+    vanished = [key for key in baseline if key not in measured_keys and _planned(key, run)]
+    vanished += by_law.unused if by_law is not None and run.shard is None else []
     common = [case for case in exact if case.key in baseline]
     compared = [case for case in common if by_law is None or by_law.formulas[case.key]]
     differing = [(c, changes(c.figures, dict(baseline[c.key])) or []) for c in common]
@@ -107,11 +108,12 @@ def judge(
         silent = _silent(criteria, [case.key for case in common], by_law)
         refused += [*by_law.refused, *_never_judged(criteria, common, silent)]
     problem = ""
-    if not run.cases or not run.finished:
+    empty = not run.cases and (run.shard is None or bool(run.shard.places))
+    if empty or not run.finished:
         problem = "the run was not finished; measure it again, or continue it with run --resume"
-    elif by_law is not None and not compared and not failed:
+    elif by_law is not None and run.cases and not compared and not failed:
         problem = "no law of the file speaks of a case of the run"
-    elif baseline and not common and not failed:
+    elif baseline and run.cases and not common and not failed:
         problem = "the run has no case of the baseline; is the baseline of another run?"
     return Outcome(
         problem=problem,
@@ -129,6 +131,11 @@ def judge(
         silent=silent,
         notes=gate_checks.inapplicable(criteria, [case.key for case in run.cases]),
     )
+
+
+def _planned(key: Key, run: Run) -> bool:
+    """Whether a case was to be measured by this run, and not by another shard."""
+    return run.shard is None or where_text(key[0], key[1]) in run.shard.places
 
 
 def _silent(

@@ -20,7 +20,7 @@ Along = Literal["size", "depth"]
 
 @dataclass(frozen=True)
 class Series:
-    """The cases of one variant that differ in nothing but their size or their depth.
+    """The cases of one variant on one machine that differ in nothing but their size or depth.
 
     Attributes:
         name: of the workload: "squares-30" along sizes, "squares x 10,000" along
@@ -56,10 +56,11 @@ def series(run: Run) -> list[Series]:
     """Return every series of at least FEWEST points."""
     points_of: defaultdict[tuple[str, str, Along], dict[int, Case]] = defaultdict(dict)
     for case in run.cases:
-        points_of[case.workload, case.variant, "size"][case.size] = case
+        on = f" on {case.machine}" if case.machine else ""
+        points_of[f"{case.workload}{on}", case.variant, "size"][case.size] = case
         name, depth = family(case.workload)
         if depth is not None:
-            points_of[f"{name} x {case.size:,}", case.variant, "depth"][depth] = case
+            points_of[f"{name} x {case.size:,}{on}", case.variant, "depth"][depth] = case
     return [
         Series(name, variant, along, tuple(sorted(points.items(), key=lambda point: point[0])))
         for (name, variant, along), points in points_of.items()

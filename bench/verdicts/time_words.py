@@ -10,7 +10,8 @@ from gradmeter.bench.verdicts.verdicts import Row
 def time_sentence(row: Row, options: Options) -> str:
     """Say in a sentence how a candidate's time compares with its baseline's."""
     ours, base, time = row.case, row.baseline, row.time
-    name = f"{ours.variant} on {where_text(ours.workload, ours.size)}"
+    machine = f" ({ours.machine})" if ours.machine else ""
+    name = f"{ours.variant} on {where_text(ours.workload, ours.size)}{machine}"
     if row.same_code:
         return f"{name}: the same code as {base.variant}, so its time is not compared."
     if time is None:

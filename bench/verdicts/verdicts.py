@@ -183,7 +183,12 @@ def _logs(candidate: Sequence[TimeSet], baseline: Sequence[TimeSet], clock: str)
 
 
 def time(candidate: Case, baseline: Case, options: Options) -> Time | None:
-    """Return the verdict on a candidate's time; None where no set has times of both."""
+    """Return the verdict on a candidate's time; None where no set has times of both.
+
+    Times of two machines are never compared.
+    """
+    if candidate.machine != baseline.machine:
+        return None
     clock = max((_clock(candidate.times), _clock(baseline.times)))  # "wall" if either
     logs = _logs(candidate.times, baseline.times, clock)
     if not logs:
@@ -203,9 +208,11 @@ def time(candidate: Case, baseline: Case, options: Options) -> Time | None:
     return Time(word, statistics.ratio(interval.estimate), *ends, True, n, more, clock)
 
 
-def noise(run: Run) -> Noise | None:
-    """Estimate the noise of a run; None where nothing was timed twice."""
-    timed_twice = [case for case in run.cases if case.again and not case.failure]
+def noise(run: Run, machine: str = "") -> Noise | None:
+    """Estimate the noise of a run on one of its machines; None where nothing was timed twice."""
+    timed_twice = [
+        case for case in run.cases if case.again and not case.failure and case.machine == machine
+    ]
     logs = [
         log
         for case in timed_twice

@@ -24,6 +24,7 @@ from gradmeter.bench.results.readings import (
     TimeSet,
 )
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
+from gradmeter.bench.results.shard import Shard
 
 WEAK, STRONG = "engine", "engine:output_references=strong"
 MB = 1_000_000
@@ -152,6 +153,7 @@ NARROW = {
     "confidence": st.floats(0.5, 0.9999),
     "parameters": st.dictionaries(st.sampled_from("nmkB") | texts, counts, max_size=3),
     "template": texts | st.just("test[{n}-{m}]"),
+    "machine": st.just(""),  # see `runs`
 }
 
 
@@ -180,6 +182,8 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return line_timelines()
     if kind is Instructions:
         return instructions()
+    if kind is Shard:
+        return shards()
     if kind is Run:
         cases = st.lists(any_of(Case), max_size=3, unique_by=lambda case: case.key)
         return st.builds(Run, **{**parts_of(Run), "cases": cases})
@@ -284,6 +288,21 @@ def line_timelines(draw: Any) -> LineTimeline:
     )
 
 
+@st.composite
+def shards(draw: Any) -> Shard:
+    """Any shard that there can be."""
+    count, total = draw(positive), draw(positive)
+    return Shard(
+        number=draw(st.integers(1, count)),
+        count=count,
+        plan=draw(texts),
+        settings=draw(texts),
+        spread=draw(texts),
+        total=total,
+        places=draw(st.dictionaries(texts, st.integers(0, total - 1), max_size=2)),
+    )
+
+
 # Making a run smaller takes minutes, and tells little.
 any_runs = settings(
     max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
@@ -300,4 +319,6 @@ def runs(draw: Any) -> Run:
         Comparison(workload=w, size=s, baseline=b, candidates=[v for *_, v in keys if v != b])
         for w, s, b in draw(st.lists(st.sampled_from(keys), max_size=2))
     ]
-    return msgspec.structs.replace(found, comparisons=comparisons)
+    machines = st.sampled_from(["", *found.machines])
+    cases = [msgspec.structs.replace(case, machine=draw(machines)) for case in found.cases]
+    return msgspec.structs.replace(found, cases=cases, comparisons=comparisons)

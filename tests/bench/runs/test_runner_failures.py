@@ -16,8 +16,8 @@ from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.meters.selftest import RESIDENCY
 from gradmeter.bench.results.run import Run
+from gradmeter.bench.runs import resuming
 from gradmeter.bench.runs.self_tests import ATTEMPTS
-from gradmeter.bench.session import _resumed_run
 
 from ..scripted import World, exact, failing, named, self_test
 
@@ -289,7 +289,7 @@ def test_resuming_does_not_start_a_worker_for_a_group_that_is_finished():
 def test_resuming_measures_what_a_failed_self_test_has_cost(answer):
     run = World(answer=answer).runner().measure([GROUP])
     assert not any(map(whole, run.cases))
-    resumed = _resumed_run(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
+    resumed = resuming.resumed(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
     assert (resumed.cases, resumed.self_tests) == ([], [])
     after = World().runner(run=resumed).measure([GROUP])
     assert all(map(whole, after.cases))
@@ -298,7 +298,7 @@ def test_resuming_measures_what_a_failed_self_test_has_cost(answer):
 
 def test_resuming_keeps_what_is_whole():
     run = World().runner().measure([GROUP])
-    resumed = _resumed_run(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
+    resumed = resuming.resumed(run, msgspec.structs.replace(run, cases=[], self_tests=[]))
     assert (resumed.cases, resumed.self_tests) == (run.cases, run.self_tests)
     world = World()
     world.runner(run=resumed).measure([GROUP])

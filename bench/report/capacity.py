@@ -1,0 +1,73 @@
+"""Render what a plan takes before it is measured, and how it would be spread over shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradmeter.bench.cases.capacity import Needed
+from gradmeter.bench.numbers import bytes_text
+from gradmeter.bench.report.ordinary import WIDTH, aligned
+
+ESTIMATED = "seconds are estimated from the options; those of an earlier run: --shard-by RUN"
+
+
+def lines(plan: Sequence[Needed], available: int) -> list[str]:
+    """A line for each group and each of its cases, and the sums.
+
+    Args:
+        available: free memory of this machine, in bytes.
+    """
+    rows = [("case", "seconds", "memory")]
+    for group in plan:
+        rows.append((group.title, _seconds(group.seconds, known=group.known), ""))
+        rows += [(f"  {name}", "", bytes_text(count)) for name, count in group.memory.items()]
+    cases = sum(len(group.memory) for group in plan)
+    known = all(group.known for group in plan)
+    most = max((group.most for group in plan), default=0)
+    total = _seconds(sum(group.seconds for group in plan), known=known)
+    told = aligned(rows, WIDTH)
+    told.append(
+        f"{_count(len(plan), 'group')}, {_count(cases, 'case')}: {total} s; at most "
+        f"{bytes_text(most)} at once, and {bytes_text(available)} are free here"
+    )
+    large = sum(count > available for group in plan for count in group.memory.values())
+    if large:
+        told.append(f"{_count(large, 'case')} would not fit in the memory that is free here")
+    return told if known else [*told, ESTIMATED]
+
+
+def shard_lines(plan: Sequence[Needed], shards: Sequence[Sequence[str]], mine: int) -> list[str]:
+    """A line for each shard: its groups, seconds and largest memory.
+
+    Args:
+        shards: the titles of each one's groups.
+        mine: the number of the shard that was asked for.
+    """
+    by_title = {group.title: group for group in plan}
+    rows = [("shard", "groups", "seconds", "largest memory")]
+    loads = []
+    for number, titles in enumerate(shards, 1):
+        groups = [by_title[title] for title in titles]
+        loads.append(sum(group.seconds for group in groups))
+        known = all(group.known for group in groups)
+        rows.append(
+            (
+                f"{number}/{len(shards)}" + " (this one)" * (number == mine),
+                f"{len(groups):,}",
+                _seconds(loads[-1], known=known),
+                bytes_text(max((group.most for group in groups), default=0)),
+            )
+        )
+    total, longest = sum(loads), max(loads)
+    took = _seconds(longest, known=all(group.known for group in plan))
+    share = f", of {total / longest:.1f} times as much on one machine" if longest else ""
+    return [*aligned(rows, WIDTH), f"the longest shard takes {took} s{share}"]
+
+
+def _seconds(seconds: float, *, known: bool = True) -> str:
+    """Seconds, an estimate to one digit."""
+    return f"{seconds:,.1f}" if known else f"about {float(f'{seconds:.1g}'):,g}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
