@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
@@ -55,8 +55,8 @@ class Overview:
         recordings: all that is compared, under the names that cases have now.
         all: the steps up to the end of the range, along first parents.
         branches: what merges brought at which there are steps, where other parents are followed.
+        missing: why cases could not be measured, by commit and case.
         problems: why nothing could be measured at commits of the range, by commit.
-        missing: why cases could not be, by commit and case.
         elsewhere: recorded commits that the repository has, and not among these first parents.
         vanished: recorded commits that the repository has not.
     """
@@ -66,10 +66,10 @@ class Overview:
     recordings: tuple[Recording, ...]
     all: Steps
     problems: dict[str, str]
-    missing: dict[tuple[str, Key], str]
     elsewhere: frozenset[str]
     vanished: frozenset[str]
     branches: tuple[Branch, ...] = ()
+    missing: dict[tuple[str, Key], str] = field(default_factory=dict)
 
     @property
     def steps(self) -> list[Step]:
