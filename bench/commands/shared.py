@@ -133,6 +133,13 @@ AsMarkdown = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
 Store = Annotated[Path, typer.Option("--store", help="The folder of the history.", file_okay=False)]
+AllParents = Annotated[
+    bool,
+    typer.Option(
+        "--all-parents",
+        help="Where a merge has a step, look for it among the commits that it brought, too.",
+    ),
+]
 Renamed = Annotated[
     list[str] | None,
     typer.Option(

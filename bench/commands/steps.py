@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import AsMarkdown, Renamed, Store, say, say_lines
+from gradmeter.bench.commands.shared import AllParents, AsMarkdown, Renamed, Store, say, say_lines
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import overview
@@ -21,6 +21,7 @@ def steps(
     ] = "HEAD",
     folder: Store = store.DEFAULT,
     renamed: Renamed = None,
+    all_parents: AllParents = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with exact bytes.")] = False,
     markdown: AsMarkdown = False,
 ) -> None:
@@ -36,7 +37,7 @@ def steps(
     if json and markdown:
         raise UsageError("--json and --markdown: choose one of them")
     top = git.top(Path.cwd(), needed_by="gradmeter steps")
-    history = overview(top, folder, commits, renamed or ())
+    history = overview(top, folder, commits, renamed or (), all_parents=all_parents)
     if json:
         say_lines(report.as_json(history))
     elif markdown:

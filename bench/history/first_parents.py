@@ -22,6 +22,7 @@ class Commit:
     author: str
     date: str
     subject: str
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class FirstParents:
     def by_name(self) -> dict[str, Commit]:
         """The commits by their names, in order."""
         return {commit.id: commit for commit in self.commits}
+
+    @property
+    def compared(self) -> list[str]:
+        """The names of the chosen commits, after the one before them, if there is any."""
+        order = self.order
+        first = next((i for i, name in enumerate(order) if name in self.chosen), len(order))
+        return order[max(first - 1, 0) :]
 
 
 def parse_range(text: str) -> tuple[str | None, str]:
@@ -71,16 +79,28 @@ def first_parents(top: Path, text: str = "HEAD") -> FirstParents:
     start, end = parse_range(text)
     last = commit_of(top, end)
     told = git.answer(
-        top, "log", "--first-parent", "-z", "--format=%H%n%aN%n%aI%n%s", last, "--",
+        top, "log", "--first-parent", "-z", "--format=%H%n%aN%n%aI%n%P%n%s", last, "--",
         why=f"git cannot tell the history of {end}", strip=False,
     )  # fmt: skip
-    commits = [Commit(*record.split("\n", 3)) for record in told.split("\0") if record]
+    commits = []
+    for record in filter(None, told.split("\0")):
+        name, author, date, parents, subject = record.split("\n", 4)
+        commits.append(Commit(name, author, date, subject, tuple(parents.split())))
     chosen = frozenset(commit.id for commit in commits)
     if start is not None:
         first = commit_of(top, start)
         listed = git.answer(top, "rev-list", "--first-parent", last, f"^{first}", "--")
         chosen = frozenset(listed.split())
     return FirstParents(tuple(reversed(commits)), chosen)
+
+
+def merged(top: Path, merge: Commit) -> list[FirstParents]:
+    """What a merge brought: the first parents of each of its other parents.
+
+    Their range begins after the commit that they have in common with the merge's first parent.
+    """
+    brought = (first_parents(top, f"{merge.parents[0]}..{each}") for each in merge.parents[1:])
+    return [line for line in brought if line.chosen]
 
 
 def existing(top: Path, commits: Iterable[str]) -> set[str]:

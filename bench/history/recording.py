@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import field as value_field
 from gradmeter.bench.errors import GradmeterError
 from gradmeter.bench.results import baseline, layers
 from gradmeter.bench.results.baseline import EXACT, Figures
+from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.lines import FewLines
 from gradmeter.bench.results.readings import Count, Value
 from gradmeter.bench.results.run import Case, Run
@@ -21,7 +22,9 @@ from gradmeter.bench.verdicts.regressions import reason_not_exact
 
 Key = tuple[str, int, str]
 INSTRUCTIONS: Final = "instructions"
+NOT_THERE: Final = "it is not there at this commit"
 _LONGEST_REASON = 200
+_AT = " at "  # before the commit of a checkout of gradmeter
 
 
 class NotRecordedError(GradmeterError):
@@ -40,6 +43,11 @@ class Versions(Value, frozen=True, kw_only=True):
     def text(self) -> str:
         """All of it in one line."""
         return f"{self.python}, NumPy {self.numpy}, {self.platform}, gradmeter {self.gradmeter}"
+
+    def is_like(self, other: Versions) -> bool:
+        """Whether figures by another are not measured again: all but gradmeter's commit agree."""
+        one, two = (each.gradmeter.partition(_AT)[0] for each in (self, other))
+        return one == two and msgspec.structs.replace(other, gradmeter=self.gradmeter) == self
 
 
 class Head(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,6 +130,14 @@ class Recording:
     missing: Mapping[Key, str] = field(default_factory=dict)
     grounds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def has(self, key: Key, layers: Iterable[str]) -> bool:
+        """Whether a case was measured in some layers, or these could not be measured."""
+        case = self.cases.get(key)
+        return case is not None and all(
+            layer in case.figures.grounds or f"{layer}: " in self.missing.get(key, "")
+            for layer in layers
+        )
+
     def is_like(self, other: Recording) -> bool:
         """Whether another recording is of the same commit and state, by the same versions."""
         one, two = self.head, other.head
@@ -178,20 +194,67 @@ def of_run(run: Run, *, dirty: bool = False) -> Recording:
             f"the run is of files that differ from commit {commit[:12]}, so its figures are of no "
             "commit; commit the changes and measure again, or record it as changed with --dirty"
         )
+    made = _recording(run, commit, dirty=bool(environment.repository_dirty))
+    if not made.cases:
+        raise NotRecordedError("the run has no exact figures to record")
+    return made
+
+
+def at_commit(run: Run, commit: str, wanted: Iterable[Key]) -> Recording:
+    """The recording of a run of files that were checked out at a commit.
+
+    Args:
+        wanted: the cases that were to be measured; what is missing of them, or of their layers,
+            is recorded with why.
+    """
+    made = _recording(run, commit)
+    missing = dict(made.missing)
+    for key in wanted:
+        case = run.case(*key)
+        if key in made.cases and case is not None:
+            lacking = {n: layer.missing for n, layer in case.layers.items() if layer.missing}
+            if lacking:
+                missing[key] = "; ".join(_short(f"{n}: {why}") for n, why in lacking.items())
+        elif key not in missing:
+            failure = case.failure if case is not None else None
+            why = f"{failure.stage}: {failure.message}" if failure else NOT_THERE
+            missing[key] = _short(why)
+    return replace(made, missing=missing)
+
+
+def unmeasurable(
+    commit: str, problem: str, environment: Environment, wanted: Iterable[Key] | None = None
+) -> Recording:
+    """The recording of a commit at which nothing could be measured.
+
+    Args:
+        problem: why.
+        environment: of the process that tried.
+        wanted: the cases that this is said of; None for any.
+    """
+    why = _short(problem)
+    head = Head(
+        commit=commit,
+        measured=environment.started,
+        versions=versions(environment, commit),
+        problem=why if wanted is None else "",
+    )
+    return Recording(head, missing=dict.fromkeys(wanted or (), why))
+
+
+def _recording(run: Run, commit: str, *, dirty: bool = False) -> Recording:
     grounds: dict[str, Mapping[str, str]] = {}
     cases = {}
     for each in baseline.figures(run):
         case = run.case(*each.key)
         assert case is not None
         cases[each.key] = _case_at(each, case, grounds)
-    if not cases:
-        raise NotRecordedError("the run has no exact figures to record")
     return Recording(
         Head(
             commit=commit,
-            measured=environment.started,
-            dirty=bool(environment.repository_dirty),
-            versions=_versions(run),
+            measured=run.environment.started,
+            dirty=dirty,
+            versions=versions(run.environment, commit),
         ),
         cases,
         {case.key: _short(why) for case in run.cases if (why := reason_not_exact(case))},
@@ -199,12 +262,11 @@ def of_run(run: Run, *, dirty: bool = False) -> Recording:
     )
 
 
-def _versions(run: Run) -> Versions:
-    """What measured; of gradmeter its commit, too, unless that is what is recorded."""
-    environment = run.environment
+def versions(environment: Environment, commit: str) -> Versions:
+    """What measures at a commit; of gradmeter its own commit, too, unless it is that one."""
     meter = environment.gradmeter
-    if environment.commit is not None and environment.commit != environment.repository_commit:
-        meter += f" at {environment.commit[:12]}{' with changes' * bool(environment.dirty)}"
+    if environment.commit is not None and environment.commit != commit:
+        meter += f"{_AT}{environment.commit[:12]}{' with changes' * bool(environment.dirty)}"
     return Versions(
         gradmeter=meter,
         python=f"{environment.implementation} {environment.python}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ FORMAT: Final = "gradmeter steps"
 VERSION: Final = 1
 CASES = 6  # of a step; the others are counted
 SHORT = 12  # characters of a commit's name
+_REASONS = 2  # why there are no figures between two commits
 FIRST: Final = ("peak", "held", "cycle")  # figures, the most telling first
 
 
@@ -48,6 +49,18 @@ class Group:
 
 def lines(overview: Overview) -> list[str]:
     """Every step, the newest first; the last line counts them."""
+    found = step_lines(overview)
+    return [*found, *[plain(line) for line in [*notes(overview), summary(overview)]]]
+
+
+def step_lines(
+    overview: Overview, beside: Callable[[Step], Sequence[str]] = lambda _: ()
+) -> list[str]:
+    """Every step, the newest first.
+
+    Args:
+        beside: what else is said about a step.
+    """
     found = []
     for step in reversed(overview.steps):
         found.append(f"{step.after[:SHORT]} {step.status}: {extent(step)}")
@@ -55,7 +68,8 @@ def lines(overview: Overview) -> list[str]:
         for group in groups(step):
             found.append(f"  {group.text}")
             found += [f"    {line}" for line in group.lines]
-    return [plain(line) for line in [*found, *notes(overview), summary(overview)]]
+        found += [f"  {line}" for line in beside(step)]
+    return list(map(plain, found))
 
 
 def as_markdown(overview: Overview) -> str:
@@ -78,29 +92,28 @@ def as_markdown(overview: Overview) -> str:
 
 def as_json(overview: Overview) -> str:
     """The steps as JSON, the oldest first, with exact figures."""
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "range": overview.range,
-            "commits": len(overview.line.chosen),
-            "recorded": len(overview.recorded),
-            "steps": [_step(overview, step) for step in overview.steps],
-            "problems": overview.problems,
-            "notes": notes(overview),
-        },
-        indent=2,
-    )
+    return json.dumps(document(overview), indent=2)
+
+
+def document(overview: Overview) -> dict[str, Any]:
+    """The steps as builtin types, the oldest first, with exact figures."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "range": overview.range,
+        "commits": len(overview.chosen),
+        "recorded": len(overview.recorded),
+        "steps": [_step(overview, step) for step in overview.steps],
+        "problems": overview.problems,
+        "notes": notes(overview),
+    }
 
 
 def summary(overview: Overview) -> str:
     """How many steps there are, of which status, in how many commits."""
     counts = Counter(step.status for step in overview.steps)
     words = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    where = (
-        f"{_count(len(overview.line.chosen), 'commit')}, "
-        f"{len(overview.recorded):,} of them recorded"
-    )
+    where = f"{_count(len(overview.chosen), 'commit')}, {len(overview.recorded):,} of them recorded"
     return f"{_count(len(overview.steps), 'step')} in {where}{f': {words}' if words else ''}"
 
 
@@ -152,7 +165,7 @@ def extent(step: Step) -> str:
 
 def about(overview: Overview, step: Step) -> list[str]:
     """Who did it, what is uncertain about it, and what became of it."""
-    commit = overview.line.by_name[step.after]
+    commit = overview.commit(step.after)
     found = [f'"{commit.subject}", {commit.author}, {commit.date[:10]}']
     if step.suspects == 2:
         found.append(f"or the commit before it, after {step.before[:SHORT]}, which has no figures")
@@ -161,6 +174,7 @@ def about(overview: Overview, step: Step) -> list[str]:
             f"or one of the {step.suspects - 1:,} commits before it, after {step.before[:SHORT]}, "
             "which have no figures"
         )
+    found += [f"could not be measured there: {each}" for each in overview.reasons(step)[:_REASONS]]
     if step.dirty:
         found.append("recorded with changes that were not committed")
     for each in step.acceptances:
@@ -230,7 +244,7 @@ def _line_text(change: Change) -> str:
 
 
 def _step(overview: Overview, step: Step) -> dict[str, Any]:
-    commit = overview.line.by_name[step.after]
+    commit = overview.commit(step.after)
     return {
         "commit": step.after,
         "author": commit.author,
