@@ -35,6 +35,16 @@ def measure(call: Call, watches: Watches, *, explain: bool = True) -> Lines:
         DisturbedError: the call stopped tracemalloc.
     """
     watches = but_running(watches)
+    reading, log = record(call, watches)
+    return explained(call, watches, reading, log) if explain else reading
+
+
+def record(call: Call, watches: Watches) -> tuple[Lines, Log]:
+    """Call once with the collector off; return the bytes of the watched lines, and their log.
+
+    Raises:
+        UnavailableError, DisturbedError: as `measure`.
+    """
     args, kwargs = call.arguments()
     with collector_off(), recording(watches) as (recorder, _):
         result = call.target(*args, **kwargs)
@@ -45,15 +55,20 @@ def measure(call: Call, watches: Watches, *, explain: bool = True) -> Lines:
             call.teardown(*args, **kwargs)
         del result, args, kwargs
     gc.collect()
-    reading = recorder.reading()
-    if not (explain and reading.peak.bytes and reading.peak.interval) or reading.problem:
+    return recorder.reading(), Log.of(recorder)
+
+
+def explained(call: Call, watches: Watches, reading: Lines, log: Log) -> Lines:
+    """Call once more, and add to a reading what is alive at its peak, if there is one.
+
+    Args:
+        log: of the call that was read, which did the same.
+    """
+    if not (reading.peak.bytes and reading.peak.interval) or reading.problem:
         return reading
     explanations: list[Explanation] = []
     args, kwargs = call.arguments()
-    with (
-        collector_off(),
-        explaining(watches, reading.peak, Log.of(recorder), explanations.append),
-    ):
+    with collector_off(), explaining(watches, reading.peak, log, explanations.append):
         call.target(*args, **kwargs)
         if call.teardown is not None:
             call.teardown(*args, **kwargs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from gradmeter.bench.lines.kept import kept
 from gradmeter.bench.meters import call_lines, forked
 from gradmeter.bench.meters.call import Call
 from gradmeter.bench.meters.file_names import FileNames
+from gradmeter.bench.meters.line_peak import Log
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Lines, Place, changed, plain, with_places
 
@@ -27,12 +30,34 @@ def measure(call: Call, folder: Path, seconds: float) -> Lines:
     Raises:
         NoForkError, RaisedError, VisibleActionError, NoAnswerError: as `forked.run`.
     """
-    return msgspec.convert(forked.run(partial(_measure, call, folder), seconds), Lines)
+    if call.most != 1:
+        return msgspec.convert(forked.run(partial(_measure, call, folder), seconds), Lines)
+    # It may use up what it works on, so its peak is explained where that is there still.
+    first = forked.run(partial(_record, call, folder), seconds)
+    return msgspec.convert(forked.run(partial(_explain, call, folder, first), seconds), Lines)
 
 
 def _measure(call: Call, folder: Path) -> dict[str, Any]:
-    explain = call.most is None or call.most > 1
-    reading = call_lines.measure(call, WatchedFiles([folder]), explain=explain)
+    return _named(call_lines.measure(call, WatchedFiles([folder])), folder)
+
+
+def _record(call: Call, folder: Path) -> dict[str, Any]:
+    watches = call_lines.but_running(WatchedFiles([folder]))
+    reading, log = call_lines.record(call, watches)
+    file = io.BytesIO()
+    log.write(file)
+    return {"lines": plain(reading), "log": base64.b64encode(file.getvalue()).decode()}
+
+
+def _explain(call: Call, folder: Path, first: dict[str, Any]) -> dict[str, Any]:
+    watches = call_lines.but_running(WatchedFiles([folder]))
+    log = Log.read(io.BytesIO(base64.b64decode(first["log"])))
+    reading = msgspec.convert(first["lines"], Lines)
+    return _named(call_lines.explained(call, watches, reading, log), folder)
+
+
+def _named(reading: Lines, folder: Path) -> dict[str, Any]:
+    """What matters most of a reading, with files as they are called from the folder."""
     names = FileNames()
 
     def named(place: Place) -> Place:
