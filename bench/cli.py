@@ -10,10 +10,12 @@ import typer
 from gradmeter.bench import output
 from gradmeter.bench.commands import (
     accept,
+    bisect,
     cache,
     check,
     compare,
     costs,
+    fill,
     law,
     lines,
     listing,
@@ -75,6 +77,8 @@ app.command(cls=program_arguments.Command)(lines.lines)
 app.command()(law.law)
 app.command()(run.baseline)
 app.command()(record.record)
+app.command()(fill.fill)
+app.command()(bisect.bisect)
 app.command()(steps.steps)
 app.command()(accept.accept)
 app.command()(publish.publish)

@@ -112,7 +112,7 @@ def _measure(
         record=record,
         cores=environment.cores(),
         options=options,
-        ways={r.label: _way(r) for r in revisions},
+        ways={r.label: way(r) for r in revisions},
     )
     _remove_page(out)
     try:
@@ -122,7 +122,7 @@ def _measure(
     return shown
 
 
-def _way(revision: Revision) -> dict[str, object]:
+def way(revision: Revision) -> dict[str, object]:
     """The spec fields of a worker that imports an engine from a revision's checkout."""
     if not revision.origins:
         return {"engine_path": str(revision.path)}

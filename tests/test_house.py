@@ -16,6 +16,7 @@ FLOORS = (
     {"cli"},
     {"commands", "goals"},
     {"plugin", "interactive"},
+    {"filling"},
     {"suite"},
     {"suite_session"},
     {"session"},

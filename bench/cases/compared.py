@@ -32,9 +32,16 @@ def of_revisions(
         UsageError: a workload or a size does not exist or makes no sense.
     """
     plain, _ = plan(names, sizes, [])
+    return of_groups(revisions, [replace(group, variants=tuple(variants)) for group in plain])
+
+
+def of_groups(
+    revisions: Sequence[Revision], plain: Sequence[Group]
+) -> tuple[list[Group], list[Comparison]]:
+    """Compare each variant of some groups at every revision with the same one at the first."""
     groups, comparisons = [], []
     for group in plain:
-        labelled = [[replace(v, label=r.label) for r in revisions] for v in variants]
+        labelled = [[replace(v, label=r.label) for r in revisions] for v in group.variants]
         groups.append(replace(group, variants=tuple(v for row in labelled for v in row)))
         comparisons += [
             Comparison(

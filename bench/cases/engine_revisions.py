@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from gradmeter.bench import git
 from gradmeter.bench.cases.checkouts import Side, Wanted, sides
 from gradmeter.bench.cases.engine_packages import Sources, importable, sources, supplied
 from gradmeter.bench.cases.revisions import OURS, Revision, our_engine
@@ -60,6 +61,19 @@ def engine_revisions(
             for engine in engines
         }
         yield [_revision(side, found.values(), built=bool(wanted.build)) for side in made], known
+
+
+def repository(engines: Sequence[Engine], here: Path, roots: Sequence[str]) -> Path:
+    """The top of the repository whose revisions `engine_revisions` checks out.
+
+    Raises:
+        UsageError: the engines lie in none.
+    """
+    if all(engine.name == OURS for engine in engines):
+        return git.top(here).resolve()
+    files = [Path(engine.file) for engine in engines if engine.file]
+    with importable(files, here, roots):
+        return _sources(engines[0], here, roots).top
 
 
 def _revision(side: Side, sources: Iterable[Sources], *, built: bool) -> Revision:

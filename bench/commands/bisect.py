@@ -1,0 +1,185 @@
+"""Find the commits at which figures changed, all of them in one search."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gradmeter.bench.commands.history_search import (
+    OWN,
+    Asked,
+    Cases,
+    DryRun,
+    Every,
+    Install,
+    Layers,
+    Paths,
+    Plan,
+    Retry,
+    Tests,
+    Variants,
+    What,
+    planned,
+    searching,
+)
+from gradmeter.bench.commands.shared import (
+    INTERRUPTED,
+    UNMEASURED,
+    AllParents,
+    Counted,
+    Engines,
+    FailOn,
+    Limit,
+    Seed,
+    Sizes,
+    Store,
+    Workloads,
+    read_options,
+    say,
+    say_lines,
+)
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.filling import times
+from gradmeter.bench.history import gating, store
+from gradmeter.bench.history.steps import Step
+from gradmeter.bench.report import searches
+from gradmeter.bench.results import files
+from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.verdicts import gate_checks, gates
+
+TIMES = Path("reports/bisect")  # a folder in it for each step
+
+
+def bisect(
+    what: What,
+    fail_on: FailOn = None,
+    time: Annotated[
+        bool,
+        typer.Option(
+            "--time",
+            help="Compare times, too, at the two ends of each step, paired as gradmeter compare "
+            "does.",
+        ),
+    ] = False,
+    folder: Store = store.DEFAULT,
+    every: Every = None,
+    all_parents: AllParents = False,
+    workload: Workloads = None,
+    size: Sizes = None,
+    variant: Variants = None,
+    engine: Engines = None,
+    cases: Cases = None,
+    instructions: Counted = False,
+    tests: Tests = OWN,
+    path: Paths = None,
+    install: Install = "",
+    layers: Layers = "",
+    retry: Retry = False,
+    limit: Limit = 60.0,
+    seed: Seed = 0,
+    dry_run: DryRun = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find the commits at which figures changed, all of them in one search.
+
+    An interval is halved if any figure differs between its ends; so several
+    culprits take fewer commits than one after the other. What is measured is
+    kept in the store, and not measured again. Exit codes: 1 a step that is open
+    fails a gate (by default peak>0, held>0 and cycle>0; with --fail-on, only what
+    these are about is searched), 3 an end of the range cannot be measured.
+
+    Examples:
+      gradmeter bisect v1.0..HEAD --fail-on 'peak>0' -- pytest benchmarks
+      gradmeter bisect v1.0..HEAD --engine adapter.py --time
+    """
+    criteria = [gates.parse(text) for text in fail_on or []]
+    gate_checks.refuse_presence(criteria)
+    gate_checks.refuse_time(criteria)
+    if not instructions:
+        gate_checks.refuse_counted(criteria, "instructions are counted with --instructions")
+    asked = Asked(
+        what=what,
+        store=folder,
+        workload=workload,
+        size=size,
+        variant=variant,
+        engine=engine,
+        cases=cases,
+        tests=tests,
+        path=path,
+        install=install,
+        layers=layers,
+        instructions=instructions,
+        limit=limit,
+        seed=seed,
+        retry=retry,
+        all_parents=all_parents,
+        every=every or 0,
+        gates=criteria,
+    )
+    plan = planned(asked)
+    if not dry_run:
+        files.writable(plan.folder, "--store")
+    timed: dict[tuple[str, str], Sequence[str]] = {}
+    try:
+        with Teller(Console(stderr=True, emoji=False)) as tell:
+            with searching(asked, plan, tell) as search:
+                if not dry_run:
+                    search.run()
+            if dry_run:
+                for line in searches.forecast(*search.forecast()):
+                    say(line)
+                return
+            found = search.found
+            for step in found.overview.steps if time else ():
+                timed[step.before, step.after] = _times(asked, plan, step, tell)
+    except KeyboardInterrupt:
+        print("gradmeter: interrupted; the same command goes on", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    judged = criteria or [gates.parse(text) for text in gates.DEFAULT]
+    failed = {
+        (step.before, step.after): breaches
+        for step in found.overview.steps
+        if (breaches := gating.failed(judged, step))
+    }
+    if json:
+        document = searches.culprits_document(found, failed, timed)
+        say_lines(json_format.dumps(document, indent=2))
+    else:
+        for line in searches.culprits(found, failed, timed):
+            say(line)
+    if failed:
+        raise typer.Exit(1)
+    if found.lacking_ends:
+        raise typer.Exit(UNMEASURED)
+
+
+def _times(asked: Asked, plan: Plan, step: Step, tell: Teller) -> list[str]:
+    """Compare times at the ends of a step; say why where that cannot be done."""
+    options = read_options(
+        collector="on",
+        allocator=DEFAULT,
+        seed=asked.seed,
+        sets=10,
+        budget=1.2,
+        min_rounds=10,
+        limit=asked.limit,
+        most_sets=64,
+        seconds=12.0,
+    )
+    out = TIMES / step.after[:12]
+    try:
+        if asked.suite is None:
+            return times.of_engines(step, plan.groups, asked.wanted, options, out, tell)
+        return times.of_suite(
+            step, asked.suite, asked.wanted, options, out, tell, tests=asked.tests
+        )
+    except UsageError as error:
+        return [f"no times: {error}"]
