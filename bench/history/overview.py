@@ -150,7 +150,7 @@ class Overview:
 
 def overview(
     top: Path,
-    folder: Path,
+    folder: store.Place,
     commits: str,
     renamed_names: Sequence[str] = (),
     *,
