@@ -112,7 +112,7 @@ def change(branch: Branch, write: Callable[[Path], list[Path]], message: str) ->
             ours, tips = _tip(branch, branch.ref), _tips(branch)
             with _checked_out(branch, tips) as (folder, ask):
                 written = [Path(f"{branch.name}:{path.name}") for path in write(folder)]
-                new = _commit(branch, ask, tips, message)
+                new = _commit(ask, tips, message)
             if remote and new != theirs:
                 _push(branch, remote, new)
                 if ours:
@@ -218,9 +218,7 @@ def _move(branch: Branch, new: str, old: str) -> None:
 
 
 @contextmanager
-def _checked_out(
-    branch: Branch, tips: Sequence[str]
-) -> Iterator[tuple[Path, Callable[..., str]]]:
+def _checked_out(branch: Branch, tips: Sequence[str]) -> Iterator[tuple[Path, Callable[..., str]]]:
     """The merged files of commits in a temporary folder, and git with an index of them."""
     _refuse_foreign(branch, tips)
     with temporary_folder() as place:
@@ -243,9 +241,7 @@ def _checked_out(
             raise UsageError(str(error).replace(f"{folder}/", f"{branch.name}:")) from None
 
 
-def _merge(
-    branch: Branch, ask: Callable[..., str], tip: str, others: Sequence[str]
-) -> None:
+def _merge(branch: Branch, ask: Callable[..., str], tip: str, others: Sequence[str]) -> None:
     """Merge a commit into the index, which has the others."""
     try:
         base = ask("merge-base", tip, *others)
@@ -262,7 +258,7 @@ def _merge(
         ) from None
 
 
-def _commit(branch: Branch, ask: Callable[..., str], tips: Sequence[str], message: str) -> str:
+def _commit(ask: Callable[..., str], tips: Sequence[str], message: str) -> str:
     """Commit the folder on top of the tips; what there is already, where nothing is new."""
     ask("add", "--all", "--force")
     tree = ask("write-tree")

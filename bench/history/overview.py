@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
-from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
+from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange, reason
 from gradmeter.bench.history.first_parents import (
     Commit,
     FirstParents,
@@ -239,12 +239,10 @@ def acceptance(step: Step, because: str, *, by: str, when: str) -> Acceptance:
     Raises:
         UsageError: there is no reason.
     """
-    if not because.strip():
-        raise UsageError('--because is empty; say why, such as --because "the cache is worth it"')
     return Acceptance(
         before=step.before,
         after=step.after,
-        because=" ".join(because.split()),
+        because=reason(because),
         by=by,
         when=when,
         changes=tuple(
