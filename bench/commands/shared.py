@@ -199,7 +199,7 @@ def pushed(place: store.Place, push: bool) -> store.Place:
         return place
     if not isinstance(place, Branch):
         raise UsageError(
-            f"--push pushes a branch, and {place} is a folder; give --store branch:gradmeter-history"
+            f"--push pushes a branch, and {place} is a folder; give --store branch:NAME"
         )
     return replace(place, push=True)
 

@@ -25,7 +25,12 @@ PREFIX: Final = "branch:"
 _TRIES = 4  # of a push that fails while nobody else pushes
 _PAUSE = 0.2  # seconds at most before the second, twice as many before each further one
 # Files are taken as they are, whatever the user's settings do to those of a working tree.
-_AS_THEY_ARE = ("core.autocrlf=false", "core.sparseCheckout=false", "core.fsmonitor=false")
+_AS_THEY_ARE = (
+    "core.autocrlf=false",
+    f"core.attributesFile={os.devnull}",
+    "core.sparseCheckout=false",
+    "core.fsmonitor=false",
+)
 _NOBODY = ("user.name=gradmeter", "user.email=gradmeter@localhost")  # where git knows no user
 
 
@@ -58,7 +63,7 @@ def named(top: Path, name: str) -> Branch:
         UsageError: no branch can have this name.
     """
     try:
-        git.ask(top, "check-ref-format", f"refs/heads/{name}")
+        git.ask(top, "check-ref-format", "--branch", name)
     except GitError:
         raise UsageError(
             f"{name!r} is no name of a branch; write such as {PREFIX}gradmeter-history"

@@ -90,9 +90,9 @@ def add(folder: Place, recordings: Sequence[Recording]) -> list[Path]:
         UsageError: as `load`, or the folder or branch cannot be written to.
     """
     if isinstance(folder, Branch):
-        commits = list(dict.fromkeys(each.head.commit[:12] for each in recordings))
+        commits = list(dict.fromkeys(each.head.commit for each in recordings))
         more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
-        message = f"Figures of {commits[0]}{more}" if commits else "Figures"
+        message = f"Figures of {commits[0][:12]}{more}" if commits else "Figures"
         return branch.change(folder, lambda there: add(there, recordings), message)
     files.writable(folder, "--store")
     history = load(folder)
