@@ -53,23 +53,22 @@ def accepted(
     run: Run, outcome: Outcome, ancestor: Ancestor, history: History
 ) -> tuple[Outcome, list[tuple[Breach, Acceptance]]]:
     """Divide the breaches of an outcome: an outcome with those that count, and the accepted."""
-    pending = [
-        (change, acceptance)
+    by_change = {
+        (change.workload, change.size, change.variant, change.figure): _pending(
+            change, ancestor, history
+        )
         for change in rises(run, ancestor)
-        if (acceptance := _pending(change, ancestor, history)) is not None
-    ]
-    risen = {(c.workload, c.size, c.variant, c.figure) for c in rises(run, ancestor)}
-    by_change = {(c.workload, c.size, c.variant, c.figure): a for c, a in pending}
+    }
     breaches, found = [], []
     for breach in outcome.breaches:
         gate = gates.parse(breach.gate)
         case = run.case(*breach.key) if breach.key is not None else None
-        names: list[tuple[str, int, str, str]] = []
+        of: list[Acceptance | None] = []
         if case is not None and gate.operator == ">":
             names = [(*case.key, name) for name in layers.expanded(gate.what, case)]
-        grown = [name for name in names if name in risen]
-        if grown and all(name in by_change for name in grown):
-            found.append((breach, by_change[grown[0]]))
+            of = [by_change[name] for name in names if name in by_change]
+        if of and of[0] is not None and None not in of:
+            found.append((breach, of[0]))
         else:
             breaches.append(breach)
     return replace(outcome, breaches=breaches), found

@@ -55,7 +55,7 @@ def newest(
         clean = [each for each in found if not each.head.dirty] or found
         # Of what the run's own environment measured, the last; else the last of any other.
         clean.sort(key=attrgetter("head.measured"))
-        clean.sort(key=lambda each: each.head.versions == versions)
+        clean.sort(key=lambda each: each.head.versions.is_like(versions))
         if clean:
             return _of_recordings(commit, key, mine, versions, clean[::-1])
     return None
@@ -89,7 +89,7 @@ def _of_recordings(
             comparable |= same[0][1]
     first = recordings[0]
     arrays = [_of_layer(each.cases[key].figures, layers.ARRAYS) for each in recordings]
-    other = first.head.versions != versions
+    other = not first.head.versions.is_like(versions)
     return Recorded(
         commit,
         by_layer,

@@ -54,7 +54,7 @@ def lines(
     if ancestor.commit is not None:
         verdict += f" with commit {ancestor.commit.id[:SHORT]}"
     if accepted:
-        verdict += f", {len(accepted)} more accepted"
+        verdict += f", {_count(len(accepted), 'breach', 'es')} accepted"
     return [*map(plain, screen), plain(verdict)]
 
 
@@ -124,5 +124,5 @@ def _environments(ancestor: Ancestor) -> list[str]:
     return found
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+def _count(number: int, what: str, plural: str = "s") -> str:
+    return f"{number:,} {what}{plural * (number != 1)}"
