@@ -59,7 +59,7 @@ def lines(
 
 
 def _accept(path: Path, place: Place) -> str:
-    words = ["gradmeter", "accept", str(path), "--because", "..."]
+    words = ["gradmeter", "accept", str(path), "--because", "WHY"]
     if place != DEFAULT:
         words += ["--store", str(place)]
     return shlex.join([*words, *["--push"] * isinstance(place, Branch)])

@@ -164,8 +164,8 @@ def test_a_pull_request_that_takes_more_fails_with_a_comment_of_where(project):
     assert call == "pr comment 7 --edit-last --create-if-none --body-file comment.md"
     assert comment == runner.summary == done[2].stdout
     assert comment.startswith("## Memory gate\n\n**FAILED: 2 breaches of peak")
-    assert "peak 8,000 B -&#62; 16,000 B" in comment
-    assert "+8.0 kB at " in comment
+    assert "\n  - peak 8,016 B -&#62; 16,016 B: +8,000 B" in comment
+    assert "\n  - +8,000 B at " in comment
     main = git(project / "top", "rev-parse", "main")[:12]
     assert f"compared with commit {main}" in comment
     words = ("accept", project / "pull-7/clone/reports/latest", "--because", "it is a cache")

@@ -76,7 +76,7 @@ def test_a_pull_request_is_held_against_the_newest_recorded_ancestor(project, to
     assert title == "## Memory gate"
     assert verdict.startswith("**FAILED: 1 breach of")
     assert "44,000,000 B" in rest[0]
-    assert "- +8.0 MB at engine.py:10" in rest[0]
+    assert "\n  - +8.0 MB at engine.py:10" in rest[0]
     assert "gradmeter accept" in rest[0]
     assert "--push" in rest[0]
     assert check(project, more, "--fail-on", "peak<=24MB").returncode == 1
