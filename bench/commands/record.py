@@ -47,10 +47,11 @@ def record(
     what = f"{_count(len(made.cases), 'case')} at commit {made.head.commit[:12]}"
     if made.head.dirty:
         what += ", with changes that were not committed"
+    pushes = ", pushed" * push
     if not written:
-        say(f"recorded already: {what}, in {place}")
+        say(f"recorded already: {what}, in {place}{pushes}")
     for each in written:
-        say(f"recorded: {what}, in {each}")
+        say(f"recorded: {what}, in {each}{pushes}")
     for (workload, size, variant), why in made.missing.items():
         say(f"without exact figures: {title_text(workload, size, variant)}: {why}")
 

@@ -208,7 +208,7 @@ def changes_text(case: Case, changes: Sequence[Change]) -> str:
 
 
 def as_markdown(title: str, screen: Sequence[str]) -> str:
-    """A screen as Markdown: the verdict first, the rest as a list; what is indented belongs to it."""
+    """A screen as Markdown: the verdict first, the rest as a list, nested as it is indented."""
     *rest, last = screen
     parts = [f"## {title}", f"**{markdown(last)}**"]
     if rest:

@@ -44,6 +44,7 @@ def project(tmp_path):
         done = gradmeter("record", path, *STORE, "--push", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert "in gradmeter-history:" in done.stdout
+        assert done.stdout.endswith(", pushed\n")
     return folder
 
 
