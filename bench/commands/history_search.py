@@ -240,7 +240,8 @@ def _groups(asked: Asked) -> list[Group]:
             raise UsageError(f"--cases {asked.cases}: there is no run or baseline")
         keys = [each.key for each in cases if not asked.size or each.size in asked.size]
         if not keys:
-            raise UsageError(f"--cases {asked.cases} has no case of --size {asked.size}")
+            sizes = ", ".join(map(str, asked.size or []))
+            raise UsageError(f"--cases {asked.cases} has no case of --size {sizes}")
         return groups_of(keys)
     groups, _ = plan(
         asked.workload or ["squares-3"],

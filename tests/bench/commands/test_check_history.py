@@ -281,3 +281,10 @@ def test_the_run_of_a_commit_that_this_repository_lacks_is_refused(project):
     path = made_at(project.parent, "b" * 40, peaked(40 * MB, 1), repository_commit=None)
     done = check(project, path)
     assert (done.returncode, "does not say which commit it is of" in done.stderr) == (2, True)
+
+
+def test_every_command_that_reads_a_history_reads_it_from_the_branch(project, tmp_path):
+    shown = gradmeter("steps", *STORE, cwd=project).stdout
+    assert shown.splitlines()[-1] == "1 step in 4 commits, 2 of them recorded: 1 open"
+    done = gradmeter("publish", tmp_path / "site", *STORE, cwd=project)
+    assert (done.returncode, "written: " in done.stdout) == (0, True), done.stderr
