@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published instructions laws lines lint types format clean
+.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -100,6 +100,16 @@ keeping: $(VENV)/ready
 # on a busy core, less on one that is not.
 published: $(VENV)/ready
 	$(BIN)/python -m gradmeter.bench.goals.published
+
+# The history of the gate's cases, and its steps; after the first time, only what is new is measured.
+HISTORY ?= HEAD~50..HEAD
+history: $(VENV)/ready
+	$(BIN)/gradmeter fill $(HISTORY) --cases reports/baseline.json --size 10000
+	@{ echo '# What changed in the exact memory of the last commits'; echo; \
+	  echo 'Made by `make history`: the cases of the gate at 10,000 elements, from the figures in'; \
+	  echo '[history](history); `gradmeter steps` tells the same, and of any commits.'; echo; \
+	  $(BIN)/gradmeter steps $(HISTORY) --markdown; \
+	} > reports/history.md.new && mv reports/history.md.new reports/history.md
 
 # No operation executes 1% more than at the base: where main branched off, or else the commit before.
 # A change that is meant to cost more makes the table anew (make instructions), and so shows it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,11 +43,17 @@ def _without_large_files() -> list[str]:
     return [word for name, v in values.items() for word in ("-c", f"filter.lfs.{name}={v}")]
 
 
-def ask(folder: Path, *arguments: str, limit: float | None = None) -> str:
+def ask(
+    folder: Path,
+    *arguments: str,
+    limit: float | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """Return what a git command writes to standard output.
 
     Args:
         limit: the most seconds that it may take; None for no limit.
+        variables: beside those of `environment`.
 
     Raises:
         GitError: it failed.
@@ -59,7 +66,7 @@ def ask(folder: Path, *arguments: str, limit: float | None = None) -> str:
             text=True,
             encoding="utf-8",
             errors="surrogateescape",  # as Python decodes file names
-            env=environment(),
+            env={**environment(), **(variables or {})},
             timeout=limit,
         )
     except FileNotFoundError:

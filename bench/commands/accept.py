@@ -1,7 +1,8 @@
-"""Accept a step of a history, with the reason."""
+"""Accept a step of a history, or what a run takes more than its ancestor, with the reason."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,34 +10,60 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import Renamed, Store, say
-from gradmeter.bench.history import store
+from gradmeter.bench.commands.shared import AnyStore, Push, Renamed, pushed, run_path, say
+from gradmeter.bench.errors import UsageError
+from gradmeter.bench.history import ancestor as ancestors
+from gradmeter.bench.history import pending, renaming, store
 from gradmeter.bench.history.overview import acceptance, overview
+from gradmeter.bench.results import run_file
 
 
 def accept(
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The commit of the step.")],
+    step: Annotated[
+        str,
+        typer.Argument(
+            metavar="STEP|RUN",
+            help="The commit of the step; or a run.json, or its folder, whose figures are more "
+            "than those of its newest recorded ancestor.",
+        ),
+    ],
     because: Annotated[str, typer.Option(help="Why the figures may be what they are.")],
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
+    push: Push = False,
+    base: Annotated[
+        str | None, typer.Option(metavar="REV", help="With a run: as of gradmeter check --base.")
+    ] = None,
     renamed: Renamed = None,
 ) -> None:
     """Accept a step: gradmeter steps shows it as accepted from then on, with the reason.
 
     Accepted are the figures that it has now. If it turns out to come from other
-    commits between the same two, it stays accepted up to these figures.
+    commits between the same two, it stays accepted up to these figures. What a
+    run takes more is accepted before its commit is merged: gradmeter check
+    against the history no longer fails for it, and the step that it becomes is
+    accepted, whatever the commit is called then.
 
-    Example:
+    Examples:
       gradmeter accept 4b3c12a --because "the cache is worth 8 MB"
+      gradmeter accept reports/latest --because "the cache is worth 8 MB"
     """
+    place = pushed(folder, push)
     top = git.top(Path.cwd(), needed_by="gradmeter accept")
-    history = overview(top, folder, "HEAD", renamed or ())
-    found = history.open_at(step)
-    for each in found:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        made = acceptance(each, because, by=git.user(top), when=when)
-        path = store.accept(folder, made)
-        count = len(made.changes)
-        say(
-            f"accepted: the step at {each.after[:12]}, {count:,} figure{'s' * (count != 1)}, "
-            f"in {path}"
-        )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if os.path.exists(step):
+        path = run_path(Path(step))
+        run = run_file.load(path)
+        history = renaming.renamed(store.load(place), renamed or ())
+        ancestor = ancestors.find(run, history, top, base)
+        made = [pending.acceptance(run, ancestor, because, by=git.user(top), when=now)]
+        names = [str(path)]
+    elif base is not None:
+        raise UsageError(f"--base is for a run, and there is no file or folder {step}")
+    else:
+        found = overview(top, place, "HEAD", renamed or ()).open_at(step)
+        made = [acceptance(each, because, by=git.user(top), when=now) for each in found]
+        names = [f"the step at {each.after[:12]}" for each in found]
+    for name, each in zip(names, made, strict=True):
+        path = store.accept(place, each)
+        count = len(each.changes)
+        say(f"accepted: {name}, {count:,} figure{'s' * (count != 1)}, in {path}")

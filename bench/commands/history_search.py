@@ -29,7 +29,6 @@ from gradmeter.bench.history.first_parents import FirstParents, first_parents, p
 from gradmeter.bench.history.recording import INSTRUCTIONS, Key
 from gradmeter.bench.history.steps import Change
 from gradmeter.bench.results import baseline, environment
-from gradmeter.bench.results.baseline import Figures
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gate_checks
 from gradmeter.bench.verdicts.gates import Gate
@@ -52,7 +51,9 @@ Variants = Annotated[
 Cases = Annotated[
     Path | None,
     typer.Option(
-        "--cases", metavar="FILE", help="A run or a baseline, whose workloads' cases are measured."
+        "--cases",
+        metavar="FILE",
+        help="A run or a baseline, whose workloads' cases are measured; of --size, if given.",
     ),
 ]
 Every = Annotated[
@@ -186,8 +187,10 @@ class Asked:
         for name in [name for name, value in theirs.items() if value]:
             if self.suite is None:
                 raise UsageError(f"{name} is for a pytest suite; name it after --: -- pytest tests")
-        if self.cases and (self.workload or self.size or self.variant):
-            raise UsageError("--cases has the workloads, sizes and variants; give none beside it")
+        if self.cases and (self.workload or self.variant):
+            raise UsageError(
+                "--cases has the workloads and variants; give none beside it, but --size to choose"
+            )
 
 
 @dataclass(frozen=True)
@@ -235,17 +238,17 @@ def _groups(asked: Asked) -> list[Group]:
         cases = baseline.load(asked.cases)
         if not isinstance(cases, list):
             raise UsageError(f"--cases {asked.cases}: there is no run or baseline")
-        return groups_of(map(_key, cases))
+        keys = [each.key for each in cases if not asked.size or each.size in asked.size]
+        if not keys:
+            sizes = ", ".join(map(str, asked.size or []))
+            raise UsageError(f"--cases {asked.cases} has no case of --size {sizes}")
+        return groups_of(keys)
     groups, _ = plan(
         asked.workload or ["squares-3"],
         asked.size or [1_000_000],
         asked.variant or named or ["engine"],
     )
     return groups
-
-
-def _key(figures: Figures) -> Key:
-    return figures.key
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import Renamed, Store, run_path, say
+from gradmeter.bench.commands.shared import AnyStore, Renamed, run_path, say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import overview
@@ -25,7 +25,7 @@ def publish(
     commits: Annotated[
         str, typer.Argument(metavar="[A..B]", help="The commits after A up to B. Default: all.")
     ] = "HEAD",
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
     run: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="A run.json, or its folder, whose page is published too."),

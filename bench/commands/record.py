@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import RunArgument, Store, run_path, say
+from gradmeter.bench.commands.shared import AnyStore, Push, RunArgument, pushed, run_path, say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import recording, store
 from gradmeter.bench.numbers import title_text
@@ -16,7 +16,8 @@ from gradmeter.bench.results import run_file
 
 def record(
     path: RunArgument = session.LATEST,
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
+    push: Push = False,
     dirty: Annotated[
         bool,
         typer.Option(
@@ -27,26 +28,30 @@ def record(
 ) -> None:
     """Record a run's exact figures under the commit that it was made at.
 
-    The store is a folder of text files to commit, or to keep on a branch of its
-    own; git merges what two branches record. A run that is recorded already
-    changes nothing. gradmeter steps tells what changed between commits.
+    The store is a folder of text files to commit, or a branch of its own, which
+    is committed to without a checkout; git merges what two branches record. A
+    run that is recorded already changes nothing. gradmeter steps tells what
+    changed between commits.
 
-    Example:
+    Examples:
       gradmeter run --exact && gradmeter record
+      gradmeter record --store branch:gradmeter-history --push
     """
+    place = pushed(folder, push)
     file = run_path(path)
     try:
         made = recording.of_run(run_file.load(file), dirty=dirty)
     except recording.NotRecordedError as error:
         raise UsageError(f"{file} cannot be recorded: {error}") from None
-    written = store.add(folder, [made])
+    written = store.add(place, [made])
     what = f"{_count(len(made.cases), 'case')} at commit {made.head.commit[:12]}"
     if made.head.dirty:
         what += ", with changes that were not committed"
+    pushes = ", pushed" * push
     if not written:
-        say(f"recorded already: {what}, in {folder}")
+        say(f"recorded already: {what}, in {place}{pushes}")
     for each in written:
-        say(f"recorded: {what}, in {each}")
+        say(f"recorded: {what}, in {each}{pushes}")
     for (workload, size, variant), why in made.missing.items():
         say(f"without exact figures: {title_text(workload, size, variant)}: {why}")
 

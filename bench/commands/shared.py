@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,8 @@ from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.history import store
+from gradmeter.bench.history.branch import PREFIX, Branch
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
@@ -40,6 +43,21 @@ def read_size(text: str | int, option: str = "--size") -> int:
         return int(number)
     except (ArithmeticError, ValueError, OverflowError):
         raise UsageError(f"{option} {text!r} is no whole number; write 1000000 or 1e6") from None
+
+
+def folder_of_store(text: str | Path) -> Path:
+    """Read the folder of a store.
+
+    Raises:
+        UsageError: it is a branch.
+    """
+    if str(text).startswith(PREFIX):
+        name = str(text).removeprefix(PREFIX)
+        raise UsageError(
+            f"--store {text}: this command takes a folder; check the branch out into one: git "
+            f"worktree add {name} {name}, then --store {name}"
+        )
+    return Path(text)
 
 
 Workloads = Annotated[
@@ -134,12 +152,33 @@ AsMarkdown = Annotated[
     bool, typer.Option("--markdown", help="Print Markdown, for a job summary or a comment.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
-Store = Annotated[Path, typer.Option("--store", help="The folder of the history.", file_okay=False)]
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store", parser=folder_of_store, metavar="FOLDER", help="The folder of the history."
+    ),
+]
 AllParents = Annotated[
     bool,
     typer.Option(
         "--all-parents",
         help="Where a merge has a step, look for it among the commits that it brought, too.",
+    ),
+]
+AnyStore = Annotated[
+    Any,  # store.Place, of which Typer knows nothing
+    typer.Option(
+        "--store",
+        parser=lambda text: store.place(str(text)),
+        metavar="STORE",
+        help="The history: a folder, or branch:NAME for a branch that holds nothing else.",
+    ),
+]
+Push = Annotated[
+    bool,
+    typer.Option(
+        "--push",
+        help="Push the branch; what others pushed meanwhile is merged. Needs --store branch:NAME.",
     ),
 ]
 Renamed = Annotated[
@@ -178,6 +217,21 @@ def read_share(text: str, costs: Path | None) -> Share | None:
         UsageError: there is no such shard, or no such costs.
     """
     return sharded.read(text, costs if costs is None else run_path(costs))
+
+
+def pushed(place: store.Place, push: bool) -> store.Place:
+    """The place of a store, to be pushed where that is asked.
+
+    Raises:
+        UsageError: it is no branch.
+    """
+    if not push:
+        return place
+    if not isinstance(place, Branch):
+        raise UsageError(
+            f"--push pushes a branch, and {place} is a folder; give --store branch:NAME"
+        )
+    return replace(place, push=True)
 
 
 def fraction(text: str) -> float:

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import AllParents, AsMarkdown, Renamed, Store, say, say_lines
+from gradmeter.bench.commands.shared import (
+    AllParents,
+    AnyStore,
+    AsMarkdown,
+    Renamed,
+    say,
+    say_lines,
+)
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import overview
@@ -19,7 +26,7 @@ def steps(
     commits: Annotated[
         str, typer.Argument(metavar="[A..B]", help="The commits after A up to B. Default: all.")
     ] = "HEAD",
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
     renamed: Renamed = None,
     all_parents: AllParents = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with exact bytes.")] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.readings import Count, Value
 
 
@@ -29,3 +30,14 @@ class Acceptance(Value, frozen=True, kw_only=True):
     by: str
     when: str
     changes: tuple[AcceptedChange, ...]
+
+
+def reason(text: str) -> str:
+    """The reason of an acceptance, on one line.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not text.strip():
+        raise UsageError('--because is empty; say why, such as --because "the cache is worth it"')
+    return " ".join(text.split())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
-from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
+from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange, reason
 from gradmeter.bench.history.first_parents import (
     Commit,
     FirstParents,
@@ -55,8 +55,8 @@ class Overview:
         recordings: all that is compared, under the names that cases have now.
         all: the steps up to the end of the range, along first parents.
         branches: what merges brought at which there are steps, where other parents are followed.
-        missing: why cases could not be measured, by commit and case.
         problems: why nothing could be measured at commits of the range, by commit.
+        missing: why cases could not be, by commit and case.
         elsewhere: recorded commits that the repository has, and not among these first parents.
         vanished: recorded commits that the repository has not.
     """
@@ -150,7 +150,7 @@ class Overview:
 
 def overview(
     top: Path,
-    folder: Path,
+    folder: store.Place,
     commits: str,
     renamed_names: Sequence[str] = (),
     *,
@@ -239,12 +239,10 @@ def acceptance(step: Step, because: str, *, by: str, when: str) -> Acceptance:
     Raises:
         UsageError: there is no reason.
     """
-    if not because.strip():
-        raise UsageError('--because is empty; say why, such as --because "the cache is worth it"')
     return Acceptance(
         before=step.before,
         after=step.after,
-        because=" ".join(because.split()),
+        because=reason(because),
         by=by,
         when=when,
         changes=tuple(

@@ -194,7 +194,7 @@ def of_run(run: Run, *, dirty: bool = False) -> Recording:
             f"the run is of files that differ from commit {commit[:12]}, so its figures are of no "
             "commit; commit the changes and measure again, or record it as changed with --dirty"
         )
-    made = _recording(run, commit, dirty=bool(environment.repository_dirty))
+    made = of_figures(run, commit, dirty=bool(environment.repository_dirty))
     if not made.cases:
         raise NotRecordedError("the run has no exact figures to record")
     return made
@@ -207,7 +207,7 @@ def at_commit(run: Run, commit: str, wanted: Iterable[Key]) -> Recording:
         wanted: the cases that were to be measured; what is missing of them, or of their layers,
             is recorded with why.
     """
-    made = _recording(run, commit)
+    made = of_figures(run, commit)
     missing = dict(made.missing)
     for key in wanted:
         case = run.case(*key)
@@ -242,7 +242,8 @@ def unmeasurable(
     return Recording(head, missing=dict.fromkeys(wanted or (), why))
 
 
-def _recording(run: Run, commit: str, *, dirty: bool = False) -> Recording:
+def of_figures(run: Run, commit: str, *, dirty: bool = False) -> Recording:
+    """The recording of what a run has, under a commit."""
     grounds: dict[str, Mapping[str, str]] = {}
     cases = {}
     for each in baseline.figures(run):

@@ -117,9 +117,9 @@ def steps(
     position = {commit: index for index, commit in enumerate(order)}
     placed = [r for r in recordings if r.head.commit in position]
     placed_acceptances = [
-        _Placed(position[a.before], position[a.after], a)
+        _Placed(position[a.before], position.get(a.after), a)
         for a in acceptances
-        if a.before in position and a.after in position
+        if a.before in position
     ]
     events: dict[tuple[int, int], list[tuple[Change, bool]]] = {}
     split: list[tuple[Key, str]] = []
@@ -132,8 +132,8 @@ def steps(
             if found.grounds > 1:
                 apart[key] = None
             for chain in found.chains:
-                for start, end, change, dirty in _changes(key, chain, order):
-                    accepted = _acceptance(placed_acceptances, change, start, end)
+                for since, start, end, change, dirty in _changes(key, chain, order):
+                    accepted = _acceptance(placed_acceptances, change, since, start, end)
                     events.setdefault((end, start), []).append((_with(change, accepted), dirty))
     return Steps(
         tuple(
@@ -154,12 +154,18 @@ def steps(
 
 def _changes(
     key: Key, chain: Chain, order: Sequence[str]
-) -> Iterable[tuple[int, int, Change, bool]]:
-    """The changes along a chain: the indexes of both commits, the change, whether one is dirty."""
+) -> Iterable[tuple[int, int, int, Change, bool]]:
+    """The changes along a chain, and whether one of their commits is dirty.
+
+    Before them the indexes of the first commit from which on the value is that before the change,
+    and of the commits before and after it.
+    """
+    since = 0
     values = [span.figures.figures[chain.figure] for span in chain.spans]
     for number in range(len(values) - 1):
         one, two = chain.spans[number : number + 2]
         before, after = values[number : number + 2]
+        since = since if values[since] == before else number
         scatter = allowed(chain.figure, one, two)
         if abs(after - before) <= scatter:
             continue
@@ -174,7 +180,7 @@ def _changes(
         change = Change(
             key, chain.figure, before, after, one.last, two.first, chain.versions, undone
         )
-        yield one.end, two.start, change, one.dirty or two.dirty
+        yield chain.spans[since].start, one.end, two.start, change, one.dirty or two.dirty
 
 
 def _is_back(value: int, before: int, after: int, scatter: int) -> bool:
@@ -184,27 +190,39 @@ def _is_back(value: int, before: int, after: int, scatter: int) -> bool:
 
 @dataclass(frozen=True)
 class _Placed:
-    """An acceptance, and the indexes of its commits."""
+    """An acceptance, and the indexes of its commits.
+
+    ``end`` is None for a commit that is not among these, such as one of a branch that came as
+    another commit.
+    """
 
     start: int
-    end: int
+    end: int | None
     acceptance: Acceptance
+
+    def is_around(self, since: int, start: int, end: int) -> bool:
+        """Whether it is around a change; of an unknown end, whether this is the next change."""
+        if self.end is None:
+            return since <= self.start < end
+        return self.start <= start and end <= self.end
 
 
 def _acceptance(
-    placed: Sequence[_Placed], change: Change, start: int, end: int
+    placed: Sequence[_Placed], change: Change, since: int, start: int, end: int
 ) -> Acceptance | None:
     """The acceptance of a change: of the same figure, around it, and of no less.
 
-    Around it, since commits between may have been recorded after it was accepted.
+    Around it, since commits between may have been recorded after it was accepted. Of a change that
+    came as another commit than was accepted, it is of the same value before, too.
     """
     if change.difference <= 0:
         return None
     for each in placed:
-        if each.start <= start and end <= each.end:
+        if each.is_around(since, start, end):
             for known in each.acceptance.changes:
                 of = (known.workload, known.size, known.variant, known.figure)
-                if of == (*change.key, change.figure) and change.after <= known.after:
+                same = of == (*change.key, change.figure) and change.after <= known.after
+                if same and (each.end is not None or change.before == known.before):
                     return each.acceptance
     return None
 

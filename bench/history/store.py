@@ -1,7 +1,7 @@
 """The store of a history: a folder of text files to commit, to which files are only added.
 
 A file's name has the digest of its content, so that a file that was cut short or edited is known,
-and two branches that add files merge without a conflict.
+and two branches that add files merge without a conflict. The folder may be a branch's.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gradmeter.bench import git
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.history import record_text
+from gradmeter.bench.history import branch, record_text
 from gradmeter.bench.history.acceptance import Acceptance
+from gradmeter.bench.history.branch import Branch
 from gradmeter.bench.history.record_text import Blocks, Text, TextError
 from gradmeter.bench.history.recording import Recording
 from gradmeter.bench.results import files
 
+Place = Path | Branch
 DEFAULT: Final = Path("reports/history")
 _SUFFIX: Final = ".txt"
 _NAME: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})-(?:accepted-)?([0-9a-f]{16})\.txt")
@@ -35,14 +38,30 @@ class History:
     blocks: Blocks
 
 
-def load(folder: Path) -> History:
-    """Read a store; a folder that does not exist is an empty one.
+def place(text: str) -> Place:
+    """The place of a store by its name: a folder, or branch:NAME of the repository here.
+
+    Raises:
+        UsageError: there is no repository, or no branch can have this name.
+    """
+    if not text.startswith(branch.PREFIX):
+        return Path(text)
+    top = git.top(Path.cwd(), needed_by=text)
+    return branch.named(top, text.removeprefix(branch.PREFIX))
+
+
+def load(folder: Place) -> History:
+    """Read a store; one that does not exist is empty.
 
     Hidden files and those that are no .txt are not the store's, and not read.
 
     Raises:
-        UsageError: a file cannot be read, was cut short or edited, or is of something else.
+        UsageError: a file cannot be read, was cut short or edited, or is of something else; or as
+            `branch.files`.
     """
+    if isinstance(folder, Branch):
+        with branch.files(folder) as files_of_branch:
+            return load(files_of_branch)
     try:
         names = sorted(name for name in os.listdir(folder) if _is_ours(name))
     except FileNotFoundError:
@@ -59,15 +78,22 @@ def load(folder: Path) -> History:
     )
 
 
-def add(folder: Path, recordings: Sequence[Recording]) -> list[Path]:
+def add(folder: Place, recordings: Sequence[Recording]) -> list[Path]:
     """Write recordings that the store does not have yet, each file atomically.
+
+    Those of a branch are one commit.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: as `load`, or the folder cannot be written to.
+        UsageError: as `load`, or the folder or branch cannot be written to.
     """
+    if isinstance(folder, Branch):
+        commits = list(dict.fromkeys(each.head.commit for each in recordings))
+        more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
+        message = f"Figures of {commits[0][:12]}{more}" if commits else "Figures"
+        return branch.change(folder, lambda there: add(there, recordings), message)
     files.writable(folder, "--store")
     history = load(folder)
     known = history.blocks.known
@@ -93,12 +119,16 @@ def _adds_nothing(recording: Recording, others: Sequence[Recording]) -> bool:
     return recording in alike or (latest is not None and latest.says_the_same(recording))
 
 
-def accept(folder: Path, acceptance: Acceptance) -> Path:
+def accept(folder: Place, acceptance: Acceptance) -> Path:
     """Write an acceptance.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        UsageError: the folder or branch cannot be written to.
     """
+    if isinstance(folder, Branch):
+        message = f"Accepted: {acceptance.because}"
+        (path,) = branch.change(folder, lambda there: [accept(there, acceptance)], message)
+        return path
     files.writable(folder, "--store")
     content = record_text.write_acceptance(acceptance)
     return _write(folder, f"{acceptance.after}-accepted", content)

@@ -208,9 +208,11 @@ def changes_text(case: Case, changes: Sequence[Change]) -> str:
 
 
 def as_markdown(title: str, screen: Sequence[str]) -> str:
-    """A screen as Markdown: the verdict first, the rest as a list."""
+    """A screen as Markdown: the verdict first, the rest as a list, nested as it is indented."""
     *rest, last = screen
     parts = [f"## {title}", f"**{markdown(last)}**"]
     if rest:
-        parts.append("\n".join(f"- {markdown(line.strip())}" for line in rest))
+        parts.append(
+            "\n".join(f"{'  ' * (line[:1] == ' ')}- {markdown(line.strip())}" for line in rest)
+        )
     return "\n\n".join(parts) + "\n"

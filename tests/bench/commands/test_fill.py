@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from gradmeter.bench.history import store
+from gradmeter.bench.results import run_file
 
 from ..command import GRADMETER, PATIENCE, gradmeter
 from ..history.planted import BROKEN, SEARCHED, Writer, module
 from ..repositories import git
+from ..run_files import case, run
 
 SUITE = SEARCHED["suite"]
 PYTHON = ("--bench-memory", "python")
@@ -210,6 +212,18 @@ def test_a_dry_run_measures_and_writes_nothing(planted, tmp_path):
         "for each step, of 9 in all\n"
     )
     assert not (tmp_path / "h").exists()
+
+
+def test_a_size_chooses_among_the_cases_of_a_file(planted, tmp_path):
+    """Here of a baseline of two cases."""
+    path = tmp_path / "run.json"
+    run_file.save(run(case(size=10), case(size=20)), path)
+    words = ("fill", "HEAD~1..", "--cases", path, "--dry-run", "--store", tmp_path / "h")
+    done = planted.run(*words, "--size", 30)
+    assert (done.returncode, "has no case of --size 30" in done.stderr) == (2, True)
+    for sizes, count in (((), 2), (("--size", 20), 1), (("--size", 20, "--size", 10), 2)):
+        done = planted.run(*words, *sizes)
+        assert f"{count} case" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
