@@ -17,6 +17,7 @@ FLOORS = (
     {"commands", "goals"},
     {"plugin", "interactive"},
     {"suite"},
+    {"machines"},
     {"suite_session"},
     {"session"},
     {"report"},
