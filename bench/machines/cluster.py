@@ -229,7 +229,7 @@ async def _reach(address: str) -> None:
         ValueError: it is no address.
         TypeError: it is one of TLS, and the configuration of Dask names no certificates.
     """
-    from distributed.comm import connect
+    from distributed.comm.core import connect
     from distributed.security import Security
 
     comm = await connect(address, timeout=CONNECT, **Security().get_connection_args("client"))
