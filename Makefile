@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
+.PHONY: test cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -37,6 +37,11 @@ test-quick: $(VENV)/ready
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers
 	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 --dist worksteal -p no:benchmark
+
+# A run of 40 groups on two workers of a Dask cluster, of which one is killed, then the client, then
+# the scheduler: its result is that of a local run.
+cluster: $(VENV)/ready
+	GRADMETER_GROUPS=40 $(BIN)/python -m pytest tests/bench/machines -p no:benchmark
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

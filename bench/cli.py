@@ -29,9 +29,9 @@ from gradmeter.bench.commands import (
     steps,
     trace,
 )
-from gradmeter.bench.commands.shared import INTERRUPTED, say
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say
 from gradmeter.bench.commands.termination import ending_in_order
-from gradmeter.bench.errors import UsageError
+from gradmeter.bench.errors import LostError, UsageError
 from gradmeter.bench.results import environment
 from gradmeter.bench.text import plain
 
@@ -118,6 +118,9 @@ def _call() -> int:
     except UsageError as error:
         _tell(str(error))
         return 2
+    except LostError as error:
+        _tell(str(error))
+        return UNMEASURED
     except typer.Abort:
         return INTERRUPTED
     except _Refused as error:

@@ -17,6 +17,16 @@ class UsageError(GradmeterError):
         super().__init__(plain(message))
 
 
+class LostError(GradmeterError):
+    """What measures a run was lost in the middle of it; what was measured is saved (exit code 3).
+
+    Its message is one line that any terminal can show.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
+
+
 class WorkerError(GradmeterError):
     """A worker did not return a reading; its case is lost, and the run goes on (exit code 3).
 

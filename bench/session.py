@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import psutil
@@ -44,6 +46,8 @@ PAGE_FILE = "report.html"  # where the extra "report" is installed
 LATEST = Path("reports/latest")
 HEAD_TESTS, OWN_TESTS = "head", "own"
 
+Through = Callable[[Record, Sequence[Group]], object]
+
 
 def measure(
     groups: Sequence[Group],
@@ -55,6 +59,7 @@ def measure(
     resume: bool = False,
     revisions: Sequence[Revision] = (),
     shard: Shard | None = None,
+    through: Through | None = None,
 ) -> Run:
     """Measure; write ``out/run.json`` after every step and ``out/report.md`` at the end.
 
@@ -63,21 +68,25 @@ def measure(
     Args:
         revisions: those of the engine that the groups' variants are labelled with.
         shard: that the groups are of a plan; None where they are all of it.
+        through: measures the groups elsewhere, and adds their cases to the record; None for here.
 
     Raises:
         UsageError: an engine or an interpreter is missing, the folder cannot be written, is
             written by another run or holds a run.json that is no run file, a case would not fit
             in memory, or there is nothing to resume; nothing was measured or overwritten.
     """
-    if options.instructions:
+    if options.instructions and through is None:
         instructions.require()
     descendants.end_stale()
     remove_stale_folders()
     packages = grounds(groups)
-    check_fits(groups, psutil.virtual_memory().available)
+    if through is None:
+        check_fits(groups, psutil.virtual_memory().available)
     files.writable(out)
     with lock.held(out):
-        return _measure(groups, comparisons, options, out, tell, resume, revisions, packages, shard)
+        return _measure(
+            groups, comparisons, options, out, tell, resume, revisions, packages, shard, through
+        )
 
 
 def _measure(
@@ -90,6 +99,7 @@ def _measure(
     revisions: Sequence[Revision],
     packages: dict[str, Ground],
     shard: Shard | None,
+    through: Through | None,
 ) -> Run:
     """Measure into a folder that is locked."""
     _check(out, replace=not resume)
@@ -108,24 +118,42 @@ def _measure(
         shard=shard,
     )
     if resume:
-        run = resumed(run_file.load(out / RUN_FILE), run)
-    record = Record(run, lambda run: save(run, out), tell)
-    runner = Runner(
+        run = resumed(run_file.load(out / RUN_FILE), run, elsewhere=through is not None)
+    order = [group.key(variant) for group in groups for variant in group.variants]
+    record = Record(run, lambda run: save(run, out), tell, order)
+    _remove_page(out)
+    try:
+        if through is None:
+            ways = {r.label: way(r) for r in revisions}
+            runner(record, environment.cores(), ways).measure(groups)
+        else:
+            through(record, groups)
+    finally:  # after Ctrl-C, the report shows what was measured until then
+        shown = _with_reports(record.run, out)
+    return shown
+
+
+def runner(
+    record: Record,
+    cores: Sequence[int | None],
+    ways: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Runner:
+    """The runner of a run on this machine.
+
+    Args:
+        cores: that workers are pinned to, one after the other.
+        ways: for a variant's label, the spec fields that only its workers have.
+    """
+    return Runner(
         start=Process,
         serve=ForkServer,
         clock=time.perf_counter,
         sample=Sampler,
         record=record,
-        cores=environment.cores(),
-        options=options,
-        ways={r.label: way(r) for r in revisions},
+        cores=cores,
+        options=record.run.options,
+        ways=ways,
     )
-    _remove_page(out)
-    try:
-        runner.measure(groups)
-    finally:  # after Ctrl-C, the report shows what was measured until then
-        shown = _with_reports(runner.run, out)
-    return shown
 
 
 def way(revision: Revision) -> dict[str, object]:

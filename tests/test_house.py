@@ -18,6 +18,7 @@ FLOORS = (
     {"plugin", "interactive"},
     {"filling"},
     {"suite"},
+    {"machines"},
     {"suite_session"},
     {"session"},
     {"report"},

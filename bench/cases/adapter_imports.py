@@ -23,14 +23,15 @@ def imports(path: Path) -> list[str]:
     names: dict[str, None] = {}
     files = [path]
     for file in files:
-        found = _imports_of(file)
+        found = imports_of(file)
         names |= dict.fromkeys(found)
         beside = [path.parent / f"{name}.py" for name in found]
         files += [each for each in beside if each.is_file() and each not in files]
     return list(names)
 
 
-def _imports_of(path: Path) -> list[str]:
+def imports_of(path: Path) -> list[str]:
+    """The top-level modules that a file imports, anywhere in it; none where it cannot be read."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):

@@ -30,6 +30,7 @@ from gradmeter.bench.commands.calls import (
     refuse_options,
     wanted_sides,
 )
+from gradmeter.bench.commands.machines import Machines, On, through
 from gradmeter.bench.commands.shared import (
     UNMEASURED,
     Allocator,
@@ -179,6 +180,8 @@ def compare(
     seed: Seed = 0,
     shard: Shard = "",
     shard_by: ShardBy = None,
+    on: On = "",
+    machines: Machines = 1,
     out: Out = COMPARED,
     markdown: AsMarkdown = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -199,7 +202,8 @@ def compare(
     gate_checks.refuse_presence(criteria)
     if markdown and json_:
         raise UsageError("--markdown and --json exclude each other; choose one")
-    share = read_share(shard, shard_by)
+    share = None if on and not shard else read_share(shard, shard_by)
+    elsewhere = through(on, machines, shard_by)
     suite = bool(what and what[0] == PYTEST)
     ours = {"--workload": workload, "--size": size, "--engine": engine, "--functions": functions}
     theirs = {"--with": with_, "--python": python, "--bench-all": whole}
@@ -213,6 +217,11 @@ def compare(
     notes: list[str] = []
     groups: Sequence[Group] = []
     files = not suite and any(map(_is_file, targets))  # a suite's arguments may be files
+    if on and (suite or files or rev):
+        raise UsageError(
+            "--on compares variants; revisions, a pytest suite and run files are of this machine: "
+            "leave --on out"
+        )
     if files:
         if share is not None:
             raise UsageError("--shard is of what is measured; two run files are compared whole")
@@ -279,7 +288,15 @@ def compare(
             gate_checks.check_exact(criteria, _exact(comparisons, groups))
             gate_checks.check_sets(criteria, options)
             gate_checks.check_counted(criteria, options)
-            run = measure(groups, comparisons, options, out, revisions=revisions, share=share)
+            run = measure(
+                groups,
+                comparisons,
+                options,
+                out,
+                revisions=revisions,
+                share=share,
+                through=elsewhere,
+            )
     notes += hint(run, groups)
     _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
 

@@ -11,8 +11,10 @@ import typer
 
 from gradmeter.bench import session
 from gradmeter.bench.cases import capacity, sharded
+from gradmeter.bench.cases.capacity import Needed
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.shards import Share
+from gradmeter.bench.commands.machines import Machines, On, forecast_lines, through
 from gradmeter.bench.commands.shared import (
     Allocator,
     Budget,
@@ -76,6 +78,8 @@ def run(
     seed: Seed = 0,
     shard: Shard = "",
     shard_by: ShardBy = None,
+    on: On = "",
+    machines: Machines = 1,
     out: Out = session.LATEST,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")
@@ -85,7 +89,7 @@ def run(
         typer.Option(
             "--dry-run",
             help="Measure nothing: say what would be, the seconds and memory that it takes, and "
-            "with --shard how it would be spread.",
+            "with --shard or --on how it would be spread.",
         ),
     ] = False,
 ) -> None:
@@ -99,7 +103,8 @@ def run(
       gradmeter run --workload squares-30 --size 10000 --size 1000000
         --variant engine --variant engine:retain_grad=on
     """
-    share = None if dry_run and not shard else read_share(shard, shard_by)
+    share = None if (dry_run or on) and not shard else read_share(shard, shard_by)
+    elsewhere = through(on, machines, shard_by)
     named = add_engines(engine)
     groups, comparisons = plan(
         workload or ["squares-3"],
@@ -121,9 +126,14 @@ def run(
         limit=limit,
     )
     if dry_run:
-        _show_plan(groups, options, share, shard_by)
+        plan_of_run = _show_plan(groups, options, share, shard_by)
+        if on:
+            for line in forecast_lines(plan_of_run, on, machines, timed=options.sets > 0):
+                say(line)
         return
-    measured_run = measure(groups, comparisons, options, out, share=share, resume=resume)
+    measured_run = measure(
+        groups, comparisons, options, out, share=share, resume=resume, through=elsewhere
+    )
     show_run(measured_run)
     tell_written(out)
     exit_for(measured_run)
@@ -131,8 +141,8 @@ def run(
 
 def _show_plan(
     groups: Sequence[Group], options: Options, share: Share | None, costs: Path | None
-) -> None:
-    """Print what a plan takes, and how it would be spread."""
+) -> Sequence[Needed]:
+    """Print what a plan takes, and how it would be spread over shards; return it."""
     known = {} if costs is None else sharded.seconds(run_path(costs))
     plan = capacity.needed(groups, options, known)
     for line in capacity_report.lines(plan, psutil.virtual_memory().available):
@@ -141,6 +151,8 @@ def _show_plan(
         shards = share.spread(sharded.whole(groups))
         for line in ["", *capacity_report.shard_lines(plan, shards, share.number)]:
             say(line)
+        return [group for group in plan if group.title in shards[share.number - 1]]
+    return plan
 
 
 def show(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from gradmeter.bench.cases.capacity import Needed
 from gradmeter.bench.numbers import bytes_text
@@ -62,6 +63,30 @@ def shard_lines(plan: Sequence[Needed], shards: Sequence[Sequence[str]], mine: i
     took = _seconds(longest, known=all(group.known for group in plan))
     share = f", of {total / longest:.1f} times as much on one machine" if longest else ""
     return [*aligned(rows, WIDTH), f"the longest shard takes {took} s{share}"]
+
+
+class _Load(Protocol):
+    """What a machine would measure."""
+
+    workers: int
+    groups: list[str]
+    last: float
+
+
+def machine_lines(plan: Sequence[Needed], loads: Mapping[str, _Load]) -> list[str]:
+    """A line for each machine of a cluster: its groups, its seconds and the largest memory."""
+    by_title = {group.title: group for group in plan}
+    known = all(group.known for group in plan)
+    rows = [("machine", "workers", "groups", "seconds", "largest memory")]
+    for name, load in loads.items():
+        most = max((by_title[title].most for title in load.groups), default=0)
+        took = _seconds(load.last, known=known)
+        rows.append((name, str(load.workers), f"{len(load.groups):,}", took, bytes_text(most)))
+    last = _seconds(max(load.last for load in loads.values()), known=known)
+    return [
+        *aligned(rows, WIDTH),
+        f"{_count(len(loads), 'machine')}: {last} s if all are as fast as each other",
+    ]
 
 
 def _seconds(seconds: float, *, known: bool = True) -> str:

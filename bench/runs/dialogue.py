@@ -85,6 +85,15 @@ class Dialogue:
         self.send({"meter": meter, **request})
         return self._answer()
 
+    def line(self, seconds: float) -> bytes:
+        """The next line that the process writes, whatever it is; empty where it has ended.
+
+        Raises:
+            TimeoutError: none came within so many seconds.
+            ValueError: it is too long.
+        """
+        return self._answers.next(seconds)
+
     def _answer(self) -> dict[str, Any]:
         try:
             line = self._answers.next(self.limit)
@@ -97,7 +106,7 @@ class Dialogue:
             self.close()
             raise WorkerError("rubbish", f"the worker's answer is no reading: {error}") from None
         if not line:
-            raise self._exit_error()
+            raise self.exit_error()
         try:
             return reading_of(line)
         except UsageError:
@@ -109,7 +118,7 @@ class Dialogue:
                 "rubbish", f"the worker's answer is not a reading ({error}): {line[:80]!r}"
             ) from None
 
-    def _exit_error(self) -> WorkerError:
+    def exit_error(self) -> WorkerError:
         """The error for a worker that closed its output, from how its process ended."""
         try:
             code = self.child.wait(timeout=1)

@@ -23,23 +23,28 @@ class Record:
         run: the current state, with every case begun so far.
         save: called with the run after every step that has a result.
         tell: called at each step with (fraction of the run done, sentence).
+        order: the keys of the cases in the order of the plan, in which they are written whatever
+            the order they are measured in; empty for that.
         steps: the number of steps in the run.
     """
 
     run: Run
     save: Callable[[Run], None]
     tell: Callable[[float, str], None]
+    order: Sequence[tuple[str, int, str]] = ()
     steps: float = 1.0
     _done: float = 0.0
     _cases: dict[tuple[str, int, str], Case] = field(init=False)
 
     def __post_init__(self) -> None:
         self._cases = {case.key: case for case in self.run.cases}
+        self._places = {key: place for place, key in enumerate(self.order)}
 
     @property
     def cases(self) -> Sequence[Case]:
         """Every case begun so far."""
-        return list(self._cases.values())
+        last = len(self._places)
+        return sorted(self._cases.values(), key=lambda case: self._places.get(case.key, last))
 
     def begin(self, steps: int) -> None:
         """Start counting steps, of which there are ``steps``."""

@@ -11,16 +11,19 @@ from gradmeter.bench.results.shard import Shard
 from gradmeter.bench.runs.self_tests import conclusive
 
 
-def resumed(old: Run, new: Run) -> Run:
+def resumed(old: Run, new: Run, *, elsewhere: bool = False) -> Run:
     """Make the run that continues the old one: its whole cases, the plan of the new one.
+
+    Args:
+        elsewhere: it goes on on other machines than this one, whose names its cases get.
 
     Raises:
         UsageError: the two are measured in different ways, so that their cases do not mix.
     """
-    if old.machines:
+    if old.machines and not elsewhere:
         raise UsageError(
-            f"the run to resume was measured on {len(old.machines)} machines and merged; resume "
-            "each of its runs where it was measured"
+            f"the run to resume was measured on {len(old.machines)} machines; resume it with --on, "
+            "or if it was merged, each of its runs where that was measured"
         )
     if old.shard != new.shard:
         was, now = _shard_text(old.shard), _shard_text(new.shard)
@@ -50,12 +53,14 @@ def resumed(old: Run, new: Run) -> Run:
                 "start a new one without --resume"
             )
     cases = [case for case in old.cases if _is_whole(case, exact=new.options.exact)]
+    used = {case.machine for case in cases}
     names = {where_text(case.workload, case.size) for case in cases}
     return msgspec.structs.replace(
         new,
         environment=old.environment,
         self_tests=conclusive(old.self_tests),
         cases=cases,
+        machines={name: e for name, e in old.machines.items() if name in used},
         spent={name: seconds for name, seconds in old.spent.items() if name in names},
     )
 

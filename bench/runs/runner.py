@@ -75,15 +75,22 @@ class Runner:
         self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
         self.record.write(finished=False)
         if groups:
-            tests = self_test(self._workers, groups, self.run.self_tests)
-            self.record.add_self_tests(tests)
+            self.test(groups)
         try:
             for group in groups:
-                self._measure_group(group)
+                self.measure_group(group)
         finally:
-            self._workers.close()
+            self.close()
         self.record.write(finished=True)
         return self.run
+
+    def test(self, groups: Sequence[Group]) -> None:
+        """Test the meters under the interpreters of groups, where that is not done."""
+        self.record.add_self_tests(self_test(self._workers, groups, self.run.self_tests))
+
+    def close(self) -> None:
+        """End the processes that workers are forked from."""
+        self._workers.close()
 
     def compare_times(self, group: Group) -> Run:
         """Add a group's cases, measure nothing but their time, and return the run."""
@@ -92,7 +99,8 @@ class Runner:
         self._time(group)
         return self.run
 
-    def _measure_group(self, group: Group) -> None:
+    def measure_group(self, group: Group) -> None:
+        """Measure a group, whose meters are tested."""
         began = self.clock()
         with temporary_folder() as folder:
             self._workers.scratch = {
