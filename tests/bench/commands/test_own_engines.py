@@ -15,6 +15,8 @@ from ..command import TINY, gradmeter
 from ..suite_files import LIGHT
 from ..throwaway import ADAPTER, adapter, wheel
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 BOTH = ("--variant", "engine", "--variant", "mine")
 
 
