@@ -23,5 +23,6 @@ def examples(most: int) -> int:
 
 
 def repeated(few: Sequence[T], more: Sequence[T]) -> list[T]:
-    """Cases that are always tested, and more of the kind."""
-    return [*few, *(more if THOROUGH else ())]
+    """Cases that are always tested, and more of the kind, each case once."""
+    found = [*few, *(more if THOROUGH else ())]
+    return [case for index, case in enumerate(found) if case not in found[:index]]

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ WRITTEN = [
     ("arguments", "environment"),
     repeated(
         [*zip(WRITTEN, [*NARROW * 2, NARROW[0]], strict=True)],
-        [*zip(WRITTEN * 2, [*NARROW[1:], *NARROW * 4], strict=True)],
+        [*product(WRITTEN, NARROW)],
     ),
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else next(iter(value.values())),
 )

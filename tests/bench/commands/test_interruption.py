@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 import uuid
+from itertools import product
 
 import pytest
 
@@ -45,7 +46,7 @@ def nobody_left(mark: str) -> bool:
     ("to", "delay"),
     [
         ("process", 0.0),
-        *(("group", moments.uniform(0.1, 3.0)) for _ in repeated(range(2), range(2))),
+        *(("group", moments.uniform(0.1, 3.0)) for _ in repeated(range(2), range(4))),
     ],
 )
 def test_ctrl_c_at_any_moment(tmp_path, marker, to, delay):
@@ -106,7 +107,8 @@ SIGNALS = [signal.SIGTERM, signal.SIGHUP]
 @pytest.mark.parametrize(
     ("command", "how"),
     repeated(
-        [*zip(COMMANDS, SIGNALS * 2, strict=True)], [*zip(COMMANDS, SIGNALS[::-1] * 2, strict=True)]
+        [*zip(COMMANDS, SIGNALS * 2, strict=True)],
+        [*product(COMMANDS, SIGNALS)],
     ),
     ids=lambda value: value[0] if isinstance(value, tuple) else value.name,
 )
