@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
+.PHONY: test test-thorough cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -29,6 +29,11 @@ $(VENV)/peers: $(VENV)/ready
 # Those of other engines' adapters need the engines: make test-engines.
 test: lint types
 	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
+
+# With every example of each property, and every case that is chosen by chance or crossed with
+# others: see tests/thorough.py. What continuous integration runs.
+test-thorough: export THOROUGH := 1
+test-thorough: test
 
 # While one thing is changed: what needs no other process, in about a minute.
 test-quick: $(VENV)/ready

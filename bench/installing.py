@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from importlib import metadata
 
 _EXTRAS = re.compile(r"gradmeter\[([\w,-]+)\]")
 
@@ -31,6 +30,8 @@ def _distributions(requirement: str) -> Iterator[str]:
     if match is None:
         yield requirement
         return
+    from importlib import metadata  # here, as in loading.py
+
     try:
         known = metadata.requires("gradmeter") or []
     except metadata.PackageNotFoundError:

@@ -17,13 +17,15 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
-from importlib import metadata
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradmeter.bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 
 @cache
@@ -77,6 +79,8 @@ def source_of(point: metadata.EntryPoint, group: str) -> str:
 @cache
 def entry_points(group: str) -> dict[str, metadata.EntryPoint]:
     """The entry points of a group, by name."""
+    from importlib import metadata  # here: a tenth of the start of a worker, which asks for none
+
     return {point.name: point for point in metadata.entry_points(group=group)}
 
 

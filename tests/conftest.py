@@ -7,8 +7,13 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 from .array_bytes import array_bytes as _array_bytes
+from .thorough import examples
+
+settings.register_profile("here", max_examples=examples(settings.default.max_examples))
+settings.load_profile("here")
 
 # Started in the background of a script, a process ignores Ctrl-C, and so would all that the
 # tests start: those that press it would wait for ever.

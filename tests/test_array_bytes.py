@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from numpy._core.multiarray import get_handler_name
 from numpy.lib import tracemalloc_domain
 
+from .thorough import examples
+
 numpys_domain = tracemalloc.DomainFilter(True, tracemalloc_domain)
 
 sizes = st.integers(1, 5_000)
@@ -55,7 +57,7 @@ def test_live_peak_and_blocks_are_those_of_a_tally_by_hand(array_bytes, steps):
         assert (counter.live, counter.blocks) == (0, 0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(sizes, max_size=20), places)
 def test_it_agrees_with_tracemalloc_in_numpys_domain(array_bytes, sizes, dropped):
     def traced():

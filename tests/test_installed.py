@@ -8,11 +8,14 @@ import sys
 import textwrap
 import venv
 import zipfile
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import pytest
 
 import gradmeter
+
+from .thorough import repeated
 
 TOP = Path(gradmeter.__file__).parent.parent
 THEIRS = """
@@ -123,8 +126,17 @@ def project(folder: Path, layout: str) -> None:
     (folder / "pytest.ini").write_text("[pytest]\npythonpath = . src\n")
 
 
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+FIRST, *OTHERS = LAYOUTS
+
+
+@pytest.mark.parametrize(
+    ("layout", "start"),
+    repeated(
+        # The first layout in every way, and each other one in two ways.
+        [*product([FIRST], STARTS), *zip(OTHERS * 2, islice(cycle(STARTS), 8), strict=True)],
+        [*product(OTHERS, STARTS)],
+    ),
+)
 def test_a_project_with_modules_called_bench_and_engine_gets_its_own(
     python, tmp_path, layout, start
 ):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -179,6 +178,8 @@ class Engine:
     @property
     def version(self) -> str | None:
         """The installed version; "" for an engine without a distribution, None if missing."""
+        from importlib import metadata  # here, as in loading.py
+
         for name in self.distributions:
             try:
                 return metadata.version(name)

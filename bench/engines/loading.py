@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradmeter.bench import loading
 from gradmeter.bench.engines.interface import Engine
 from gradmeter.bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 
 @cache

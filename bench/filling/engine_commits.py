@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,11 +26,7 @@ from gradmeter.bench.results.environment import Environment
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import ORDINARY, Options, Run
 from gradmeter.bench.runs import descendants
-from gradmeter.bench.runs.forks import ForkServer
-from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.record import Record
-from gradmeter.bench.runs.runner import Runner
-from gradmeter.bench.runs.sampler import Sampler
 from gradmeter.bench.runs.self_tests import conclusive
 
 change = msgspec.structs.replace
@@ -144,17 +139,9 @@ class EngineCommits:
             finished=False,
             grounds=grounds(groups),
         )
-        runner = Runner(
-            start=Process,
-            serve=ForkServer,
-            clock=time.perf_counter,
-            sample=Sampler,
-            record=Record(run, lambda _: None, self.tell),
-            cores=environment.cores(),
-            options=options,
-            ways={revision.label: session.way(revision)},
-        )
-        run = runner.measure(groups)
+        record = Record(run, lambda _: None, self.tell)
+        ways = {revision.label: session.way(revision)}
+        run = session.runner(record, environment.cores(), ways).measure(groups)
         self._self_tests = conclusive(run.self_tests)
         cases = [change(case, variant=names[case.variant]) for case in run.cases]
         return change(run, cases=cases)

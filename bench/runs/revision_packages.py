@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +20,7 @@ class OriginError(ImportError):
     """A package was not imported from the revision's checkout: nothing can be compared."""
 
 
-class CheckoutFinder(MetaPathFinder):
+class CheckoutFinder:
     """Find packages in their folders, before any other finder: neither installed nor on a path.
 
     Nothing else of the folders can be imported: a json.py there hides no module.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import memory_profiler
 import psutil
 
 from gradmeter.bench.runs.launcher import Process
@@ -29,6 +28,8 @@ class Sampler:
         self._thread.start()
 
     def _watch(self, pid: int, interval: float) -> None:
+        import memory_profiler  # here: a quarter of the imports of a command, where IPython is
+
         while not self._stopped.is_set():
             try:
                 samples = memory_profiler.memory_usage(

@@ -8,14 +8,16 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradmeter.bench import loading
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.workloads import ours
 from gradmeter.bench.workloads.workload import Chain, Workload
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 FORM = "FILE.py:NAME"
 DECLARED = "declare it with @gradmeter.workload(inputs)"

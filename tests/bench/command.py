@@ -6,10 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+
+import pytest
+import pytest.__main__
+from _pytest.pathlib import make_numbered_dir
 
 from .preloaded import Preloaded
 
@@ -42,6 +47,41 @@ def gradmeter(
         timeout=PATIENCE,
         **options,
     )
+
+
+@cache
+def _preloaded_pytest() -> Preloaded:
+    return Preloaded(pytest.__main__.__file__, "pytest")
+
+
+def preloaded_pytest(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """What runs pytest as ``pytester.runpytest_subprocess``, where a fork does the same."""
+
+    def run(*words: object, timeout: float = PATIENCE) -> pytest.RunResult:
+        arguments = [*map(str, words)]
+        paths = filter(None, [str(pytester.path), os.environ.get("PYTHONPATH")])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        process = _preloaded_pytest()
+        if not process.serves(arguments, environment):
+            return type(pytester).runpytest_subprocess(pytester, *arguments, timeout=timeout)
+        folder = make_numbered_dir(root=pytester.path, prefix="runpytest-", mode=0o700)
+        arguments = [f"--basetemp={folder}", *arguments]
+        began = time.perf_counter()
+        with (
+            (pytester.path / "stdout").open("w+", encoding="utf8") as out,
+            (pytester.path / "stderr").open("w+", encoding="utf8") as errors,
+        ):
+            files = [out.fileno(), errors.fileno()]
+            code = process.run_into(arguments, environment, Path.cwd(), timeout, files)
+            texts = [file.read() for file in (out, errors) if not file.seek(0)]
+        for text in texts:
+            print(text)  # for a test that fails
+        with suppress(ValueError):
+            code = pytest.ExitCode(code)
+        lines = [text.splitlines() for text in texts]
+        return pytest.RunResult(code, *lines, time.perf_counter() - began)
+
+    return run
 
 
 @contextmanager

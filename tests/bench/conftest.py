@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from .command import TINY, gradmeter
+from .command import TINY, gradmeter, preloaded_pytest
 
 with suppress(ImportError):
     # A pytest inside of pytest forgets what it has imported, and these cannot be imported twice.
@@ -41,3 +41,12 @@ def _cache(tmp_path_factory):
 def _one_cache(monkeypatch, _cache):
     """Let a pytest that a test starts, whose home is empty, not make what others have made."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(_cache))
+
+
+@pytest.fixture
+def _preloaded_pytest(pytester, monkeypatch):
+    """Let pytester start forks of a pytest that has imported its plugins, and not new processes.
+
+    For modules whose tests ask nothing about what a session imports.
+    """
+    monkeypatch.setattr(pytester, "runpytest_subprocess", preloaded_pytest(pytester))

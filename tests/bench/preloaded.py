@@ -1,7 +1,8 @@
-"""The gradmeter command in a process that has imported it already, which forks for each call.
+"""A command in a process that has imported it already, which forks for each call.
 
-Half a second of every call goes into imports that are the same for all of them. A fork of a
-process that has done them, and nothing else, does from there on what the command does.
+Half a second of every call of gradmeter, and more of every pytest with its plugins, goes into
+imports that are the same for all of them. A fork of a process that has done them, and nothing
+else, does from there on what the command does.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,11 +28,17 @@ from typing import NoReturn
 READ_LATE = {
     "CI",
     "COLUMNS",
+    "HOME",
+    "PYTEST_ADDOPTS",
     "PYTEST_CURRENT_TEST",
+    "PYTEST_DEBUG_TEMPROOT",
     "PYTEST_XDIST_TESTRUNUID",
     "PYTEST_XDIST_WORKER",
     "PYTEST_XDIST_WORKER_COUNT",
+    "PYTHONPATH",
+    "PY_COLORS",
     "TMPDIR",
+    "USERPROFILE",
     "XDG_CACHE_HOME",
 }
 
@@ -38,9 +48,10 @@ class Preloaded:
 
     Args:
         command: the path of the command that it stands for.
+        imports: what it imports, one of IMPORTS.
     """
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, imports: str = "gradmeter") -> None:
         self.command = command
         self.environment = {k: v for k, v in os.environ.items() if k not in READ_LATE}
         self._turn = threading.Lock()
@@ -48,7 +59,7 @@ class Preloaded:
         number = theirs.fileno()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, __file__, str(number)],
+                [sys.executable, __file__, str(number), imports],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # as each call has it
                 stderr=subprocess.PIPE,
@@ -62,11 +73,17 @@ class Preloaded:
         """Whether a fork does what the command would do in this environment.
 
         Not one that runs somebody's program in its own process, or that is found by a variable
-        of its environment, which other processes see as it was at first.
+        of its environment, which other processes see as it was at first, or for which Python
+        runs what it finds when it starts.
         """
         others = {name: value for name, value in environment.items() if name not in READ_LATE}
         runs_a_script = "trace" in words and any(word.endswith(".py") for word in words)
-        return others == self.environment and not runs_a_script
+        customized = any(
+            Path(folder, f"{name}customize.py").exists()
+            for folder in _folders(environment)
+            for name in ("site", "user")
+        )
+        return others == self.environment and not runs_a_script and not customized
 
     def run(
         self, arguments: list[str], environment: Mapping[str, str], folder: Path, patience: float
@@ -77,22 +94,57 @@ class Preloaded:
             subprocess.TimeoutExpired: it took longer than ``patience`` seconds, and was killed.
         """
         words = [self.command, *arguments]
-        request = json.dumps([words, dict(environment), str(folder)]).encode()
         ends = [os.pipe(), os.pipe()]
-        with self._turn:
-            socket.send_fds(self._channel, [request], [write for _, write in ends])
+        with self._call(words, environment, folder, patience, [write for _, write in ends]):
             for _, write in ends:
                 os.close(write)
+            texts = _read([read for read, _ in ends])
+        return subprocess.CompletedProcess(words, self._code, *texts)
+
+    def run_into(
+        self,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        patience: float,
+        files: Sequence[int],
+    ) -> int:
+        """Run the command to its end, its outputs into these files; return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than ``patience`` seconds, and was killed.
+        """
+        with self._call([self.command, *arguments], environment, folder, patience, files):
+            pass
+        return self._code
+
+    @contextmanager
+    def _call(
+        self,
+        words: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        patience: float,
+        files: Sequence[int],
+    ) -> Iterator[None]:
+        """Start the command; after the block, wait for its end."""
+        request = json.dumps([words, dict(environment), str(folder)]).encode()
+        with self._turn:
+            socket.send_fds(self._channel, [request], files)
             pid = int(self._channel.recv(64))
             killer = threading.Timer(patience, os.kill, (pid, signal.SIGKILL))
             killer.start()
-            texts = _read([read for read, _ in ends])
-            code = int(self._channel.recv(64))
+            yield
+            self._code = int(self._channel.recv(64))
             in_time = killer.is_alive()
             killer.cancel()
         if not in_time:
-            raise subprocess.TimeoutExpired(words, patience, *texts)
-        return subprocess.CompletedProcess(words, code, *texts)
+            raise subprocess.TimeoutExpired(words, patience)
+
+
+def _folders(environment: Mapping[str, str]) -> list[str]:
+    """The folders that Python adds to its import path for a variable of the environment."""
+    return [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def _read(numbers: list[int]) -> list[str]:
@@ -124,11 +176,14 @@ def serve(channel: socket.socket) -> None:
             for standard, number in enumerate(numbers, 1):
                 os.dup2(number, standard)
                 os.close(number)
+            before = _folders(os.environ)
             os.environ.clear()
             os.environ.update(environment)
             os.chdir(folder)
             sys.argv[:] = words
-            sys.path[0] = str(Path(words[0]).parent)
+            # A module that is run (-m) imports from the working folder.
+            first = folder if words[0].endswith("__main__.py") else str(Path(words[0]).parent)
+            sys.path[: 1 + len(before)] = [first, *_folders(environment)]
             return
         for number in numbers:
             os.close(number)
@@ -137,11 +192,47 @@ def serve(channel: socket.socket) -> None:
         channel.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
+def import_gradmeter() -> Callable[[], object]:
+    """Import the command, what a run and its page import late, and the page's template."""
+    import memory_profiler  # noqa: F401
+    import sympy  # noqa: F401
+    from typer.main import get_command
+
+    from gradmeter.bench.cli import app, main
+    from gradmeter.bench.report import page, template  # noqa: F401
+
+    get_command(app)  # which imports more
+    template._environment().get_template("page.html.j2")
+    with suppress(ImportError):  # which Typer imports for the first option that it reads
+        import_module("typer._adapters")
+    return main
+
+
+def import_pytest() -> Callable[[], object]:
+    """Import pytest with its plugins, as its hook for assertions imports them, and the harness."""
+    import pytest
+    from _pytest.config import _prepareconfig
+
+    with tempfile.TemporaryDirectory() as folder:
+        # As most tests of the harness start it: see LIGHT in suite_files.py.
+        config = _prepareconfig(["-p", "no:hypothesispytest", f"--rootdir={folder}", folder])
+        for name in ("calls", "gathered", "gating", "measured", "benchmark_fixture", "call_lines"):
+            import_module(f"gradmeter.bench.plugin.{name}")
+        from gradmeter.bench.report import page, template  # noqa: F401
+
+        template._environment().get_template("page.html.j2")
+        config._ensure_unconfigure()
+    return pytest.console_main
+
+
+IMPORTS = {"gradmeter": import_gradmeter, "pytest": import_pytest}
+
+
 def call(main: Callable[[], object]) -> NoReturn:
     """Run the command and end the process without what only frees memory."""
     code: object = 1
     try:
-        main()
+        code = main()
     except SystemExit as end:
         code = end.code or 0
     except BaseException:
@@ -153,16 +244,12 @@ def call(main: Callable[[], object]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    from typer.main import get_command
-
-    from gradmeter.bench.cli import app, main
-
     if os.fork():  # a test may ask whether its process has children
         os._exit(0)
     for number in (1, 2):  # or else whoever started it waits for its output
         os.dup2(os.pipe()[1], number)
-    get_command(app)  # which imports more
+    command = IMPORTS[sys.argv[2]]()
     gc.collect()
     gc.freeze()  # or else each fork copies it all
     serve(socket.socket(fileno=int(sys.argv[1])))
-    call(main)
+    call(command)

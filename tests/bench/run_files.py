@@ -26,6 +26,8 @@ from gradmeter.bench.results.readings import (
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 from gradmeter.bench.results.shard import Shard
 
+from ..thorough import examples
+
 WEAK, STRONG = "engine", "engine:output_references=strong"
 MB = 1_000_000
 
@@ -305,7 +307,7 @@ def shards(draw: Any) -> Shard:
 
 # Making a run smaller takes minutes, and tells little.
 any_runs = settings(
-    max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 
 

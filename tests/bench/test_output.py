@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gradmeter.bench import cli
 from gradmeter.bench.results import run_file
 from gradmeter.bench.runs.progress import Teller
 
+from ..thorough import repeated
 from .command import GRADMETER, TINY, gradmeter
 from .run_files import ordinary, run, strong
 from .suite_files import LIGHT
@@ -36,19 +38,24 @@ def saved(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("environment", NARROW, ids=lambda e: next(iter(e.values())))
+WRITTEN = [
+    ("show", "RUN"),
+    ("check", "RUN", "--fail-on", "peak<=1B"),
+    ("check", "RUN", "--fail-on", "peak<=1B", "--markdown"),
+    ("compare", "RUN", "RUN"),
+    ("compare", "RUN", "RUN", "--markdown"),
+    ("run", "--variant", HARD),
+    ("run", f"--{HARD}"),
+]
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ("show", "RUN"),
-        ("check", "RUN", "--fail-on", "peak<=1B"),
-        ("check", "RUN", "--fail-on", "peak<=1B", "--markdown"),
-        ("compare", "RUN", "RUN"),
-        ("compare", "RUN", "RUN", "--markdown"),
-        ("run", "--variant", HARD),
-        ("run", f"--{HARD}"),
-    ],
-    ids=" ".join,
+    ("arguments", "environment"),
+    repeated(
+        [*zip(WRITTEN, [*NARROW * 2, NARROW[0]], strict=True)],
+        [*product(WRITTEN, NARROW)],
+    ),
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else next(iter(value.values())),
 )
 def test_what_a_console_lacks_is_escaped(saved, arguments, environment):
     words = [str(saved) if word == "RUN" else word for word in arguments]

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from gradmeter.bench import statistics
 
+from ..thorough import examples
+
 ALPHA = 0.01
 values = st.lists(st.floats(-1, 1, allow_nan=False), min_size=8, max_size=24)
 
@@ -84,7 +86,7 @@ def test_looks_grow_from_the_first_to_the_last(first, most):
     assert all(a < b for a, b in itertools.pairwise(found))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.floats(0.001, 0.2), st.floats(-0.2, 0.2), st.integers(10, 60))
 def test_with_so_many_more_values_it_would_be_decided(half, centre, n):
     found = statistics.Interval(centre, centre - half, centre + half)

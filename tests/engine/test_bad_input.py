@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 from gradmeter import engine
 from gradmeter.engine import EngineError, Function, Variable, no_grad, using_config
 
+from ..thorough import examples
+
 BINARY = {
     "add": [engine.add, add],
     "sub": [engine.sub, sub],
@@ -67,7 +69,7 @@ class Times(Function):  # as the book writes it
 
 @pytest.mark.parametrize("name", [n for n in BINARY if n != "matmul"])
 @given(left=SHAPES, right=SHAPES)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_shapes_that_do_not_broadcast_are_named_with_the_operation(name, left, right):
     try:
         np.broadcast_shapes(left, right)

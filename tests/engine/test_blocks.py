@@ -28,6 +28,8 @@ from gradmeter.engine import (
 )
 from gradmeter.engine.blocks import tied
 
+from ..thorough import examples
+
 
 @pytest.fixture(autouse=True)
 def defaults_before_and_after():
@@ -89,7 +91,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 def test_what_holds_is_the_innermost_open_block_of_the_generators_on_the_stack(script):
     """Generators that resume each other, and enter and leave blocks in any order."""
     todo = {actor: [] for actor in ACTORS}

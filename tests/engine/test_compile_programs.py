@@ -11,6 +11,8 @@ from gradmeter import engine
 from gradmeter.engine import Function, Variable
 from gradmeter.engine.compiler import execution, loops
 
+from ..thorough import examples
+
 pytest.importorskip("llvmlite")
 
 SHAPES = [(), (1,), (3,), (1, 3), (2, 1), (2, 3), (3, 3), (0,), (0, 3), (20,), (2, 20), (20, 3)]
@@ -18,7 +20,7 @@ DTYPES = ["f8", "f8", "f4", "i8", "?"]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1e300]
 MANY = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=examples(150),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=[Phase.generate, Phase.shrink],
 )

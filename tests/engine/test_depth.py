@@ -11,6 +11,8 @@ import pytest
 
 from gradmeter.engine import Variable, using_config
 
+from ..thorough import THOROUGH
+
 HOME = Path(__file__).parents[2]
 
 CHILD = """
@@ -127,7 +129,7 @@ thread.join()
 @pytest.mark.parametrize(
     ("what", "n"),
     [
-        ("mixed", 1_000_000),
+        ("mixed", 1_000_000 if THOROUGH else 200_000),
         ("book", 100_000),
         ("several", 50_000),
         ("retained", 50_000),

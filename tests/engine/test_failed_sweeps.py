@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from gradmeter import engine
 from gradmeter.engine import Function, Variable, operations, using_config
 
+from ..thorough import examples
+
 
 class FaultyError(Exception):
     """What a user's backward raises by itself."""
@@ -106,7 +108,7 @@ def build(steps):
     retain=st.booleans(),
     seeded=st.booleans(),
 )
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_a_broken_backward_leaves_every_grad_as_it_was(
     before, fault, after, broken, history, retain, seeded
 ):

@@ -11,10 +11,12 @@ from hypothesis.extra import numpy as hnp
 from gradmeter import engine
 from gradmeter.engine import Variable
 
+from ..thorough import examples
+
 FLOATS = [np.float64, np.float32]
 NUMBERS = [np.float64, np.float32, np.int64, np.int32]
 TOLERANCE = {np.float64: 1e-8, np.float32: 2e-4}
-MANY = settings(deadline=None, max_examples=120)
+MANY = settings(deadline=None, max_examples=examples(120))
 
 UNARY = {
     "neg": (engine.neg, np.negative, -3, 3),
@@ -181,7 +183,7 @@ def test_a_sum_over_any_axes(data, shape, dtype, rng):
     leaves=st.sampled_from([(0, 1), (0,), (1,)]),
     rng=SEEDS,
 )
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_a_product_of_matrices(shapes, dtypes, leaves, rng):
     arrays = [
         quarters(rng, -2, 2, shape, dtype)
@@ -229,7 +231,7 @@ LAYOUTS = [contiguous, reversed_and_strided, transposed, read_only, one_row_for_
     dtype=st.sampled_from(FLOATS),
     rng=SEEDS,
 )
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_operations_on_arrays_of_any_memory_layout(name, layouts, dtype, rng):
     matmul = (engine.matmul, np.matmul, (-2, 2), (-2, 2))
     operation, function, *bounds = BINARY.get(name, matmul)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gradmeter.engine import using_config
 
+from ..thorough import examples
 from .forward_mode import array, programs, run
 
 
@@ -70,7 +71,7 @@ def check_that_nothing_is_shared(variables, others):
 
 GRAPHS = settings(
     deadline=None,
-    max_examples=250,
+    max_examples=examples(250),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

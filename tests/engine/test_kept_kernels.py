@@ -21,6 +21,8 @@ pytest.importorskip("llvmlite")
 
 from gradmeter.engine.compiler import kept_kernels, kernels
 
+from ..thorough import examples
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="nothing is kept on Windows")
 
 PROGRAM = """
@@ -110,7 +112,9 @@ def test_off_neither_loads_nor_keeps(folder, emitted, monkeypatch, way):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_a_damaged_file_is_ignored_and_replaced(folder, data):

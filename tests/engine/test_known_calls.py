@@ -21,6 +21,8 @@ from gradmeter.engine.compiler import compiled as compiled_module
 from gradmeter.engine.compiler.captured import find_captures
 from gradmeter.engine.compiler.unchanged import watch
 
+from ..thorough import examples
+
 X = Variable(np.array([1.0, -2.0, 3.0]))
 
 
@@ -271,7 +273,7 @@ def test_calls_are_quick_until_something_changes_and_then_right(change):
 NUMBERS = st.sampled_from([1.0, 2.0, 1, True, -0.0, 0.0, "a", (1.0, 2.0), (1.0, 2), None])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(steps=st.lists(st.tuples(st.sampled_from("abcdefgh"), NUMBERS), max_size=12))
 def test_what_is_unchanged_has_the_same_key(steps):
     holder, inner = Holder(), {"x": 1.0, "y": [1.0]}

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from gradmeter import engine
 from gradmeter.engine import Variable, no_grad
 
+from ..thorough import examples
+
 SIZE = 1_000_000
 BYTES = 8 * SIZE
 NUMBERS = (0, 8, 16)
@@ -139,7 +141,7 @@ linear = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(linear)
 def test_linear_operations_save_no_array(array_bytes, steps):
     size, each = 1_000, 8_000

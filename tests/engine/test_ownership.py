@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gradmeter import engine
 from gradmeter.engine import Function, Variable, using_config
 
+from ..thorough import examples
+
 
 class Double(Function):
     """Twice its input; its backward is one of many that are right, but take liberties."""
@@ -162,7 +164,7 @@ def arrays_of(variables):
     sweeps=st.integers(1, 3),
     dtype=st.sampled_from([np.float64, np.float32]),
 )
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_no_liberty_of_a_backward_is_seen_by_anybody_else(steps, retain, sweeps, dtype):
     shape = (2, 2)
     variables = [Variable(np.ones(shape, dtype)), Variable(np.full(shape, 2.0, dtype))]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gradmeter import engine
 from gradmeter.engine import Variable
 
+from ..thorough import examples
+
 INTEGERS = [np.int8, np.int32, np.int64]
 BASES = [-3.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0]
 EXPONENTS = {  # how an exponent may be written
@@ -42,7 +44,7 @@ def slope(base, exponent):
 @pytest.mark.parametrize("form", [f for f in EXPONENTS if f != "a variable"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @given(bases=st.lists(st.sampled_from(BASES), min_size=2, max_size=2), exponent=st.integers(0, 4))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_whole_powers_of_any_base(form, dtype, bases, exponent):
     x = Variable(np.array(bases, dtype))
     value = power(x, EXPONENTS[form](float(exponent)))
@@ -56,7 +58,7 @@ def test_whole_powers_of_any_base(form, dtype, bases, exponent):
     bases=st.lists(st.sampled_from([b for b in BASES if b]), min_size=2, max_size=2),
     exponent=st.integers(-3, -1),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_negative_whole_powers_of_any_base_but_zero(form, bases, exponent):
     x = Variable(np.array(bases))
     value = power(x, EXPONENTS[form](float(exponent)))
@@ -69,7 +71,7 @@ def test_negative_whole_powers_of_any_base_but_zero(form, bases, exponent):
     bases=st.lists(st.sampled_from([b for b in BASES if b > 0]), min_size=2, max_size=2),
     exponent=st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0, 3.0]),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_powers_of_integers_are_those_of_the_same_floats(form, bases, exponent):
     bases = [max(1, int(b)) for b in bases]
     for dtype in INTEGERS:
@@ -85,7 +87,7 @@ def test_powers_of_integers_are_those_of_the_same_floats(form, bases, exponent):
     exponents=st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.5, 1.0, 3.0]), min_size=2, max_size=2),
     dtype=st.sampled_from([np.float64, np.float32]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_an_exponential_of_any_positive_base(base, exponents, dtype):
     expected = np.power(base, np.array(exponents))
     for form in (float, np.float32, np.array, lambda b: Variable(np.array(b, dtype))):

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from gradmeter.engine import Config, Variable, exp, no_grad, square, using_config
 
+from ..thorough import examples
+
 
 @given(steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_generation_is_the_longest_way_to_a_leaf(steps):
     variables = [Variable(np.array(1.0)), Variable(np.array(2.0))]
     longest = [0, 0]

@@ -14,6 +14,7 @@ from gradmeter import engine
 from gradmeter.engine import Function, ObserverError, Variable, using_config
 from gradmeter.engine.observer import observe
 
+from ..thorough import examples
 from .programs import BYTES, SIZE, Declared, programs, run
 
 
@@ -110,7 +111,7 @@ def collector_off():
     gc.enable()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(programs(), endings)
 def test_nothing_is_left_of_any_graph(array_bytes, steps, ending):
     gc.collect()
@@ -121,7 +122,7 @@ def test_nothing_is_left_of_any_graph(array_bytes, steps, ending):
     assert unreachable() == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(programs(), endings)
 def test_after_backward_only_what_has_a_name_is_held(array_bytes, steps, ending):
     gc.collect()
@@ -146,7 +147,7 @@ def test_after_backward_only_what_has_a_name_is_held(array_bytes, steps, ending)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(programs(), programs(), endings)
 def test_nothing_is_left_of_a_graph_that_failed(array_bytes, fault, before, after, ending):
     gc.collect()
@@ -199,7 +200,7 @@ def raise_from():
 
 
 @pytest.mark.parametrize("fail", [raise_plainly, raise_while_handling, raise_from])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(programs(), st.integers(0, 100))
 def test_nothing_is_left_when_an_observer_raised(array_bytes, fail, steps, when):
     gc.collect()
@@ -241,7 +242,7 @@ def test_nothing_is_left_when_both_an_observer_and_the_block_raised(array_bytes)
     assert unreachable() == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(programs(), endings)
 def test_strong_references_are_freed_by_the_collector_and_by_it_alone(array_bytes, steps, ending):
     gc.collect()

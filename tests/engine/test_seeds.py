@@ -9,6 +9,8 @@ from hypothesis.extra import numpy as hnp
 from gradmeter import engine
 from gradmeter.engine import Variable
 
+from ..thorough import examples
+
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
 
 
@@ -22,7 +24,7 @@ def results(shape, dtype=np.float64):
 
 
 @given(shape=SHAPES, seed_shape=SHAPES, retain=st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_seed_of_another_shape_is_refused_with_both_shapes(shape, seed_shape, retain):
     for x, y in results(shape):
         y.grad = seed = np.full(seed_shape, 2.0)
@@ -44,7 +46,7 @@ def test_a_seed_of_another_shape_is_refused_with_both_shapes(shape, seed_shape, 
     seed_dtype=st.sampled_from(["f2", "f4", "f8", "i4", "i8", "u1", "?", ">f8"]),
     layout=st.sampled_from(["C", "F", "reversed", "read-only", "broadcast"]),
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_a_seed_of_any_real_dtype_and_layout_is_taken_and_left_alone(
     shape, dtype, seed_dtype, layout
 ):

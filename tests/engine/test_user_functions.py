@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from gradmeter.engine import Function, Variable, add, no_grad, square, using_config
 
+from ..thorough import examples
+
 STYLES = ["as the book", "as the library", "declaring what it saves"]
 
 
@@ -126,7 +128,7 @@ TANHS = dict(zip(STYLES, [BookTanh, Tanh, SavedTanh], strict=True))
     depth=st.integers(1, 4),
     retain_grad=st.booleans(),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_every_style_of_writing_gives_the_same_gradient(style, data, depth, retain_grad):
     x = Variable(data)
     y, expected, slope = x, data.astype(np.float64), np.ones(data.shape)

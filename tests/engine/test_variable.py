@@ -8,6 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 from gradmeter.engine import Variable, as_array, as_variable
 
+from ..thorough import examples
+
 DTYPES = [np.float64, np.float32, np.int64, np.bool_]
 
 
@@ -17,7 +19,7 @@ DTYPES = [np.float64, np.float32, np.int64, np.bool_]
         hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_variable_describes_its_data(data):
     x = Variable(data, "x")
     assert (x.shape, x.ndim, x.size, x.dtype) == (data.shape, data.ndim, data.size, data.dtype)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from gradmeter import engine
 
+from ..thorough import examples
 from . import programs as module
 from .programs import programs, run
 
@@ -38,7 +39,7 @@ def measured(program, array_bytes):
     return figures, arrays
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(programs(without={"matmul"}, max_size=6))
 def test_a_program_takes_the_same_bytes_and_computes_the_same_to_the_bit(array_bytes, program):
     measured(program, array_bytes)  # makes constants that live as long as the process

@@ -16,6 +16,7 @@ from gradmeter.bench.cases.revisions import checked_out, our_engine
 from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 
+from ...thorough import repeated
 from ..command import GRADMETER, PATIENCE, gradmeter
 
 ENGINE = Path(__file__).resolve().parents[3] / "engine"
@@ -203,7 +204,7 @@ def test_an_engine_that_lacks_a_setting_says_so(repository, tmp_path):
     assert "this engine has no setting retain_grad" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", repeated([signal.SIGTERM], [signal.SIGINT, signal.SIGHUP]))
 def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
     before = state(repository)
     temporary = tmp_path / "temporary"

@@ -12,18 +12,20 @@ import sys
 import termios
 import time
 import uuid
+from itertools import product
 
 import pytest
 
 from gradmeter.bench.results import run_file
 
+from ...thorough import repeated
 from ..command import GRADMETER, PATIENCE, TINY, gradmeter, started
 from ..misbehaviour import processes_with, within
 
 CASE = ("--size", "50000", "--size", "60000", "--workload", "goldstein_price")
 # Never finished before it is interrupted, and one that is short enough to be finished afterwards.
 LONG = (*CASE, "--sets", "9", "--budget", "60", "--min-rounds", "1")
-SHORT = (*CASE, "--sets", "2", "--budget", "0.2", "--min-rounds", "1")
+SHORT = (*CASE, "--sets", "1", "--budget", "0.2", "--min-rounds", "1")
 
 moments = random.Random(20)
 
@@ -42,7 +44,10 @@ def nobody_left(mark: str) -> bool:
 
 @pytest.mark.parametrize(
     ("to", "delay"),
-    [("process", 0.0), *(("group", moments.uniform(0.1, 3.0)) for _ in range(4))],
+    [
+        ("process", 0.0),
+        *(("group", moments.uniform(0.1, 3.0)) for _ in repeated(range(2), range(4))),
+    ],
 )
 def test_ctrl_c_at_any_moment(tmp_path, marker, to, delay):
     with started("run", *LONG, "--out", tmp_path) as process:
@@ -90,16 +95,22 @@ def ignoring(*ignored: str) -> list[str]:
     return [sys.executable, "-c", f"{code}os.execv(sys.argv[1], sys.argv[1:])", GRADMETER]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+COMMANDS = [
+    ("run", *LONG),
+    ("compare", "engine", "engine:retain_grad=on", *CASE),
+    ("selftest", "--comparisons", "9"),
+    ("trace", "squares-3000", "--size", "30000"),
+]
+SIGNALS = [signal.SIGTERM, signal.SIGHUP]
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        ("run", *LONG),
-        ("compare", "engine", "engine:retain_grad=on", *CASE),
-        ("selftest", "--comparisons", "9"),
-        ("trace", "squares-3000", "--size", "30000"),
-    ],
-    ids=lambda command: command[0],
+    ("command", "how"),
+    repeated(
+        [*zip(COMMANDS, SIGNALS * 2, strict=True)],
+        [*product(COMMANDS, SIGNALS)],
+    ),
+    ids=lambda value: value[0] if isinstance(value, tuple) else value.name,
 )
 def test_where_ctrl_c_is_ignored_other_signals_end_every_command(tmp_path, temporary, marker,
                                                                  command, how):  # fmt: skip

@@ -6,20 +6,24 @@ import json
 import subprocess
 import sys
 import zipfile
+from itertools import product
 
 import pytest
 
 from gradmeter.bench.results import run_file
 
+from ...thorough import repeated
 from ..command import TINY, gradmeter
 from ..suite_files import LIGHT
 from ..throwaway import ADAPTER, adapter, wheel
+
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
 
 BOTH = ("--variant", "engine", "--variant", "mine")
 
 
 # Where nothing is said of time, it is not measured.
-UNTIMED = ("--size", "16", "--sets", "0")
+UNTIMED = ("--size", "16", "--exact", "--sets", "0")
 
 
 @pytest.fixture
@@ -99,8 +103,17 @@ def test_a_file_that_is_no_adapter_is_refused_with_the_reason(tmp_path, text, sa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("how", ["sys.exit(0)", "raise KeyboardInterrupt", "sys.exit('tired')"])
-@pytest.mark.parametrize("command", ["run", "list", "compare", "pytest", "entry point"])
+EXITS = ("sys.exit(0)", "raise KeyboardInterrupt", "sys.exit('tired')")
+DOORS = ("list", "compare", "pytest", "entry point")
+
+
+@pytest.mark.parametrize(
+    ("how", "command"),
+    repeated(
+        [*product(EXITS, ["run"]), *zip((*EXITS, EXITS[0]), DOORS, strict=True)],
+        [*product(EXITS, DOORS)],
+    ),
+)
 def test_an_adapter_that_exits_when_imported_is_refused_by_every_door(tmp_path, how, command):
     text = f"import sys\n{how}\n{ADAPTER}"
     path = adapter(tmp_path, text)
@@ -197,7 +210,7 @@ def test_an_adapter_imports_what_lies_beside_it_and_shadows_nothing(tmp_path):
             (place / f"{name}.py").write_text("raise ImportError('the wrong one')\n")
     path = adapter(folder, IMPORTING)
     out = tmp_path / "out"
-    done = gradmeter("run", *TINY, *BOTH, "--engine", path, "--out", out, cwd=here)
+    done = gradmeter("run", *UNTIMED, *BOTH, "--engine", path, "--out", out, cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert run_file.load(out / "run.json").case("squares-3", 16, "mine").failure is None
 
@@ -257,7 +270,7 @@ CANNOT = ADAPTER.replace("make=Mine", 'make=Mine, cannot={"squares": "it is tire
 
 def test_what_an_engine_is_known_not_to_do_is_said_and_no_failure(tmp_path):
     path = adapter(tmp_path, CANNOT)
-    done = gradmeter("run", *TINY, *BOTH, "--engine", path, "--out", tmp_path / "out")
+    done = gradmeter("run", *UNTIMED, *BOTH, "--engine", path, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it is tired of them" in done.stdout
     assert "it is tired of them" in (tmp_path / "out/report.md").read_text()

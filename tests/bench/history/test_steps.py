@@ -19,11 +19,12 @@ from gradmeter.bench.history.renaming import renamed
 from gradmeter.bench.history.steps import steps
 from gradmeter.bench.history.store import History
 
+from ...thorough import examples
 from .histories import COMMITS, GROUNDS, HERE, KEYS, THERE, recording
 
 CASE, OTHER = KEYS[:2]
 ALLOWED = 1  # of instructions
-some = settings(max_examples=300, deadline=None)
+some = settings(max_examples=examples(300), deadline=None)
 # Few values and many commits, so that figures come back and cases are missing.
 values = st.integers(0, 3)
 cases = st.dictionaries(
@@ -138,7 +139,7 @@ def test_steps_are_those_of_the_model_in_two_environments(made):
                 assert (change.versions is not None) == split
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(histories(environments=2))
 def test_what_a_store_reads_has_the_same_steps(made):
     with tempfile.TemporaryDirectory() as name:

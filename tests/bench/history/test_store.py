@@ -14,10 +14,13 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.acceptance import Acceptance, AcceptedChange
 
+from ...thorough import examples
 from ..repositories import git, repository
 from .histories import COMMITS, GROUNDS, KEYS, large, recording, recordings, written
 
-some = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 ACCEPTANCE = Acceptance(
     before=COMMITS[0],
     after=COMMITS[1],

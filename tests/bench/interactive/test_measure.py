@@ -17,6 +17,8 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters.call import DisturbedError
 from gradmeter.bench.meters.python_allocators import UnavailableError
 
+from ...thorough import examples
+
 N = 1000
 BYTES = 8 * N
 kept: list[np.ndarray] = []
@@ -56,7 +58,7 @@ def test_what_only_the_collector_frees_is_in_cycles():
 
 
 @given(st.integers(0, 5), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_growth_is_what_each_call_adds(added, returned):
     def call():
         kept.extend(np.empty(BYTES, np.uint8) for _ in range(added))

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from gradmeter.bench.laws import algebra
 from gradmeter.bench.laws.expression import parse
 
+from ...thorough import examples
+
 N, n = algebra.symbol("N"), algebra.symbol("n")
 coefficients = st.fractions(-100, 100, max_denominator=12)
 polynomials = st.dictionaries(
@@ -30,7 +32,7 @@ def value(expression: sympy.Expr, size: int, depth: int) -> Fraction:
     return Fraction(int(found.p), int(found.q))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(polynomials, min_size=1, max_size=3), st.sampled_from([0, 1, 4, 8]))
 def test_what_is_written_is_read_back_as_the_same(parts, itemsize):
     whole = sympy.Max(*parts)
@@ -42,7 +44,7 @@ def test_what_is_written_is_read_back_as_the_same(parts, itemsize):
         assert read.value({"N": size, "n": depth}, array) == expected, text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(polynomials, polynomials)
 def test_formulas_are_equal_exactly_if_their_polynomials_are(a, b):
     first, second = (parse(algebra.written(each)) for each in (a, b))
@@ -70,7 +72,7 @@ def test_formulas_are_written_as_people_write_them(expression, itemsize, text):
     assert algebra.written(sympy.expand(expression), itemsize) == text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10**6)), min_size=1, max_size=4))
 def test_crossings_are_where_another_line_becomes_the_largest(lines):
     parts = algebra.envelope([a * N + b for a, b in lines], {"N": 1})

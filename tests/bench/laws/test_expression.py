@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from gradmeter.bench.laws.expression import FormulaError, parse
 
+from ...thorough import examples
+
 NAMES = {"N": 12_345, "n": 7, "rows": 3}
 numbers = st.integers(0, 10**9).map(str) | st.sampled_from(["0.5", "2.25", "1_0".replace("_", "")])
 names = st.sampled_from(sorted(NAMES))
@@ -38,7 +40,7 @@ def by_python(text: str) -> Fraction:
     return Fraction(eval(exact, {"F": Fraction, "max": max, "min": min, **names}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(formulas)
 def test_a_formula_is_what_python_says_it_is(text):
     try:
@@ -50,7 +52,7 @@ def test_a_formula_is_what_python_says_it_is(text):
     assert parse(text).value(NAMES) == expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(1, 999), names, names)
 def test_signs_of_products_may_be_left_out(number, first, second):
     short, long = f"{number} {first} ({second} + 2)", f"{number} * {first} * ({second} + 2)"

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from gradmeter.bench.laws.given import of_points
 
+from ...thorough import examples
+
 COUNTS = st.integers(0, 50)
 VALUES = st.lists(st.integers(1, 10**6), min_size=4, max_size=6, unique=True)
 
@@ -29,7 +31,7 @@ def found(text: str, *levels: tuple[int, ...], names: str = "nmk") -> str:
     return law.expression.text + "".join(f", {n} >= {v}" for n, v in law.since.items())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(a=COUNTS, b=COUNTS, c=COUNTS, points=VALUES)
 def test_a_polynomial_is_found_from_one_value_more_than_it_has_terms(a, b, c, points):
     laws, _ = of_points(
@@ -38,7 +40,7 @@ def test_a_polynomial_is_found_from_one_value_more_than_it_has_terms(a, b, c, po
     assert laws["peak"].expression.value({"n": 10**9}) == a * 10**18 + b * 10**9 + c
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(a=COUNTS, b=COUNTS, c=COUNTS, first=VALUES, second=VALUES)
 def test_a_product_of_parameters_is_found(a, b, c, first, second):
     points = [*product(first, second)]
@@ -49,7 +51,7 @@ def test_a_product_of_parameters_is_found(a, b, c, first, second):
     assert value == a * 10**12 + b * 10**7 + c * 10**5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     points=st.lists(st.integers(1, 10**6), min_size=2, max_size=3, unique=True),
     bytes_=st.lists(st.integers(0, 10**9), min_size=3, max_size=3),

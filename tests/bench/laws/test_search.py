@@ -16,6 +16,8 @@ from gradmeter.bench.laws.expression import parse
 from gradmeter.bench.laws.law import Measured, UnmeasurableError
 from gradmeter.bench.laws.search import Findings, Limits, Parameter
 
+from ...thorough import examples
+
 SIZE = Parameter("N", (400, 1600, 3600, 6400, 10_000))
 DEPTH = Parameter("n", (4, 5, 7, 10, 14))
 N, n = algebra.symbol("N"), algebra.symbol("n")
@@ -69,7 +71,7 @@ def expression(findings: Findings) -> sympy.Expr:
 factors = st.integers(0, 40)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, 2)), factors, max_size=4))
 def test_a_polynomial_is_found(terms):
     def peak(size, depth):
@@ -86,7 +88,7 @@ def test_a_polynomial_is_found(terms):
     assert beyond[1] >= 10 * DEPTH.values[-1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 10**7), st.integers(0, 10**5))
 def test_a_maximum_of_places_is_found_also_where_it_changes_beyond_what_was_measured(
     more, less, high, low
@@ -117,7 +119,7 @@ def test_a_maximum_of_places_is_found_also_where_it_changes_beyond_what_was_meas
         assert sympy.expand(algebra.of(parse(text.split(", ")[0]))).coeff(N) == first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(2, 300_000), factors, factors, st.integers(0, 5000))
 def test_a_law_is_that_above_the_break_and_says_where_it_is(where, below, above, constant):
     def peak(size):
@@ -131,7 +133,7 @@ def test_a_law_is_that_above_the_break_and_says_where_it_is(where, below, above,
         assert law.since == {"N": where}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(2, 40), st.integers(1, 9))
 def test_what_holds_for_multiples_says_of_which(step, factor):
     def peak(size):
@@ -172,7 +174,7 @@ def test_what_differs_from_run_to_run_has_no_law():
     assert found(lambda size: 8 * size + 8 * (next(calls) % 3)).laws["peak"] is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(1, 6), st.integers(2, 7), st.integers(1, 9), st.integers(0, 6))
 def test_a_law_in_two_parameters_holds_at_every_corner(a, b, c, edge):
     """What is a maximum at small depths and sizes is told where it ends, for both together."""

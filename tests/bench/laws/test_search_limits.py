@@ -10,6 +10,8 @@ from gradmeter.bench.laws import search
 from gradmeter.bench.laws.law import Measured, Point, UnmeasurableError
 from gradmeter.bench.laws.search import Findings, Limits, Parameter
 
+from ...thorough import examples
+
 VALUES = (10, 20, 40)
 
 
@@ -30,7 +32,7 @@ def test_a_break_is_seen_where_both_formulas_agree_at_the_smallest_value():
     assert law.since == {"n": 3000}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     low=st.integers(1, 60),
     high=st.integers(61, 200),

@@ -15,6 +15,8 @@ from ..command import gradmeter
 from ..repositories import LEAST, git, repository
 from ..suite_files import LIGHT
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 ENGINE, START = throwaway.PACKAGE, throwaway.START
 ADAPTER = throwaway.adapter_of("taped")
 PLANTED = "x.copied = x.data.copy()"

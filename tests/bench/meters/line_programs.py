@@ -22,11 +22,13 @@ from gradmeter.bench.meters.lines import recording
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Explanation, Lines
 
+from ...thorough import examples
+
 # Hypothesis explains a failure with a tracer of its own.
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
 checking = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     phases=PHASES,
 )

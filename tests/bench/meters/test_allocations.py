@@ -15,6 +15,7 @@ from gradmeter.bench.cases.program import END
 from gradmeter.bench.meters.allocations import Allocations, UnavailableError, counting, measure
 
 from ...engine import programs as graphs
+from ...thorough import examples
 
 MB = 1_000_000
 # Sizes of one element, within NumPy's cache of small blocks, around 256 KiB, and a megabyte.
@@ -63,7 +64,7 @@ def apply(step: tuple[str, int, int], held: list) -> None:
         held.append(array(size) + array(size) * np.uint8(3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(steps, steps, steps)
 def test_every_program_is_counted_as_the_oracle_counts_it(array_bytes, before, forward, backward):
     truth = {}
@@ -89,7 +90,7 @@ def test_every_program_is_counted_as_the_oracle_counts_it(array_bytes, before, f
     assert oracle.live == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(graphs.programs(), st.sampled_from(["weak", "strong"]), st.booleans())
 def test_every_graph_is_counted_as_the_oracle_counts_it(array_bytes, graph, references, retain):
     truth = {}

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from gradmeter.bench.meters.allocations import PASSES, UnavailableError
 from gradmeter.bench.meters.call import Call, DisturbedError, Pass, measure
 
+from ...thorough import examples
+
 MB = 1_000_000
 sizes = st.sampled_from([0, 1, 7, 1000, 1024, 262_143, 262_144, MB])
 # What a call does, step by step: it makes an array and keeps it or not, in a ring or not.
@@ -50,7 +52,9 @@ def only(call: Call) -> Pass:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps)
 def test_any_program_is_counted_as_a_simulation_of_it_counts(program):

@@ -14,6 +14,7 @@ from gradmeter.bench.meters.call_in_fork import measure_unseen
 from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.results.growth import CALLS
 
+from ...thorough import examples
 from .test_call import Ring, array, steps
 
 LIMIT = 60.0
@@ -38,7 +39,7 @@ def behaves(program, old):
     return target
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(steps)
 def test_figures_are_those_of_this_process_to_the_byte(program):
     before: list[object] = []

@@ -17,6 +17,7 @@ from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Lines, LineTimeline
 
+from ...thorough import repeated
 from ..command import gradmeter
 from ..throwaway import adapter
 
@@ -64,8 +65,13 @@ def measured():
     return measure
 
 
-CASES = [(v, w) for v in VARIANTS for w in WORKLOADS
+EVERY = [(v, w) for v in VARIANTS for w in WORKLOADS
          if not engines.get("engine").reason(w, dict(parse(v).of_engine))]  # fmt: skip
+# Every workload without settings, and each setting with every other workload.
+CASES = repeated(
+    [(v, w) for v, w in EVERY if v == "engine" or (VARIANTS.index(v) + WORKLOADS.index(w)) % 2],
+    EVERY,
+)
 
 
 @pytest.mark.parametrize(("variant", "workload"), CASES)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from gradmeter.bench.meters.cycles import Cycles, collector_off, measure
 
+from ...thorough import examples
+
 FLAGS = (0, gc.DEBUG_UNCOLLECTABLE, gc.DEBUG_SAVEALL)
 
 
@@ -51,7 +53,7 @@ def ring(objects: int, nbytes: int, kind: type[Link] = Link) -> Link:
     return links[0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 10**6)), max_size=5))
 def test_cycles_of_k_bytes_in_j_objects_are_just_that(rings):
     def run():

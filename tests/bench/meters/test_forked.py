@@ -26,6 +26,8 @@ from gradmeter.bench.meters.forked import (
     run,
 )
 
+from ...thorough import examples
+
 LIMIT = 30.0
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -33,7 +35,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(values)
 def test_an_answer_comes_back_as_it_is(value):
     assert run(lambda: value, LIMIT) == value

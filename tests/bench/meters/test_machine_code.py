@@ -15,11 +15,13 @@ from gradmeter.bench.meters import array_reports, machine_code
 from gradmeter.bench.meters.allocations import counting
 from gradmeter.bench.meters.machine_code import Counted, Tally, UnsupportedError
 
+from ...thorough import examples
+
 SIZES = {"second": lambda a, b, c: b, "third": lambda a, b, c: c, "product": lambda a, b, c: b * c}
 _HOLDS = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_t)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     st.sampled_from(sorted(SIZES)),
     st.lists(st.tuples(*[st.integers(0, 2**31)] * 3), max_size=5),

@@ -28,6 +28,7 @@ from gradmeter.bench.timelines import explain
 from gradmeter.engine import Function, Variable, no_grad, using_config
 
 from ...engine import programs
+from ...thorough import examples
 
 WORKLOADS = [name.replace("-N", "-4") for name in workloads.names()]
 VARIANTS = [
@@ -109,7 +110,9 @@ def test_no_byte_is_unexplained_and_the_other_meters_agree(name, variant):
 
 
 # Making a program smaller takes minutes: after every step, garbage is collected.
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(
+    max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)
 @given(programs.programs(), st.sampled_from(VARIANTS))
 def test_of_any_program_the_figures_hold_and_nothing_is_kept(steps, variant):
     adapter = engines.get("engine").make(**dict(parse(variant).settings))

@@ -16,6 +16,7 @@ from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.engine import using_config
 
 from ...engine import programs
+from ...thorough import examples
 
 # Hypothesis explains a failure with a tracer of its own, and makes a program smaller for minutes.
 change = msgspec.structs.replace
@@ -28,7 +29,7 @@ def quiet():
         yield
 
 
-@settings(max_examples=30, deadline=None, phases=PHASES)
+@settings(max_examples=examples(30), deadline=None, phases=PHASES)
 @given(programs.programs())
 def test_both_read_together_what_each_reads_alone(steps):
     # Not the engine's own lines, which are others while it is observed.

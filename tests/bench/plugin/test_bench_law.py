@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from gradmeter.bench.results import laws as law_file
 
 from ..suite_files import OUT, PLAIN, suite
+
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
 
 SUITE = """
 @pytest.mark.parametrize("m", [5, 50, 200])
@@ -160,7 +163,8 @@ def test_without_sympy_the_command_to_install_it_is_told(pytester):
         "def find_spec(name, *rest):\n    return None if name == 'sympy' else real(name, *rest)\n"
         "importlib.util.find_spec = find_spec\n"
     )
-    result = pytester.runpytest_subprocess(*PLAIN, "--bench-law", "-k", "made")
+    # A new process: a fork has asked for it already.
+    result = pytester.run(sys.executable, "-m", "pytest", *PLAIN, "--bench-law", "-k", "made")
     assert result.ret == 0
     assert "laws of tests take sympy, not installed here: pip install sympy" in text_of(result)
 

@@ -16,6 +16,8 @@ from gradmeter.bench.verdicts import gates
 from ..run_files import ordinary
 from ..suite_files import LIGHT, QUICK, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 
 def mark(*args, **kwargs) -> pytest.Mark:
     return pytest.mark.bench_memory(*args, **kwargs).mark

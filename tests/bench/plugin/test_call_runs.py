@@ -28,6 +28,8 @@ from ..report.test_reports import shown
 from ..run_files import MB, case, run, strong
 from ..suite_files import OUT, QUICK, loaded, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 NAME = "tests/test_theirs.py::test_it[8 MB]"
 PASS = Pass(peak=3 * MB, held=MB, dropped=8, cycle=8, objects=2, types={"Ring": 2}, leaked=0)
 

@@ -15,6 +15,7 @@ from ..command import PATIENCE
 from ..misbehaviour import within
 from ..suite_files import LIGHT, OUT, PLAIN, QUICK, figures, loaded, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
 MB = 1_000_000
 
 

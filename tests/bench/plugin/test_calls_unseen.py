@@ -6,6 +6,8 @@ import pytest
 
 from ..suite_files import LIGHT, PLAIN, QUICK, figures, loaded, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 SEES = """
 import logging, os, sqlite3, sys, threading
 from unittest.mock import Mock

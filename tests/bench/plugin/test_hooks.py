@@ -17,6 +17,8 @@ from ..command import PATIENCE, gradmeter
 from ..misbehaviour import within
 from ..suite_files import LIGHT
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 SUITE = """
     from gradmeter import cases
 

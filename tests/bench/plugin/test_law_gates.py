@@ -9,6 +9,8 @@ from gradmeter.bench.results.laws import Formula, Laws
 
 from ..suite_files import LIGHT
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 SUITE = """
     from gradmeter import cases
 

@@ -11,6 +11,8 @@ from gradmeter.bench.results import layers, run_file
 
 from ..suite_files import PLAIN, loaded, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 SUITE = """
 import random
 kept, at = [None] * 200, [0]

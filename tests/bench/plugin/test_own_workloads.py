@@ -8,6 +8,8 @@ from gradmeter.bench.results import run_file
 
 from ..own_workloads import README, workload_file
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 LEAST = ("--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=1",
          "--bench-sets=1", "-p", "no:hypothesispytest")  # fmt: skip
 

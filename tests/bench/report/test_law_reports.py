@@ -19,6 +19,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.session import PAGE_FILE, REPORT_FILE, RUN_FILE
 from gradmeter.bench.verdicts import law_search
 
+from ...thorough import examples
 from ..browser import CHROMIUM, DRIVER, browser
 from ..command import TINY, gradmeter
 from ..measured_laws import following
@@ -150,7 +151,7 @@ def test_names_are_text_in_the_tables_of_laws(name):
         assert joined(terminal_text).count(joined(name)) >= 3
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     st.lists(st.integers(1, 2**40), min_size=2, max_size=5, unique=True),
     st.lists(st.integers(0, 2**62), min_size=10, max_size=10),

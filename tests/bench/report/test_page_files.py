@@ -19,6 +19,7 @@ from gradmeter.bench.session import PAGE_FILE, REPORT_FILE, RUN_FILE
 from gradmeter.bench.timelines import drawing
 from gradmeter.bench.verdicts import scaling
 
+from ...thorough import examples
 from ..command import PATIENCE, gradmeter
 from ..large_runs import chain, large, sets
 from ..run_files import MB, any_runs, case, run, runs, strong
@@ -44,13 +45,13 @@ class Text(HTMLParser):
             self.text.append(data)
 
 
-@settings(any_runs, max_examples=15)
+@settings(any_runs, max_examples=examples(15))
 @given(runs())
 def test_every_run_has_a_page(found):
     assert page.render(found).count("<main") == 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20)))
 def test_no_name_changes_what_the_page_is_made_of(name):
     usual, hostile = Text(page.render(named("a name"))), Text(page.render(named(name)))

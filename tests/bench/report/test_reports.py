@@ -19,6 +19,7 @@ from rich.console import Console
 from gradmeter.bench.report import markdown, sentences, terminal
 from gradmeter.bench.results.readings import Allocations, Failure, SelfTest
 
+from ...thorough import examples
 from ..run_files import any_runs, case, ordinary, run, runs, strong, times
 
 HOSTILE = [
@@ -99,7 +100,7 @@ def test_every_run_has_both_reports(found):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_no_name_breaks_a_table_or_a_line(name):
     found = named(name)

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from gradmeter.bench.results.folders import PREFIX, stale_folders, temporary_folder, this_process
 
+from ...thorough import examples
+
 MAKE = """
 import time
 from gradmeter.bench.results.folders import temporary_folder
@@ -74,7 +76,9 @@ def test_this_process_lives():
 
 
 @settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(50),
 )
 @given(
     content=st.one_of(

@@ -24,6 +24,7 @@ from gradmeter.bench.results.run import Options
 from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
+from ...thorough import examples
 from ..large_runs import chain, sets
 from ..run_files import case, ordinary, run, runs, strong
 
@@ -84,7 +85,7 @@ def show_everything(path) -> None:
     assert not outcome.larger
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data())
 def test_a_mutated_run_is_read_or_refused(tmp_path_factory, data):
     content = copy.deepcopy(PLAIN)
@@ -106,7 +107,7 @@ def test_a_mutated_run_is_read_or_refused(tmp_path_factory, data):
         show_everything(path)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(found=runs())
 def test_what_a_baseline_is_made_of_is_accepted(tmp_path_factory, found):
     path = tmp_path_factory.mktemp("any") / "baseline.json"

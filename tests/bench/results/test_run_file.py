@@ -21,6 +21,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.readings import Failure, SelfTest
 from gradmeter.bench.results.run_file import write_schema
 
+from ...thorough import examples
 from ..run_files import any_runs, case, run, runs, strong
 
 SCHEMA = Path(bench.__file__).parent / "run.schema.json"
@@ -92,7 +93,7 @@ def test_a_file_cut_off_at_any_byte_is_refused(path):
     assert run_file.load(path) == small
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.data())
 def test_a_file_with_a_wrong_byte_is_loaded_or_refused_but_never_more(data):
     raw = bytearray(msgspec.json.encode(run(case())))

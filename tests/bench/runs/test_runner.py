@@ -13,6 +13,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.runs.sets import MOST_ROUNDS
 
+from ...thorough import examples
 from ..scripted import World, named
 
 NAMES = ("engine", "engine:retain_grad=on", "engine:output_references=strong")
@@ -130,7 +131,7 @@ def test_without_a_budget_there_are_the_rounds_asked_for_and_no_more_than_one_ex
 
 
 @given(seconds=st.floats(1e-6, 20), budget=st.floats(0, 60), sets=st.integers(1, 5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_the_budget_is_overdrawn_by_one_round_at_most(seconds, budget, sets):
     world = World(seconds=seconds)
     run = measured(world, sets=sets, budget=budget, min_rounds=1)

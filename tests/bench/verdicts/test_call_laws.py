@@ -13,6 +13,7 @@ from gradmeter.bench.results.laws import Formula, Laws
 from gradmeter.bench.results.readings import Allocations
 from gradmeter.bench.verdicts import call_laws, law_changes
 
+from ...thorough import examples
 from .. import run_files
 
 TEST = "tests/test_a.py::test_solve"
@@ -98,7 +99,7 @@ def test_tests_without_numbers_have_no_laws():
     assert laws(run_files.ordinary(), run_files.ordinary("tests/test_b.py::test_b")) == {}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     a=st.integers(0, 99), b=st.integers(0, 99), c=st.integers(0, 99),
     first=st.sets(st.integers(1, 10**6), min_size=3, max_size=4),

@@ -14,6 +14,7 @@ from gradmeter.bench.results.readings import Failure, Predicted
 from gradmeter.bench.verdicts import law_search, laws
 from gradmeter.bench.verdicts.laws import FIGURES, Found
 
+from ...thorough import examples
 from ..command import PATIENCE
 from ..measured_laws import alone, following, measured
 from ..run_files import STRONG, WEAK, ordinary, run, strong
@@ -34,7 +35,7 @@ def peak(found, program: str, variant: str = WEAK) -> Found:
     return of.figures["peak"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(a=COUNTS, b=COUNTS, c=COUNTS, sizes=SIZES, depths=DEPTHS)
 def test_what_all_sizes_and_depths_follow_is_one_law(a, b, c, sizes, depths):
     found = alone(lambda size, depth: 8 * size * (a * depth + b) + c, sizes, depths)
@@ -46,7 +47,7 @@ def test_what_all_sizes_and_depths_follow_is_one_law(a, b, c, sizes, depths):
     assert law.expression.value({"N": 10**9, "n": 77}) == 8 * 10**9 * (77 * a + b) + c
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(a=COUNTS, b=COUNTS, sizes=SIZES)
 def test_the_law_of_a_workload_without_depth_is_of_its_size(a, b, sizes):
     found = peak(alone(lambda size, _: a * size + b, sizes), "chain").law
@@ -54,7 +55,7 @@ def test_the_law_of_a_workload_without_depth_is_of_its_size(a, b, sizes):
     assert found.expression.value({"N": 123}) == 123 * a + b
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     st.lists(COUNTS, min_size=4, max_size=4),
     st.lists(COUNTS, min_size=4, max_size=4),
@@ -77,7 +78,7 @@ def test_a_law_that_is_claimed_holds_where_nothing_was_measured(along, down, siz
             assert law.expression.value({"N": others[0], "n": others[1]}) == truth(*others)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(st.integers(0, 10**9), min_size=2, max_size=4, unique=True), FEW_DEPTHS)
 def test_arrays_that_no_formula_gives_by_depth_are_told_at_each_depth(counts, depths):
     """Two depths tell nothing between them, and of more, what lies on no line is no line."""

@@ -14,6 +14,8 @@ from gradmeter.bench.engines import get as engine_named
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.workloads import ours
 
+from ...thorough import examples
+
 NAMES = [
     "squares-1",
     "squares-3",
@@ -62,7 +64,7 @@ def test_every_family_is_tried_here():
 
 
 @pytest.mark.parametrize("name", EXACT)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(size=st.sampled_from(SIZES), seed=st.integers(0, 2**32))
 def test_the_exact_gradient_is_that_of_central_differences(name, size, seed):
     workload = workloads.get(name)
@@ -84,7 +86,7 @@ def test_the_exact_gradient_is_that_of_central_differences(name, size, seed):
 
 
 @pytest.mark.parametrize("name", EXACT)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(size=st.sampled_from(SIZES), seed=st.integers(0, 2**32))
 def test_the_exact_gradient_is_that_of_the_engine(name, size, seed):
     workload = workloads.get(name)
@@ -96,7 +98,7 @@ def test_the_exact_gradient_is_that_of_the_engine(name, size, seed):
         np.testing.assert_allclose(inputs[key].grad, gradient, tolerance, tolerance * scale)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(name=st.sampled_from(NAMES), size=st.integers(1, 300), seed=st.integers(0, 2**63))
 def test_inputs_are_the_same_for_a_size_and_seed_and_others_for_another(name, size, seed):
     workload = workloads.get(name)
