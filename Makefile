@@ -31,7 +31,7 @@ test: lint types
 	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
 
 # With every example of each property, and every case that is chosen by chance or crossed with
-# others: see tests/thorough.py. What continuous integration runs.
+# others: see tests/thorough.py. To be run before a release.
 test-thorough: export THOROUGH := 1
 test-thorough: test
 

@@ -114,7 +114,8 @@ def sweep(
         if retain_grad:
             output_gradients.append((function, list(gys)))
         try:
-            if function.in_place:
+            in_place = function.in_place
+            if in_place:
                 if observer.watches:
                     _notify("before", function, gys)
                 out = gys[0]
@@ -124,6 +125,7 @@ def sweep(
                     getrefcount(out) != SOLE_REFERENCES
                     or type(out) is not ndarray
                     or out.base is not None
+                    or in_place == "saved"
                 ):
                     out = None if retain_graph else spare(function.saved_for_backward, out)
                 gxs = function.backward(gys.pop(), out)

@@ -62,8 +62,9 @@ class Function:
     # One of engine.operations: it is given Python numbers as they are, returns gradients
     # of the broadcast shape, and writes into nothing that it is given.
     built_in: bool = False
-    # One of engine.operations: of one output, its backward takes an array to write into.
-    in_place: bool = False
+    # One of engine.operations: of one output, its backward takes an array to write into, which
+    # is the gradient, or else one that it saved, if they are not needed; "saved": only the latter.
+    in_place: bool | str = False
 
     _number: int = -1  # larger for every later call, in any thread
     _edges: Any = None  # a list of Edges, one per input, None for a constant

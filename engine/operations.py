@@ -27,7 +27,7 @@ class Operation(Function):
 
     saved_for_backward: Any = ()
     built_in = True
-    in_place = True
+    in_place: bool | str = True
     operation_name = "operation"
 
     if TYPE_CHECKING:
@@ -193,6 +193,8 @@ class Log(Operation):
 
 
 class Tanh(Operation):
+    in_place = "saved"  # it needs the gradient until its end
+
     def forward(self, x: Array) -> Array:
         y = np.tanh(x)
         self.saved_for_backward = (y,)
@@ -200,7 +202,7 @@ class Tanh(Operation):
 
     def backward(self, gy: Array, out: Array | None) -> list[Array | None]:
         (y,) = self.saved_for_backward
-        gx = np.multiply(y, y, None if out is gy else out)
+        gx = np.multiply(y, y, out)
         gx = np.subtract(1, gx, out=_ufunc_out(gx))
         gx *= gy
         return [gx]

