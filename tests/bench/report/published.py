@@ -1,21 +1,32 @@
-"""A history to publish: a repository, and a store of what a history can be made of."""
+"""A history to publish: a repository, and a store of what a history can be made of.
+
+As a program, `python -m tests.bench.report.published [CASES COMMITS]` publishes a large one and
+tells the site's size, and the processor seconds of `gradmeter publish` and of Chromium that opens
+its page.
+"""
 
 from __future__ import annotations
 
+import resource
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import Overview, acceptance, overview
 from gradmeter.bench.history.recording import Head, Recording
 from gradmeter.bench.results.lines import FewLines
 
-from ..history.histories import GROUNDS, HERE, THERE, recording
+from ..browser import browser
+from ..command import GRADMETER
+from ..history.histories import GROUNDS, HERE, THERE, large, recording
 from ..run_files import MB
 
 COMMITS = 60
@@ -127,3 +138,42 @@ def publishable(folder: Path) -> tuple[list[str], Overview]:
             acceptance(step, "lists are worth it", by="A. Reader", when="2026-01-01T00:00:00"),
         )
     return ids, overview(folder, where, "HEAD")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Publish a large history, open it in a browser, and tell what each takes."""
+    cases, commits = map(int, arguments or ("200", "1000"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "repository")
+        ids = repository(folder, [f"Change number {number}" for number in range(commits)])
+        made = [
+            replace(each, head=msgspec.structs.replace(each.head, commit=commit))
+            for each, commit in zip(large(cases, commits), ids, strict=True)
+        ]
+        store.add(folder / store.DEFAULT, made)
+        before = _seconds_of_children()
+        subprocess.run([GRADMETER, "publish", "site"], cwd=folder, check=True)
+        seconds = _seconds_of_children() - before
+        print(f"{seconds:.2f} s: {commits:,} commits x {cases:,} published")
+        pages = sorted((folder / "site").iterdir())
+        print(", ".join(f"{path.name} {path.stat().st_size:,} bytes" for path in pages))
+        with browser() as opened:
+            opened.open(folder / "site" / "feed.xml")
+            before = _seconds_of_processes()
+            opened.open(folder / "site" / "index.html")
+            opened.run("return document.body.offsetHeight")
+            print(f"{_seconds_of_processes() - before:.2f} s: opened in Chromium")
+
+
+def _seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _seconds_of_processes() -> float:
+    processes = psutil.Process().children(recursive=True)
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
