@@ -108,9 +108,10 @@ def remarks(found: Found) -> Iterator[str]:
 
 def counts(found: Found) -> str:
     """How many commits were measured, in a few words."""
+    base = " and the one before" if ".." in found.overview.range else ""
     return (
         f"{_count(len(found.measured), 'commit')} measured, {found.known:,} known before, of "
-        f"{len(found.overview.chosen):,} in {found.overview.range} and the one before, "
+        f"{len(found.overview.chosen):,} in {found.overview.range}{base}, "
         f"{_count(found.cases, 'case')}"
     )
 
