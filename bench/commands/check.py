@@ -104,7 +104,7 @@ def _is_history(against: str) -> bool:
     """Whether the name is that of a history: of a branch, or a folder, which may not exist yet."""
     path = Path(against)
     is_new = not path.suffix and not os.path.lexists(path)
-    return against.startswith(PREFIX) or path.is_dir() or is_new
+    return against.startswith(PREFIX) or os.path.isdir(path) or is_new
 
 
 def _against_history(

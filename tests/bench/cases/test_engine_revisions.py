@@ -407,7 +407,7 @@ def compared(repo: Path, *arguments: str, out: Path) -> subprocess.CompletedProc
 
 
 def test_planted_work_and_a_planted_array_are_found_in_a_src_layout(planted, tmp_path):
-    done = compared(planted, "--rev", "v1", "--rev", "slow", "--json", "--sets", "8",
+    done = compared(planted, "--rev", "v1", "--rev", "slow", "--json", "--sets", "10",
                     "--fail-on", "peak>0", "--fail-on", "time>100%", out=tmp_path)  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     [row] = json.loads(done.stdout)["comparisons"]

@@ -118,7 +118,7 @@ def test_a_missing_shard_is_named_and_merged_without_only_where_that_is_asked_fo
     assert len(run.cases) == 8
     said = gradmeter(*EXACT, "--resume", "--out", "merged", cwd=here)
     assert said.returncode == 2
-    assert "resume each of its runs where it was measured" in said.stderr
+    assert "each of its runs where that was measured" in said.stderr
 
 
 def test_a_shard_that_is_cut_off_is_refused_and_nothing_is_written(here):
