@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from weakref import ref
 
 import numpy as np
@@ -62,9 +62,9 @@ class Function:
     # One of engine.operations: it is given Python numbers as they are, returns gradients
     # of the broadcast shape, and writes into nothing that it is given.
     built_in: bool = False
-    # One of engine.operations: of one output, its backward takes an array to write into, which
-    # is the gradient, or else one that it saved, if they are not needed; "saved": only the latter.
-    in_place: bool | str = False
+    # Of engine.operations, those of one output: what the array that their backward takes to write
+    # into may be, if nothing else needs it: one that it saved, or before that the gradient.
+    in_place: Literal["", "saved", "gradient or saved"] = ""
 
     _number: int = -1  # larger for every later call, in any thread
     _edges: Any = None  # a list of Edges, one per input, None for a constant

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Operation(Function):
 
     saved_for_backward: Any = ()
     built_in = True
-    in_place: bool | str = True
+    in_place: Literal["", "saved", "gradient or saved"] = "gradient or saved"
     operation_name = "operation"
 
     if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How often a test repeats itself: seldom while one works, often in continuous integration.
+"""How often a test repeats itself: seldom in `make test`, often in `make test-thorough`.
 
 `make test` draws a part of the examples of each property, others in each run, and takes one of
 several cases that differ in nothing but chance or in what another test has. With THOROUGH=1

@@ -9,7 +9,7 @@ from gradmeter.bench.cases.plan import Group, memory
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.run import Options
 
-# Measured on one core of a cloud machine of 2026, with squares-3 at 1,000 to 10,000,000 elements.
+# Rough: of squares-3 at 1,000 to 10,000,000 elements, on a busy core. Estimates show one digit.
 EXACT_SECONDS, RESIDENT_SECONDS, COUNTED_SECONDS, SET_SECONDS = 0.3, 0.5, 8.0, 0.2
 BYTES_PER_SECOND = 1e9  # of its peak that a program goes through
 MEMORY_RUNS, RUNS_OF_A_SET = 8, 3  # besides the rounds that are timed

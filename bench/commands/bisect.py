@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json as json_format
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gradmeter.bench.commands.history_search import (
+    GOES_ON,
     OWN,
     Asked,
     Cases,
@@ -26,10 +25,9 @@ from gradmeter.bench.commands.history_search import (
     Variants,
     What,
     planned,
-    searching,
+    searched,
 )
 from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
     UNMEASURED,
     AllParents,
     Counted,
@@ -43,13 +41,13 @@ from gradmeter.bench.commands.shared import (
     read_options,
     say,
     say_lines,
+    telling,
 )
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.filling import times
 from gradmeter.bench.history import gating, store
 from gradmeter.bench.history.steps import Step
 from gradmeter.bench.report import searches
-from gradmeter.bench.results import files
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import gate_checks, gates
@@ -125,24 +123,13 @@ def bisect(
         gates=criteria,
     )
     plan = planned(asked)
-    if not dry_run:
-        files.writable(plan.folder, "--store")
     timed: dict[tuple[str, str], Sequence[str]] = {}
-    try:
-        with Teller(Console(stderr=True, emoji=False)) as tell:
-            with searching(asked, plan, tell) as search:
-                if not dry_run:
-                    search.run()
-            if dry_run:
-                for line in searches.forecast(*search.forecast()):
-                    say(line)
-                return
-            found = search.found
-            for step in found.overview.steps if time else ():
-                timed[step.before, step.after] = _times(asked, plan, step, tell)
-    except KeyboardInterrupt:
-        print("gradmeter: interrupted; the same command goes on", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+    with telling(GOES_ON) as tell:
+        found = searched(asked, plan, tell, dry_run=dry_run)
+        if found is None:
+            return
+        for step in found.overview.steps if time else ():
+            timed[step.before, step.after] = _times(asked, plan, step, tell)
     judged = criteria or [gates.parse(text) for text in gates.DEFAULT]
     failed = {
         (step.before, step.after): breaches

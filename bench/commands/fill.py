@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json as json_format
 import shlex
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gradmeter.bench.commands.history_search import (
+    GOES_ON,
     OWN,
     Asked,
     Cases,
@@ -24,10 +23,9 @@ from gradmeter.bench.commands.history_search import (
     Variants,
     What,
     planned,
-    searching,
+    searched,
 )
 from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
     UNMEASURED,
     AllParents,
     Counted,
@@ -39,11 +37,10 @@ from gradmeter.bench.commands.shared import (
     Workloads,
     say,
     say_lines,
+    telling,
 )
 from gradmeter.bench.history import store
 from gradmeter.bench.report import searches
-from gradmeter.bench.results import files
-from gradmeter.bench.runs.progress import Teller
 
 
 def fill(
@@ -102,23 +99,10 @@ def fill(
         all=all_,
     )
     plan = planned(asked)
-    if not dry_run:
-        files.writable(plan.folder, "--store")
-    try:
-        with (
-            Teller(Console(stderr=True, emoji=False)) as tell,
-            searching(asked, plan, tell) as search,
-        ):
-            if not dry_run:
-                search.run()
-    except KeyboardInterrupt:
-        print("gradmeter: interrupted; the same command goes on", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
-    if dry_run:
-        for line in searches.forecast(*search.forecast()):
-            say(line)
+    with telling(GOES_ON) as tell:
+        found = searched(asked, plan, tell, dry_run=dry_run)
+    if found is None:
         return
-    found = search.found
     if json:
         say_lines(json_format.dumps(searches.document(found), indent=2))
     else:

@@ -18,7 +18,7 @@ from gradmeter.bench.cases.engine_revisions import repository
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import commit_of
 from gradmeter.bench.commands.calls import HEAD, PYTEST, read_layers
-from gradmeter.bench.commands.shared import add_engines, read_options
+from gradmeter.bench.commands.shared import add_engines, read_options, say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.filling.engine_commits import EngineCommits, groups_of
 from gradmeter.bench.filling.measurer import Measurer
@@ -26,14 +26,17 @@ from gradmeter.bench.filling.search import Search
 from gradmeter.bench.filling.suite_commits import SuiteCommits
 from gradmeter.bench.history import gating
 from gradmeter.bench.history.first_parents import FirstParents, first_parents, parse_range
+from gradmeter.bench.history.found import Found
 from gradmeter.bench.history.recording import INSTRUCTIONS, Key
 from gradmeter.bench.history.steps import Change
-from gradmeter.bench.results import baseline, environment
+from gradmeter.bench.report import searches
+from gradmeter.bench.results import baseline, environment, files
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.verdicts import gate_checks
 from gradmeter.bench.verdicts.gates import Gate
 
 OWN = "own"
+GOES_ON = "; the same command goes on"  # where it is interrupted
 _LABEL = re.compile(r"@[0-9a-f]{40,64}")  # the commit, in the name of a variant
 
 What = Annotated[
@@ -268,8 +271,27 @@ class _Progress:
         self.tell(self.fraction or 0.001, f"{self.sentence}: {_LABEL.sub('', sentence)}")
 
 
+def searched(
+    asked: Asked, plan: Plan, tell: Callable[[float, str], None], *, dry_run: bool
+) -> Found | None:
+    """Search; or say what would be measured, and return None.
+
+    Raises:
+        UsageError: nothing can be measured, or the store cannot be written.
+    """
+    if not dry_run:
+        files.writable(plan.folder, "--store")
+    with _searching(asked, plan, tell) as search:
+        if not dry_run:
+            search.run()
+            return search.found
+    for line in searches.forecast(*search.forecast()):
+        say(line)
+    return None
+
+
 @contextmanager
-def searching(asked: Asked, plan: Plan, tell: Callable[[float, str], None]) -> Iterator[Search]:
+def _searching(asked: Asked, plan: Plan, tell: Callable[[float, str], None]) -> Iterator[Search]:
     """A search, ready to run, with what the store has."""
     machine = environment.describe()
     options = read_options(

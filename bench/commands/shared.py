@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -290,11 +291,18 @@ def measure(
     """
     if share is not None:
         more["shard"], groups, comparisons = sharded.shard_of(share, groups, comparisons)
+    hint = "; continue from the finished cases with --resume" if "resume" in more else ""
+    with telling(hint) as tell:
+        return session.measure(groups, comparisons, options, out, tell, **more)
+
+
+@contextmanager
+def telling(hint: str = "") -> Iterator[Teller]:
+    """Tell the progress on standard error; exit with 130 when interrupted, and say the hint."""
     try:
         with Teller(Console(stderr=True, emoji=False)) as tell:
-            return session.measure(groups, comparisons, options, out, tell, **more)
+            yield tell
     except KeyboardInterrupt:
-        hint = "; continue from the finished cases with --resume" if "resume" in more else ""
         print(f"gradmeter: interrupted{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 

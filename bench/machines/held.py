@@ -53,7 +53,7 @@ class Held:
         same, machines, changed = 0, set(self._own.values()), []
         for case in self._record.cases:
             own = self._own.get(_title(case))
-            others = self._others.get(case.key, [])
+            others = [each for each in self._others.get(case.key, []) if each[0] != own]
             if own is None or case.failure is not None or not others:
                 continue
             found = [

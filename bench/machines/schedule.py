@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from gradmeter.bench.cases.shards import longest_first
@@ -101,10 +101,6 @@ class Schedule:
         """The assignment of a ticket; None where it has ended or its worker was lost."""
         return self._running.get(ticket)
 
-    def machines_of(self, group: str) -> Sequence[str]:
-        """The machines that have measured a group."""
-        return list(self._measured_on[group].values())
-
     def join(self, worker: str, machine: str) -> None:
         """Add a worker."""
         self._workers[worker] = machine
@@ -173,7 +169,9 @@ class Schedule:
             one = Assignment(self._tickets, piece.group, piece.copy, worker, machine, now)
             self._running[one.ticket] = one
             started.append(one)
-        if not self._running and self._waiting:
+        if not self._running and self._waiting and self._workers:
+            if self._take_back():
+                return self.start(now)
             self._do_without()
         return started
 
@@ -220,9 +218,22 @@ class Schedule:
             left += max(0.0, self.seconds[each.group] - done)
         return now + left / (sum(speeds.values()) or 1.0)
 
+    def _take_back(self) -> bool:
+        """Let machines that measured a group to be held against measure it for the run instead.
+
+        Where the machine that was to do so is lost, and there is no other.
+        """
+        own = [piece.group for piece in self._waiting if piece.copy == 0]
+        for group in own:
+            for copy in self._measured_on[group]:
+                self._wait(Piece(group, copy))
+        taken = any(self._measured_on[group] for group in own)
+        self._measured_on |= {group: {} for group in own}
+        return taken
+
     def _do_without(self) -> None:
         """Give up what no machine may measure: refused by all, or a copy for want of machines."""
-        for piece in list(self._waiting) if self._workers else []:
+        for piece in list(self._waiting):
             if piece in self._waiting:
                 reasons = list(self._refused_on.get(piece, {}).values())
                 self._give_up(piece.group, reasons[-1] if reasons else "there is no machine for it")

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.machines.schedule import Assignment, Schedule
@@ -113,6 +113,7 @@ costs = st.lists(st.sampled_from([0.5, 1.0, 2.0, 7.0]), min_size=1, max_size=12)
 several = st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=1, max_size=4)
 
 
+@example(costs=[0.5], speeds=[0.5, 0.5], deaths=[1.0], copies=2)
 @settings(max_examples=60)
 @given(
     costs=costs,
@@ -134,9 +135,12 @@ def test_every_group_is_measured_on_as_many_machines_as_are_asked_for(
     for one in simulation.results:
         on[one.group].append(one.machine)
     for name, found in on.items():
-        assert len(found) == len(set(found))
-        assert sorted(found) == sorted(schedule.machines_of(name))
-        assert len(found) == copies or (name in schedule.lacking and found)
+        counted = schedule._measured_on[name]  # without what was taken back
+        assert len(counted.values()) == len(set(counted.values()))
+        assert not Counter(counted.values()) - Counter(found)
+        assert len(found) == len(counted) or deaths
+        assert 0 in counted
+        assert len(counted) == copies or name in schedule.lacking
 
 
 def test_a_group_that_ends_every_worker_is_given_up_and_the_others_are_measured():

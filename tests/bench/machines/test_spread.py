@@ -191,6 +191,23 @@ def test_what_was_measured_on_one_machine_only_is_not_said_to_be_the_same():
     assert note.startswith("4 groups could not be measured on 2 machines: squares-3 x 10")
 
 
+def test_a_group_is_measured_where_it_was_held_against_if_its_own_machine_is_lost():
+    asked: list[int] = []
+
+    def does(worker: str, ticket: int, size: int) -> list[Event]:
+        if worker == "a":
+            return []  # it is lost when the other one has measured all that it may
+        asked.append(size)
+        lost: list[Event] = [Left("a")] if len(asked) == len(SIZES) else []
+        return [*measures(worker, ticket, size), *lost]
+
+    run = spread(Made({w: describe(w) for w in "ab"}, does), copies=2).run
+    assert [case.failure for case in run.cases] == [None] * len(SIZES)
+    assert sorted(asked[: len(SIZES)]) == SIZES
+    assert asked[len(SIZES) :] == asked[len(SIZES) - 1 : len(SIZES)]  # one of them again
+    assert not any("the same on" in note for note in run.notes)
+
+
 def test_a_group_that_every_machine_refuses_fails_with_the_reason():
     def refuses(worker: str, ticket: int, size: int) -> list[Event]:
         refused = Said(ticket, Step(refused="it would need 9 GB"))
