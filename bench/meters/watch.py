@@ -166,7 +166,8 @@ class Watch:
             del running[first:]
 
     def _close(self, operation: TracedOperation, tick: int) -> None:
-        operation.end, operation.after = tick, self.readings[tick][0]
+        operation.after = self.readings[tick][0]
+        operation.end = tick  # last: where it is not, the end is not known
 
     def _forward(self, event: Event, tick: int) -> None:
         label = self._label(event)
@@ -321,8 +322,9 @@ class Watch:
                 return
             self._stopped = True
             tick = self._tick()
-            for operations in self._open.values():
-                for operation in operations:
+            # Not those of _open: Ctrl-C may have come between the two lists.
+            for operation in self.operations:
+                if operation.end < 0:
                     self._close(operation, tick)
                     operation.raised = True
             for _, finalizer in list(self._alive.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import threading
 import tracemalloc
 import weakref
@@ -19,7 +20,7 @@ from gradmeter import engine
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.program import END, program, sources
 from gradmeter.bench.cases.variants import parse
-from gradmeter.bench.meters import allocations, timeline
+from gradmeter.bench.meters import allocations, timeline, watch
 from gradmeter.bench.meters.births import find_births
 from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.meters.cycles import measure as measure_cycles
@@ -389,3 +390,36 @@ def test_births_are_where_unexplained_bytes_rose_by_enough_and_stayed():
     assert find_births(levels, [(4, 6, 1), (5, 6, 5)]) == [3, 1]
     assert find_births(levels, [(5, 6, 7)]) == [5]  # never there: it explains nothing before
     assert find_births(levels, [(0, 2, 5)]) == [0]
+
+
+def test_an_interruption_at_any_line_of_the_meter_leaves_a_timeline_that_can_be_read():
+    """As Ctrl-C between two lines of an event that is being recorded."""
+
+    def is_interrupted_at(number: int) -> bool:
+        lines = iter(range(10**6))
+
+        def interrupt(frame, kind, _argument):
+            if frame.f_code.co_filename != watch.__file__ or frame.f_code.co_name == "_died":
+                return None  # what is raised in a finalizer, Python ignores
+            if kind == "line" and next(lines) == number:
+                raise KeyboardInterrupt
+            return interrupt
+
+        x = Variable(np.ones(N))
+        before = sys.gettrace()
+        with timeline.watching() as (watched, _):
+            sys.settrace(interrupt)
+            try:
+                engine.square(engine.square(x)).backward()
+            except KeyboardInterrupt:
+                return True
+            finally:
+                sys.settrace(before)
+                watched.stop()
+                read(timeline.timeline(watched, 0, 0, ()))
+        return False
+
+    number = 0
+    while is_interrupted_at(number):
+        number += 1
+    assert number > 100
