@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from gradmeter.bench.commands import (
     compare,
     costs,
     fill,
+    help_layout,
     law,
     lines,
     listing,
@@ -29,6 +31,9 @@ from gradmeter.bench.commands import (
     steps,
     trace,
 )
+from gradmeter.bench.commands.bundles import bundled
+from gradmeter.bench.commands.completion import bash_words
+from gradmeter.bench.commands.help_layout import Group
 from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say
 from gradmeter.bench.commands.termination import ending_in_order
 from gradmeter.bench.errors import LostError, UsageError
@@ -41,14 +46,13 @@ UNWRITTEN = 4
 _Refused: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
-    help="What an automatic-differentiation engine costs, in bytes and in seconds.",
-    epilog="Exit codes: 0 fine, 1 a gate failed, 2 the call or an input file was wrong, 3 some "
-    "cases could not be measured, 4 standard output could not be written (what was measured is "
-    "saved), 130 interrupted. A reader who stops reading, such as head, changes none of them.",
+    cls=Group,
+    rich_markup_mode=None,  # the layout of the help is that of help_layout.py
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 1 a gate failed, 2 the call or an input file was wrong, 3 some "
+    "cases could not be measured, 4 the output could not be written, 130 interrupted.",
 )
 
 
@@ -64,30 +68,42 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """Measure what numerical Python costs, in bytes and in seconds.
+
+    Examples:
+      gradmeter run squares-30 engine engine:retain_grad=on
+      gradmeter lines train.py
+    """
 
 
-app.command()(run.run)
-app.command()(compare.compare)
-app.command()(check.check)
-app.command()(merge.merge)
-app.command("gates")(check.explain)
-app.command()(run.show)
-app.command()(report.report)
-app.command(cls=program_arguments.Command)(trace.trace)
-app.command(cls=program_arguments.Command)(lines.lines)
-app.command()(law.law)
-app.command()(run.baseline)
-app.command()(record.record)
-app.command()(fill.fill)
-app.command()(bisect.bisect)
-app.command()(steps.steps)
-app.command()(accept.accept)
-app.command()(publish.publish)
-app.command("list")(listing.list_)
-app.command()(selftest.selftest)
-app.command()(costs.costs)
-app.command()(cache.cache)
+MEASURE, LOOK, GATE = "Measure", "Look", "Gate"
+HISTORY, MACHINES = "History", "Machines and this installation"
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    MEASURE: {
+        "run": bundled(run.run),
+        "compare": bundled(compare.compare),
+        "trace": trace.trace,
+        "lines": lines.lines,
+        "law": law.law,
+        "costs": costs.costs,
+    },
+    LOOK: {"list": listing.list_, "show": run.show, "report": report.report},
+    GATE: {"check": check.check, "gates": check.explain, "baseline": run.baseline},
+    HISTORY: {
+        "record": record.record,
+        "steps": steps.steps,
+        "accept": accept.accept,
+        "fill": fill.fill,
+        "bisect": bisect.bisect,
+        "publish": publish.publish,
+    },
+    MACHINES: {"merge": merge.merge, "selftest": selftest.selftest, "cache": cache.cache},
+}
+_RUN_PROGRAMS = ("trace", "lines")
+for _panel, _commands in COMMANDS.items():
+    for _name, _function in _commands.items():
+        _cls = program_arguments.Command if _name in _RUN_PROGRAMS else help_layout.Command
+        app.command(_name, cls=_cls, rich_help_panel=_panel)(_function)
 
 
 def main() -> None:
@@ -111,7 +127,7 @@ def main() -> None:
 def _call() -> int:
     """Run the command; return its exit code."""
     try:
-        with ending_in_order():
+        with ending_in_order(), bash_words():
             code: int | None = app(standalone_mode=False)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -124,11 +140,10 @@ def _call() -> int:
     except typer.Abort:
         return INTERRUPTED
     except _Refused as error:
-        context = getattr(error, "ctx", None)
-        if type(error).__name__ != "NoArgsIsHelpError":  # it has printed the help
-            command = context.command_path if context is not None else "gradmeter"
-            message = error.format_message().rstrip(".")
-            _tell(f"{message}; {command} --help lists what it takes")
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            print(error.format_message(), file=sys.stderr)
+        else:
+            _tell(help_layout.refusal(error))
         return int(error.exit_code)
     return code or 0
 

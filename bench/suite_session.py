@@ -11,6 +11,7 @@ from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts import gate_checks
 from gradmeter.bench.verdicts.gates import Gate
 
@@ -24,7 +25,9 @@ def refuse(tests: str, criteria: Sequence[Gate], options: Options) -> None:
         UsageError: there is no such choice of tests, or a gate could never fail.
     """
     if tests not in (HEAD, OWN):
-        raise UsageError(f"--bench-tests is head or own, not {tests!r}")
+        raise UsageError(
+            f"--bench-tests is {HEAD} or {OWN}, not {tests!r}{suggestion(tests, (HEAD, OWN))}"
+        )
     gate_checks.refuse_presence(criteria)
     gate_checks.refuse_counted(criteria)
     gate_checks.check_sets(criteria, options)

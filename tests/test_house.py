@@ -35,7 +35,7 @@ FLOORS = (
     {"numbers"},
     {"archives", "git", "installing", "loading", "main_program"},
     {"errors", "output"},
-    {"text"},
+    {"suggestions", "text"},
 )
 LEVEL = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

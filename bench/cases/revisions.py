@@ -15,6 +15,7 @@ from gradmeter.bench import git
 from gradmeter.bench.cases.stale import remove_stale_folders, remove_stale_worktrees
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.folders import temporary_folder
+from gradmeter.bench.suggestions import suggestion
 
 if sys.platform == "linux":
     import fcntl
@@ -138,11 +139,16 @@ def commit_of(top: Path, name: str | None) -> str:
         raise UsageError(f"{name!r} is no revision; --rev takes a branch, a tag or a commit")
     revision = "HEAD" if name is None else name
     # In two steps, since git takes all that follows ":/" as the text to search for.
-    why = (
-        f"there is no revision {revision!r} in {top.name}; in a shallow clone, fetch it "
-        "first (git fetch origin REVISION, or actions/checkout with fetch-depth: 0)"
+    why = f"there is no revision {revision!r} in {top.name}"
+    shallow = (
+        "; in a shallow clone, fetch it first (git fetch origin REVISION, or actions/checkout with "
+        "fetch-depth: 0)"
     )
-    object_id = git.answer(top, "rev-parse", "--verify", "--quiet", revision, why=why)
+    try:
+        object_id = git.answer(top, "rev-parse", "--verify", "--quiet", revision, why=why)
+    except UsageError as error:
+        names = git.answer(top, "for-each-ref", "--format=%(refname:short)", why=why).split()
+        raise UsageError(f"{error}{suggestion(revision, names) or shallow}") from None
     return git.answer(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
 
 

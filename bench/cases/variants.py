@@ -13,6 +13,7 @@ from gradmeter.bench import engines
 from gradmeter.bench.engines import Engine, Setting, written
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.readings import Allocator
+from gradmeter.bench.suggestions import suggestion
 
 # These decide how a variant's worker is started, whatever the engine is.
 WORKER_SETTINGS = (
@@ -92,10 +93,13 @@ def parse(text: str) -> Variant:
     settings: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in rest.split(","))):
         key, equals, word = (piece.strip() for piece in part.partition("="))
-        if not equals or key not in valid:
+        if key not in valid:
+            meant = suggestion(key, valid) or f"; the settings are {', '.join(valid)}"
+            raise UsageError(f"variant {text!r}: {name} has no setting {key!r}{meant}")
+        if not equals:
             raise UsageError(
-                f"variant {text!r}: {part!r} is not a setting of {name}; write name=value with "
-                f"one of {', '.join(valid)}"
+                f"variant {text!r}: {key} has no value; write name=value, where {key} is "
+                f"{valid[key].takes}"
             )
         if key in settings:
             raise UsageError(f"variant {text!r}: {key} is given twice")

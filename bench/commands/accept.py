@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import AnyStore, Push, Renamed, pushed, run_path, say
+from gradmeter.bench.commands.options import AnyStore, Push, Renamed
+from gradmeter.bench.commands.reading import pushed, run_path
+from gradmeter.bench.commands.shared import say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import ancestor as ancestors
 from gradmeter.bench.history import pending, renaming, store
@@ -23,29 +25,29 @@ def accept(
         str,
         typer.Argument(
             metavar="STEP|RUN",
-            help="The commit of the step; or a run.json, or its folder, whose figures are more "
-            "than those of its newest recorded ancestor.",
+            help="The step's commit; or a run with more than its recorded ancestor.",
         ),
     ],
-    because: Annotated[str, typer.Option(help="Why the figures may be what they are.")],
+    because: Annotated[
+        str, typer.Option(metavar="REASON", help="Why the figures may be what they are.")
+    ],
     folder: AnyStore = store.DEFAULT,
     push: Push = False,
     base: Annotated[
-        str | None, typer.Option(metavar="REV", help="With a run: as of gradmeter check --base.")
+        str | None, typer.Option(metavar="REV", help="With a run: as gradmeter check --base.")
     ] = None,
     renamed: Renamed = None,
 ) -> None:
-    """Accept a step: gradmeter steps shows it as accepted from then on, with the reason.
-
-    Accepted are the figures that it has now. If it turns out to come from other
-    commits between the same two, it stays accepted up to these figures. What a
-    run takes more is accepted before its commit is merged: gradmeter check
-    against the history no longer fails for it, and the step that it becomes is
-    accepted, whatever the commit is called then.
+    """Accept a step of the history, with the reason, or what a run takes more.
 
     Examples:
       gradmeter accept 4b3c12a --because "the cache is worth 8 MB"
       gradmeter accept reports/latest --because "the cache is worth 8 MB"
+
+    gradmeter steps shows the step as accepted from then on, up to the figures that it has now.
+    What a run takes more is accepted before its commit is merged: gradmeter check against the
+    history no longer fails for it, and the step that it becomes is accepted, whatever the commit
+    is called then.
     """
     place = pushed(folder, push)
     top = git.top(Path.cwd(), needed_by="gradmeter accept")

@@ -27,8 +27,7 @@ from gradmeter.bench.commands.history_search import (
     planned,
     searched,
 )
-from gradmeter.bench.commands.shared import (
-    UNMEASURED,
+from gradmeter.bench.commands.options import (
     AllParents,
     Counted,
     Engines,
@@ -38,11 +37,9 @@ from gradmeter.bench.commands.shared import (
     Sizes,
     Store,
     Workloads,
-    read_options,
-    say,
-    say_lines,
-    telling,
 )
+from gradmeter.bench.commands.reading import read_options
+from gradmeter.bench.commands.shared import UNMEASURED, say, say_lines, telling
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.filling import times
 from gradmeter.bench.history import gating, store

@@ -16,6 +16,9 @@ def cache(
 ) -> None:
     """List the environments and compiled programs that are kept, or remove them.
 
+    Example:
+      gradmeter cache --clear
+
     Environments are kept by commit, command and interpreter, so that a revision is built
     once; the kernels of engine.compile, so that a program is compiled once. No measurement
     uses a kernel that was kept.

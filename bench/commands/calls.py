@@ -16,6 +16,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.layers import ARRAYS, LAYERS
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts.gates import Gate
 
 HEAD = suite_session.HEAD
@@ -33,6 +34,7 @@ def compare_suite(
     criteria: Sequence[Gate],
     layers: str = "",
     share: Share | None = None,
+    quiet: bool = False,
 ) -> Run:
     """Compare a suite's calls; ``words`` are "pytest" and its arguments.
 
@@ -44,7 +46,7 @@ def compare_suite(
         UsageError: the command line makes no sense, or nothing can be compared.
     """
     suite_session.refuse(tests, criteria, options)
-    with Teller(Console(stderr=True, emoji=False)) as tell:
+    with Teller(Console(stderr=True, emoji=False, quiet=quiet)) as tell:
         return suite_session.compare_suite(
             words[1:],
             wanted,
@@ -69,10 +71,8 @@ def read_layers(text: str) -> list[str]:
     names = text.replace(",", " ").split()
     for name in names:
         if name not in LAYERS:
-            raise UsageError(
-                f"--bench-memory {text!r}: {name!r} is no layer of memory; there are "
-                f"{', '.join(LAYERS)}"
-            )
+            meant = suggestion(name, LAYERS) or f"; there are {', '.join(LAYERS)}"
+            raise UsageError(f"--bench-memory {text!r}: {name!r} is no layer of memory{meant}")
     return [layer for layer in LAYERS if layer in names and layer != ARRAYS]
 
 

@@ -10,15 +10,9 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git, session
-from gradmeter.bench.commands.shared import (
-    AsMarkdown,
-    FailOn,
-    Renamed,
-    RunArgument,
-    run_path,
-    say,
-    say_lines,
-)
+from gradmeter.bench.commands.options import AsMarkdown, FailOn, Renamed, RunArgument
+from gradmeter.bench.commands.reading import read_run
+from gradmeter.bench.commands.shared import say, say_lines
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import ancestor as ancestors
 from gradmeter.bench.history import pending, renaming, store
@@ -26,7 +20,6 @@ from gradmeter.bench.history.branch import PREFIX
 from gradmeter.bench.report import ancestor as report
 from gradmeter.bench.report import gate
 from gradmeter.bench.results import known as known_figures
-from gradmeter.bench.results import run_file
 from gradmeter.bench.results.known import Known
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import gate_checks, gates
@@ -40,35 +33,31 @@ def check(
         str | None,
         typer.Option(
             metavar="FILE|STORE",
-            help="What to compare exact bytes with: a baseline, an earlier run.json, a file of "
-            "laws; or a history, a folder or branch:NAME, whose newest recorded ancestor of the "
-            "run's commit counts.",
+            help="A baseline, a run.json, a file of laws; or a history: a folder or branch:NAME.",
         ),
     ] = None,
     base: Annotated[
         str | None,
         typer.Option(
             metavar="REV",
-            help="With a history: only ancestors of where the run's commit branched off from this "
-            "one count, such as origin/main.",
+            help="With a history: the branch that the run's commit left, such as origin/main.",
         ),
     ] = None,
     renamed: Renamed = None,
     fail_on: FailOn = None,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Gate a run's exact figures: against what is known, or within budgets.
-
-    Without --fail-on: peak>0, held>0 and cycle>0, any byte more than
-    before. Against a file of laws, more than these say at the run's sizes
-    and depths; against a history, more than at the newest recorded ancestor,
-    unless gradmeter accept accepted it. What does not exist yet passes. Exit
-    codes: 1 a gate failed, 3 a case has no exact figures, or its instructions,
-    Python objects or heap were measured with other binaries than before.
+    """Gate a run's exact figures: against earlier ones, or within budgets.
 
     Examples:
       gradmeter check --against reports/baseline.json --fail-on 'peak>1%'
       gradmeter check --against branch:gradmeter-history --base origin/main
+
+    By default any byte more fails: peak>0, held>0 and cycle>0. Earlier figures are those of a
+    baseline, of laws at the run's sizes and depths, or of the newest recorded ancestor in a
+    history, unless gradmeter accept accepted more. A case that did not exist passes. Exit codes:
+    1 a gate failed, 3 a case has no exact figures, or its instructions, Python objects or heap
+    were measured with other binaries.
     """
     criteria = [gates.parse(text) for text in fail_on or gates.DEFAULT]
     gate_checks.refuse_time(criteria)
@@ -83,7 +72,7 @@ def check(
         raise UsageError(
             "--base and --renamed are for a history: give --against reports/history, or branch:NAME"
         )
-    run = run_file.load(run_path(path))
+    run = read_run(path)
     if place is not None:
         outcome, lines = _against_history(run, path, place, base, renamed or (), criteria)
     else:
@@ -138,5 +127,9 @@ def _refuse_idle(criteria: Sequence[Gate], run: Run, known: Known | None) -> Non
 
 
 def explain() -> None:
-    """Explain the gates that --fail-on takes."""
+    """Explain the gates that --fail-on takes.
+
+    Example:
+      gradmeter gates
+    """
     say_lines(gates.__doc__ or "")

@@ -12,15 +12,10 @@ import typer
 from gradmeter.bench.cases.operations import KINDS
 from gradmeter.bench.cases.revisions import checked_out, with_working_tree
 from gradmeter.bench.cases.variants import parse
-from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
-    UNMEASURED,
-    Allocator,
-    Engines,
-    add_engines,
-    say,
-    say_lines,
-)
+from gradmeter.bench.commands.completion import complete_variants
+from gradmeter.bench.commands.options import Allocator, Engines
+from gradmeter.bench.commands.reading import add_engines
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say, say_lines
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions
 from gradmeter.bench.report import costs as report
@@ -34,29 +29,37 @@ GATE = "instructions>1%"
 
 
 def costs(
-    variant: Annotated[str, typer.Argument(help="An engine and its settings.")] = "engine",
+    variant: Annotated[
+        str,
+        typer.Argument(
+            metavar="VARIANT",
+            autocompletion=complete_variants,
+            help="An engine and its settings.",
+        ),
+    ] = "engine",
     engine: Engines = None,
     rev: Annotated[
         str | None,
-        typer.Option(help="Compare the package engine with this git revision of it, and gate it."),
+        typer.Option(
+            metavar="REVISION", help="Compare the package engine with this revision, and gate it."
+        ),
     ] = None,
-    fail_on: Annotated[
-        str, typer.Option(metavar="GATE", help="With --rev: what fails, such as instructions>2%.")
-    ] = GATE,
+    fail_on: Annotated[str, typer.Option(metavar="GATE", help="With --rev: what fails.")] = GATE,
     allocator: Allocator = DEFAULT,
     out: Annotated[
-        Path | None, typer.Option(help="Write the table to this file.", dir_okay=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the table to this file.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Count the instructions of each kind of operation, forward and backward.
-
-    Needs valgrind; about 20 seconds. With --rev, exit code 1 where an
-    operation executes more than at that revision: by more than 1%, and by
-    more than identical code was measured to differ.
+    """Count the instructions of each kind of operation.
 
     Examples:
       gradmeter costs dezero
       gradmeter costs --rev main
+
+    Needs valgrind; about 20 seconds. With --rev, exit code 1 where an operation, forward or
+    backward, executes more than at that revision: by more than 1%, and by more than identical
+    code was measured to differ.
     """
     add_engines(engine)
     parsed, gate = parse(variant), gates.parse(fail_on)

@@ -25,8 +25,7 @@ from gradmeter.bench.commands.history_search import (
     planned,
     searched,
 )
-from gradmeter.bench.commands.shared import (
-    UNMEASURED,
+from gradmeter.bench.commands.options import (
     AllParents,
     Counted,
     Engines,
@@ -35,10 +34,8 @@ from gradmeter.bench.commands.shared import (
     Sizes,
     Store,
     Workloads,
-    say,
-    say_lines,
-    telling,
 )
+from gradmeter.bench.commands.shared import UNMEASURED, say, say_lines, telling
 from gradmeter.bench.history import store
 from gradmeter.bench.report import searches
 

@@ -18,7 +18,8 @@ from gradmeter.bench.cases.engine_revisions import repository
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.revisions import commit_of
 from gradmeter.bench.commands.calls import HEAD, PYTEST, read_layers
-from gradmeter.bench.commands.shared import add_engines, read_options, say
+from gradmeter.bench.commands.reading import add_engines, read_options
+from gradmeter.bench.commands.shared import say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.filling.engine_commits import EngineCommits, groups_of
 from gradmeter.bench.filling.measurer import Measurer

@@ -15,16 +15,10 @@ from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.commands import law_functions
-from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
-    UNMEASURED,
-    AsMarkdown,
-    Engines,
-    add_engines,
-    read_size,
-    say,
-    say_lines,
-)
+from gradmeter.bench.commands.completion import complete_variants, complete_workloads
+from gradmeter.bench.commands.options import AsJson, AsMarkdown, Engines, Limit
+from gradmeter.bench.commands.reading import add_engines, read_size
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say, say_lines
 from gradmeter.bench.commands.varied import FORM, Setup, Vary, read_at, read_vary
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.laws import extra
@@ -35,6 +29,7 @@ from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.laws import Laws
 from gradmeter.bench.runs import laws as law_runs
 from gradmeter.bench.runs.progress import Teller
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.text import plain
 from gradmeter.bench.verdicts import as_predicted, law_changes
 from gradmeter.bench.workloads import Workload
@@ -46,60 +41,60 @@ def law(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="WORKLOAD...",
-            help="What is computed, such as squares-30; one of your own as FILE.py:NAME. With "
-            "--vary, functions.",
+            metavar="WORKLOAD",
+            autocompletion=complete_workloads,
+            help="squares-30, FILE.py:NAME; with --vary, functions.",
         ),
     ],
     vary: Vary = None,
     setup: Setup = None,
     variant: Annotated[
         list[str] | None,
-        typer.Option(help="An engine and its settings; repeat for more.", show_default="engine"),
+        typer.Option(
+            metavar="VARIANT",
+            autocompletion=complete_variants,
+            help="An engine and its settings; repeatable.",
+            show_default="engine",
+        ),
     ] = None,
     engine: Engines = None,
     at: Annotated[
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Say the bytes at this size, such as 1e9 or N=1e9,n=30, without running it.",
+            help="Say the bytes at this size, such as N=1e9,n=30.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
+        int | None, typer.Option(metavar="N", help="Generates a workload's inputs.", min=0)
     ] = None,
-    limit: Annotated[
-        float, typer.Option(help="Seconds after which a worker that does not answer is ended.")
-    ] = LIMIT,
+    limit: Limit = LIMIT,
     out: Annotated[
-        Path | None, typer.Option(help="Write the laws to this file.", dir_okay=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the laws to this file.", dir_okay=False),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Compare with the laws of this file; exit with 1 where one has changed.",
+            help="Exit with 1 where a law differs from this file.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the laws as JSON, as --out writes them.")
-    ] = False,
+    as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """Find exact memory as a formula: the peak is (n + 2) arrays, at any size and depth.
-
-    A workload is measured at a few small sizes N (and depths n, where its
-    name ends with one). The formula that has every byte of them is then
-    verified at sizes ten times as large, and larger. Where no formula
-    holds, there is no law: never an approximate one. With --vary the same
-    is done for any function, in its parameters that are varied.
+    """Find exact memory as a formula, such as (n + 2) arrays at any size and depth.
 
     Examples:
       gradmeter law squares-30 --variant engine --variant dezero
       gradmeter law squares-30 --at 1e9
       gradmeter law squares-30 goldstein_price --out laws.json
-      gradmeter law squares-30 --against laws.json
       gradmeter law solver.py:solve --vary n=10,20,40 --vary m=8,16,32
+
+    A workload is measured at a few small sizes N (and depths n, where its name ends with one).
+    The formula that has every byte of them is then verified at sizes ten times as large, and
+    larger. Where no formula holds, there is no law: never an approximate one. With --vary the
+    same is done for any function, in its parameters that are varied.
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two outputs; choose one")
@@ -335,7 +330,9 @@ def _compare(
     """Say what has changed; return the exit code."""
     differences, missing = law_changes.changes(before, found)
     if missing and len(missing) == len({(each.program, each.variant) for each in found}):
-        raise UsageError(f"{path} has no laws of {', '.join(missing)}")
+        known = {f"{each.program} {each.variant}" for each in before}
+        meant = suggestion(missing[0], known)
+        raise UsageError(f"{path} has no laws of {', '.join(missing)}{meant}")
     failed = [change for change in differences if change.fails]
     if not quiet:
         for name in missing:

@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench.cases import plan
+from gradmeter.bench.commands.completion import complete_variants
+from gradmeter.bench.commands.options import AsJson, Engines
 from gradmeter.bench.commands.program_arguments import (
     Arguments,
     Module,
@@ -20,21 +22,18 @@ from gradmeter.bench.commands.program_arguments import (
     Size,
     Target,
     is_script,
+    refuse_unknown,
     tell_failure,
 )
-from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
-    UNMEASURED,
-    Engines,
-    add_engines,
-    say_lines,
-)
+from gradmeter.bench.commands.reading import add_engines
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, say_lines
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import lines as report
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.lines import HeapPeak, Lines
 from gradmeter.bench.runs import case_lines, line_runs
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.text import plain
 
 SIZE = 1_000_000
@@ -46,7 +45,12 @@ def lines(
     arguments: Arguments = None,
     variant: Annotated[
         str | None,
-        typer.Option(help="Of a workload: an engine and its settings.", show_default="engine"),
+        typer.Option(
+            metavar="VARIANT",
+            autocompletion=complete_variants,
+            help="Of a workload: an engine and its settings.",
+            show_default="engine",
+        ),
     ] = None,
     engine: Engines = None,
     size: Size = None,
@@ -55,46 +59,38 @@ def lines(
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Watch these, too: modules, such as numpy*, or files, such as src/*.py. Repeat "
-            "for more.",
+            help="Watch these modules (numpy*) or files (src/*.py), too.",
         ),
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Print every line that ran, not only those that matter.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Print every line that ran.")] = False,
     once: Annotated[
         bool,
-        typer.Option("--once", help="Run the program once, which leaves its peak unexplained."),
+        typer.Option("--once", help="Run the program once; its peak is not explained."),
     ] = False,
     count: Annotated[
         str,
         typer.Option(
             metavar="LAYER",
-            help="What is counted: arrays (array data, line by line), or of a script what is alive "
-            "at the peak by line: python (Python's objects) or heap (all, also in native code). "
-            "Several with commas between: a run each, of which the first is heard.",
+            help="Counted are arrays (array data); or of a script, at its peak, python (Python's "
+            "objects) or heap (all). Several, as arrays,heap: a run each.",
         ),
     ] = "arrays",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the reading as JSON: exact bytes.")
-    ] = False,
+    as_json: AsJson = False,
     module: Module = False,
 ) -> None:
-    """Measure every line of a program, to the byte: its peak, and what is alive there.
-
-    Of a script, the lines of its own project are watched: what lies beside
-    it, or under the nearest pyproject.toml or .git, but no installed package.
-    It runs in a process of its own; then once more, without input and
-    output, to see which arrays are alive at its peak. The exit code is the
-    script's own. Of a workload, the lines of the engine, of its
-    adapter and of the workload are watched.
+    """Measure every line of a program: its peak, and what is alive there.
 
     Examples:
       gradmeter lines train.py --epochs 1
       gradmeter lines --include 'numpy*' train.py
       gradmeter lines -m package.train
       gradmeter lines squares-3 --variant dezero
-      gradmeter lines squares-3 --engine adapter.py
+
+    Of a script, the lines of its own project are watched: what lies beside it, or under the
+    nearest pyproject.toml or .git, but no installed package. It runs in a process of its own;
+    then once more, without input and output, to see which arrays are alive at its peak. The exit
+    code is the script's own. Of a workload, the lines of the engine, of its adapter and of the
+    workload are watched.
     """
     chosen_layers = list(dict.fromkeys(count.split(",")))
     for layer in chosen_layers:
@@ -102,6 +98,7 @@ def lines(
             names = ", ".join(layers.LAYERS)
             raise UsageError(
                 f"--count takes {names}, or several with commas between, not {layer!r}"
+                f"{suggestion(layer, layers.LAYERS)}"
             )
     if module or is_script(target):
         kind = "module" if module else "script"
@@ -116,6 +113,7 @@ def lines(
             if codes[-1] == INTERRUPTED:
                 break
         raise typer.Exit(codes[-1] if codes[-1] == INTERRUPTED else codes[0])
+    refuse_unknown(target)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "

@@ -11,7 +11,8 @@ import typer
 
 from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.capacity import Needed
-from gradmeter.bench.commands.shared import run_path
+from gradmeter.bench.commands.help_layout import RARE
+from gradmeter.bench.commands.reading import run_path
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.machines import extra, spread
 from gradmeter.bench.machines.forecast import forecast, workers_of
@@ -23,8 +24,8 @@ On = Annotated[
     typer.Option(
         "--on",
         metavar="ADDRESS",
-        help="Measure on the machines of a Dask cluster: the address of its scheduler, such as "
-        "tls://host:8786; local:2 starts one with two workers on this machine, for a try.",
+        rich_help_panel=RARE,
+        help="Measure on a Dask cluster: tls://host:8786, or local:2 for a try.",
     ),
 ]
 Machines = Annotated[
@@ -32,8 +33,8 @@ Machines = Annotated[
     typer.Option(
         "--machines",
         metavar="N",
-        help="With --on, measure the exact bytes of each case on so many machines, and hold them "
-        "against each other.",
+        rich_help_panel=RARE,
+        help="With --on: measure each case's exact bytes on so many machines.",
         min=1,
     ),
 ]

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import Out, exit_for, run_path, say, show_run, tell_written
+from gradmeter.bench.commands.options import Out
+from gradmeter.bench.commands.reading import run_path
+from gradmeter.bench.commands.shared import exit_for, say, show_run, tell_written
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results import merging, run_file
 
@@ -23,14 +25,14 @@ def merge(
         typer.Option("--partial", help="Merge also where shards are missing or not finished."),
     ] = False,
 ) -> None:
-    """Make one run of those that --shard 1/N to --shard N/N measured, on whatever machines.
+    """Make one run of the runs of all shards, measured with --shard on any machines.
+
+    Example:
+      gradmeter merge shard-1 shard-2 shard-3 --out reports/latest
 
     It is what one run of the whole plan is, but that each case says which machine measured it.
     A case that several shards' runs measured has to be the same in all, to the byte. Exit codes:
     1 it is not, 2 the runs are not of one plan, or a shard is missing.
-
-    Example:
-      gradmeter merge shard-1 shard-2 shard-3 --out reports/latest
     """
     files = list(dict.fromkeys(run_path(path) for path in paths))
     if any(_same(file, out / session.RUN_FILE) for file in files):

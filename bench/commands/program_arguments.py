@@ -7,22 +7,26 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from gradmeter.bench.commands.shared import read_size
+from gradmeter.bench import workloads
+from gradmeter.bench.commands import help_layout
+from gradmeter.bench.commands.completion import complete_workloads
+from gradmeter.bench.commands.reading import read_size
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.main_program import ScriptError
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.text import plain
 
 Target = Annotated[
     str,
     typer.Argument(
         metavar="WORKLOAD|SCRIPT",
-        help="squares-3, or FILE.py:NAME; or a script, ending in .py; or with -m, a module.",
+        autocompletion=complete_workloads,
+        help="squares-3, FILE.py:NAME; a script; or with -m, a module.",
     ),
 ]
 Arguments = Annotated[
-    list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own.")
+    list[str] | None, typer.Argument(metavar="ARGUMENTS", help="The script's own arguments.")
 ]
 Size = Annotated[
     int | None,
@@ -34,14 +38,12 @@ Size = Annotated[
     ),
 ]
 Seed = Annotated[
-    int | None, typer.Option(help="What a workload's inputs are generated from.", min=0)
+    int | None, typer.Option(metavar="N", help="Of a workload: generates its inputs.", min=0)
 ]
-Module = Annotated[
-    bool, typer.Option("-m", help="Run a module, as python -m does, with the arguments after it.")
-]
+Module = Annotated[bool, typer.Option("-m", help="Run a module, as python -m does.")]
 
 
-class Command(TyperCommand):
+class Command(help_layout.Command):
     """A command of which the words after the name of a program are the program's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -101,6 +103,18 @@ def tell_failure(error: ScriptError | None, done: str) -> None:
     if error is not None:
         sys.stderr.write(error.stderr)
         sys.stderr.write(f"gradmeter: {plain(str(error))}; this is what was {done} until then\n")
+
+
+def refuse_unknown(target: str) -> None:
+    """Refuse a word that names no workload, and is no script.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if not workloads.is_named(target):
+        meant = suggestion(target, workloads.spelled(target))
+        other = "; gradmeter list workloads names them, and a script ends with .py"
+        raise UsageError(f"there is no workload {target!r}{meant or other}")
 
 
 def is_script(target: str) -> bool:

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import AnyStore, Push, RunArgument, pushed, run_path, say
+from gradmeter.bench.commands.options import AnyStore, Push, RunArgument
+from gradmeter.bench.commands.reading import pushed, run_path
+from gradmeter.bench.commands.shared import say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import recording, store
 from gradmeter.bench.numbers import title_text
@@ -22,20 +24,19 @@ def record(
         bool,
         typer.Option(
             "--dirty",
-            help="Record a run of files that differ from their commit, too, marked as such.",
+            help="Record a run of uncommitted changes, too, marked as such.",
         ),
     ] = False,
 ) -> None:
-    """Record a run's exact figures under the commit that it was made at.
-
-    The store is a folder of text files to commit, or a branch of its own, which
-    is committed to without a checkout; git merges what two branches record. A
-    run that is recorded already changes nothing. gradmeter steps tells what
-    changed between commits.
+    """Record a run's exact figures under its commit.
 
     Examples:
       gradmeter run --exact && gradmeter record
       gradmeter record --store branch:gradmeter-history --push
+
+    The store is a folder of text files to commit, or a branch of its own, which is committed to
+    without a checkout; git merges what two branches record. A run that is recorded already
+    changes nothing. gradmeter steps tells what changed between commits.
     """
     place = pushed(folder, push)
     file = run_path(path)

@@ -8,26 +8,35 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import session
-from gradmeter.bench.commands.shared import RunArgument, run_path, say
+from gradmeter.bench.commands.options import RunArgument
+from gradmeter.bench.commands.reading import read_run, run_path
+from gradmeter.bench.commands.shared import say
 from gradmeter.bench.report.files import refuse_other, write_images, write_page
-from gradmeter.bench.results import run_file
 
 
 def report(
-    path: RunArgument,
+    path: RunArgument = session.LATEST,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The page. Default: report.html beside RUN.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The page. Default: report.html beside RUN."
+        ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="A folder for the charts as SVG and PNG, and a report.md with them."),
+        typer.Option(
+            metavar="FOLDER", help="A folder for the charts as SVG and PNG, with a report.md."
+        ),
     ] = None,
 ) -> None:
     """Write a run as one HTML page that needs no network.
 
+    Example:
+      gradmeter report reports/latest --images charts
+
     Takes packages of their own: pip install jinja2 altair vl-convert-python.
     """
-    run = run_file.load(run_path(path))
+    run = read_run(path)
     out = out or run_path(path).parent / session.PAGE_FILE
     refuse_other(out)
     write_page(run, out)

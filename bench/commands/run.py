@@ -14,128 +14,137 @@ from gradmeter.bench.cases import capacity, sharded
 from gradmeter.bench.cases.capacity import Needed
 from gradmeter.bench.cases.plan import Group, plan
 from gradmeter.bench.cases.shards import Share
-from gradmeter.bench.commands.machines import Machines, On, forecast_lines, through
-from gradmeter.bench.commands.shared import (
-    Allocator,
+from gradmeter.bench.commands.completion import complete_cases, complete_variants
+from gradmeter.bench.commands.help_layout import OUTPUT, WHAT, HelpAll
+from gradmeter.bench.commands.machines import forecast_lines
+from gradmeter.bench.commands.options import (
+    AsJson,
     Budget,
     ByLine,
-    Collector,
-    Counted,
     Engines,
     Exact,
-    Functions,
-    Limit,
-    MinRounds,
+    Keyword,
+    Measuring,
     Out,
+    Quiet,
     RunArgument,
-    Seed,
     Sets,
-    Shard,
-    ShardBy,
     Sizes,
+    Variants,
     Workloads,
-    add_engines,
+)
+from gradmeter.bench.commands.reading import add_engines, read_options, read_run, run_path
+from gradmeter.bench.commands.selection import named, select
+from gradmeter.bench.commands.shared import (
     exit_for,
     measure,
-    read_options,
-    read_share,
-    run_path,
     say,
+    say_lines,
     show_run,
+    tell_failed,
     tell_written,
 )
 from gradmeter.bench.report import capacity as capacity_report
-from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
 from gradmeter.bench.results.run import Options
-from gradmeter.bench.runs.allocators import DEFAULT
 
 
 def run(
-    workload: Workloads = None,
-    size: Sizes = None,
-    variant: Annotated[
+    words: Annotated[
         list[str] | None,
-        typer.Option(
-            help="An engine and its settings, such as engine:output_references=strong; "
-            "repeat for more. The first is the baseline. Default: the engines of --engine.",
+        typer.Argument(
+            metavar="WORKLOAD|VARIANT",
+            rich_help_panel=WHAT,
+            autocompletion=complete_cases,
+            help="squares-30, FILE.py:NAME; engine:retain_grad=on.",
         ),
     ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(help="The variant that the others are compared with.")
-    ] = None,
+    size: Sizes = None,
+    keyword: Keyword = "",
     engine: Engines = None,
-    collector: Collector = "on",
-    allocator: Allocator = DEFAULT,
+    workload: Workloads = None,
+    variant: Variants = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VARIANT",
+            rich_help_panel=WHAT,
+            autocompletion=complete_variants,
+            help="The variant that the others are compared with.",
+        ),
+    ] = None,
     lines: ByLine = False,
-    instructions: Counted = False,
-    functions: Functions = False,
     exact: Exact = False,
     budget: Budget = 1.5,
     sets: Sets = 10,
-    min_rounds: MinRounds = 10,
-    limit: Limit = 60.0,
-    seed: Seed = 0,
-    shard: Shard = "",
-    shard_by: ShardBy = None,
-    on: On = "",
-    machines: Machines = 1,
     out: Out = session.LATEST,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")
+        bool,
+        typer.Option(
+            "--resume", rich_help_panel=OUTPUT, help="Go on with the unfinished run in --out."
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Measure nothing: say what would be, the seconds and memory that it takes, and "
-            "with --shard or --on how it would be spread.",
+            rich_help_panel=OUTPUT,
+            help="Say what would be measured, and its time and memory.",
         ),
     ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    *,
+    measuring: Measuring,
+    help_all: HelpAll = False,  # noqa: ARG001
 ) -> None:
-    """Measure variants of an engine over workloads and sizes: time and exact memory.
-
-    Without options: weak against strong output references over three squares of a million
-    elements; with --engine and without --variant, the engines of these files (and --baseline
-    engine sets gradmeter's own beside them). Exit code 3: some cases could not be measured.
+    """Measure variants of engines over workloads and sizes: time and exact memory.
 
     Example:
-      gradmeter run --workload squares-30 --size 10000 --size 1000000
-        --variant engine --variant engine:retain_grad=on
+      gradmeter run squares-30 engine engine:retain_grad=on --size 1e6
+
+    The first variant is the baseline. By default: squares-3 at a million elements, with weak and
+    with strong output references, or with the engines of --engine. Exit code 3: some cases could
+    not be measured.
     """
-    share = None if (dry_run or on) and not shard else read_share(shard, shard_by)
-    elsewhere = through(on, machines, shard_by)
-    named = add_engines(engine)
+    m = measuring
+    share = None if dry_run and not m.shard else m.share
+    elsewhere = m.elsewhere
+    own = add_engines(engine)
+    given = named(words or ())
     groups, comparisons = plan(
-        workload or ["squares-3"],
+        [*given.workloads, *(workload or [])] or ["squares-3"],
         size or [1_000_000],
-        variant or named or ["engine", "engine:output_references=strong"],
+        [*given.variants, *(variant or [])] or own or ["engine", "engine:output_references=strong"],
         baseline,
     )
+    groups, comparisons = select(keyword, groups, comparisons)
     options = read_options(
-        collector=collector,
-        allocator=allocator,
-        lines=lines,
-        instructions=instructions,
-        functions=functions,
-        exact=exact,
-        seed=seed,
-        sets=0 if exact else sets,
-        budget=budget,
-        min_rounds=min_rounds,
-        limit=limit,
+        **m.options, lines=lines, exact=exact, sets=0 if exact else sets, budget=budget
     )
     if dry_run:
-        plan_of_run = _show_plan(groups, options, share, shard_by)
-        if on:
-            for line in forecast_lines(plan_of_run, on, machines, timed=options.sets > 0):
+        plan_of_run = _show_plan(groups, options, share, m.shard_by)
+        if m.on:
+            for line in forecast_lines(plan_of_run, m.on, m.machines, timed=options.sets > 0):
                 say(line)
         return
     measured_run = measure(
-        groups, comparisons, options, out, share=share, resume=resume, through=elsewhere
+        groups,
+        comparisons,
+        options,
+        out,
+        share=share,
+        quiet=quiet,
+        resume=resume,
+        through=elsewhere,
     )
-    show_run(measured_run)
-    tell_written(out)
+    if as_json:
+        say_lines((out / session.RUN_FILE).read_text(encoding="utf8").rstrip())
+    elif not quiet:
+        show_run(measured_run)
+        tell_written(out)
+    if quiet or as_json:
+        tell_failed(measured_run)
     exit_for(measured_run)
 
 
@@ -156,21 +165,30 @@ def _show_plan(
 
 
 def show(
-    path: RunArgument,
+    path: RunArgument = session.LATEST,
 ) -> None:
-    """Print an earlier run."""
-    show_run(run_file.load(run_path(path)))
+    """Print a run.
+
+    Example:
+      gradmeter show reports/latest
+    """
+    show_run(read_run(path))
 
 
 def baseline(
-    path: RunArgument,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("reports/baseline.json"),
+    path: RunArgument = session.LATEST,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")] = Path(
+        "reports/baseline.json"
+    ),
 ) -> None:
-    """Write the exact figures of a run to a file to commit.
+    """Write a run's exact figures to a file to commit.
+
+    Example:
+      gradmeter baseline reports/latest
 
     Bytes hold on any machine; instructions, where the run has them, for the
     same binaries and CPU features, which stand beside them.
     """
-    measured_run = run_file.load(run_path(path))
+    measured_run = read_run(path)
     count = write_baseline(measured_run, out)
     say(f"written: {out}, the exact figures of {count} cases")

@@ -8,16 +8,9 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench.cases.plan import plan
-from gradmeter.bench.commands.shared import (
-    INTERRUPTED,
-    Allocator,
-    Engines,
-    Sizes,
-    Workloads,
-    add_engines,
-    fraction,
-    read_options,
-)
+from gradmeter.bench.commands.options import Allocator, Effect, Engines, Sizes, Workloads
+from gradmeter.bench.commands.reading import add_engines, fraction, read_options
+from gradmeter.bench.commands.shared import INTERRUPTED
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.report import trial
@@ -26,16 +19,22 @@ from gradmeter.bench.runs.allocators import DEFAULT
 
 def selftest(
     comparisons: Annotated[
-        int, typer.Option(help="Comparisons of each kind: identical code, and slowed code.", min=1)
+        int,
+        typer.Option(metavar="N", help="Comparisons of identical code, and of slowed code.", min=1),
     ] = 10,
     workload: Workloads = None,
     size: Sizes = None,
-    variant: Annotated[str, typer.Option(help="The variant to compare with itself.")] = "engine",
-    slower: Annotated[str, typer.Option(help="By how much the variant is slowed.")] = "5%",
+    variant: Annotated[
+        str, typer.Option(metavar="VARIANT", help="The variant to compare with itself.")
+    ] = "engine",
+    slower: Annotated[
+        str, typer.Option(metavar="SHARE", help="By how much the variant is slowed.")
+    ] = "5%",
     more: Annotated[
         int | None,
         typer.Option(
-            help="Compute so many operations more instead of --slower; with --instructions, 1.",
+            metavar="N",
+            help="Compute so many operations more, instead of --slower.",
             min=1,
         ),
     ] = None,
@@ -44,32 +43,33 @@ def selftest(
         bool,
         typer.Option(
             "--instructions",
-            help="Try the verdicts on instructions instead: squares-100, of 1,000 elements.",
+            help="Test the verdicts on instructions instead, on squares-100.",
         ),
     ] = False,
-    effect: Annotated[str, typer.Option(help="The smallest effect that matters.")] = "2%",
-    seconds: Annotated[float, typer.Option(help="Seconds for each comparison.", min=0.0)] = 12.0,
+    effect: Effect = "2%",
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds for each comparison.", min=0.0)
+    ] = 12.0,
     allocator: Allocator = DEFAULT,
     histories: Annotated[
         bool,
         typer.Option(
             "--histories",
-            help="Compare identical code in processes of other histories, each once.",
+            help="Compare identical code in processes with other pasts.",
         ),
     ] = False,
 ) -> None:
-    """Try the meters on known truth, and the verdicts on a variant against itself.
-
-    A verdict of faster or slower on identical code is a false alarm, one
-    of slower on slowed code a detection. About half a minute for each of
-    --comparisons. With --instructions, identical code has to be equal and
-    one operation more has to be seen. Exit code 1: more false alarms than
-    chance explains, a verdict on instructions or a meter that is wrong, or
-    a history that decides a verdict.
+    """Test the meters on known truth, and the verdicts on identical code.
 
     Examples:
       gradmeter selftest --comparisons 100
       gradmeter selftest --instructions --variant dezero
+
+    A verdict of faster or slower on identical code is a false alarm, one of slower on slowed
+    code a detection. About half a minute for each of --comparisons. With --instructions,
+    identical code has to be equal and one operation more has to be seen. Exit code 1: more false
+    alarms than chance explains, a verdict on instructions or a meter that is wrong, or a history
+    that decides a verdict.
     """
     add_engines(engine)
     options = read_options(

@@ -8,14 +8,8 @@ from typing import Annotated
 import typer
 
 from gradmeter.bench import git
-from gradmeter.bench.commands.shared import (
-    AllParents,
-    AnyStore,
-    AsMarkdown,
-    Renamed,
-    say,
-    say_lines,
-)
+from gradmeter.bench.commands.options import AllParents, AnyStore, AsJson, AsMarkdown, Renamed
+from gradmeter.bench.commands.shared import say, say_lines
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.overview import overview
@@ -24,22 +18,22 @@ from gradmeter.bench.report import steps as report
 
 def steps(
     commits: Annotated[
-        str, typer.Argument(metavar="[A..B]", help="The commits after A up to B. Default: all.")
+        str, typer.Argument(metavar="A..B", help="The commits after A up to B. Default: all.")
     ] = "HEAD",
     folder: AnyStore = store.DEFAULT,
     renamed: Renamed = None,
     all_parents: AllParents = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, with exact bytes.")] = False,
+    json: AsJson = False,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Tell what changed between the recorded commits, by whom, by how much and in which line.
-
-    Compared are neighbouring recorded commits along first parents. Cases that
-    changed between the same two commits are one step. A step is open, accepted
-    (gradmeter accept), undone since, or less: fewer bytes than before.
+    """Tell what changed between recorded commits, by how much and in which line.
 
     Example:
       gradmeter steps v1.0..HEAD
+
+    Compared are neighbouring recorded commits along first parents. Cases that changed between
+    the same two commits are one step. A step is open, accepted (gradmeter accept), undone since,
+    or less: fewer bytes than before.
     """
     if json and markdown:
         raise UsageError("--json and --markdown: choose one of them")

@@ -9,8 +9,10 @@ import psutil
 import typer
 from rich.console import Console
 
-from gradmeter.bench import workloads
+from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases import plan, variants
+from gradmeter.bench.commands.completion import complete_variants
+from gradmeter.bench.commands.options import Engines
 from gradmeter.bench.commands.program_arguments import (
     Arguments,
     Module,
@@ -18,8 +20,10 @@ from gradmeter.bench.commands.program_arguments import (
     Size,
     Target,
     is_script,
+    refuse_unknown,
 )
-from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED, Engines, add_engines
+from gradmeter.bench.commands.reading import add_engines
+from gradmeter.bench.commands.shared import INTERRUPTED, UNMEASURED
 from gradmeter.bench.errors import UsageError, WorkerError
 from gradmeter.bench.report import line_trace
 from gradmeter.bench.report import trace as report
@@ -29,6 +33,7 @@ from gradmeter.bench.runs import case_lines
 from gradmeter.bench.runs.launcher import Process
 from gradmeter.bench.runs.sets import readings
 from gradmeter.bench.runs.spec import spec_of
+from gradmeter.bench.suggestions import suggestion
 
 SIZE = 1_000_000
 LIMIT = 600.0  # seconds
@@ -39,11 +44,18 @@ def trace(
     arguments: Arguments = None,
     size: Size = None,
     variant: Annotated[
-        str | None, typer.Option(help="An engine and its settings.", show_default="engine")
+        str | None,
+        typer.Option(
+            metavar="VARIANT",
+            autocompletion=complete_variants,
+            help="An engine and its settings.",
+            show_default="engine",
+        ),
     ] = None,
     engine: Engines = None,
     against: Annotated[
-        str | None, typer.Option(help="A variant or a workload to compare with.")
+        str | None,
+        typer.Option(metavar="NAME", help="A variant or a workload to compare with."),
     ] = None,
     seed: Seed = None,
     operations: Annotated[
@@ -51,21 +63,19 @@ def trace(
     ] = False,
     module: Module = False,
 ) -> None:
-    """Trace every operation and array, to the byte: the peak, and what would lower it.
-
-    An engine that does not report its operations, and a script that uses one,
-    are traced line by line: what is alive when, by the line that made it.
-    Options come before a script; what follows its name, or --, is the
-    script's. --variant sets what the engine's settings are when the script
-    starts; with --against, it runs twice, each time in a fresh process.
-    Exit code 3: the script failed, or the workload could not be traced.
+    """Trace every operation and array of a program: the peak, and what would lower it.
 
     Examples:
-      gradmeter trace squares-3 --variant dezero
       gradmeter trace squares-3 --against engine:output_references=strong
       gradmeter trace --operations train.py --epochs 1
       gradmeter trace --against engine:retain_grad=on train.py -- --seed 3
       gradmeter trace -m package.train --epochs 1
+
+    Options come before a script; what follows its name, or --, is the script's. --variant sets
+    the engine's settings when the script starts; with --against, it runs twice, each time in a
+    fresh process. An engine that does not report its operations, and a script that uses one, are
+    traced line by line: what is alive when, by the line that made it. Exit code 3: the script
+    failed, or the workload could not be traced.
     """
     variant = variant or next(iter(add_engines(engine)), None)
     code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
@@ -96,6 +106,7 @@ def _trace(
         from gradmeter.bench.commands.traced_programs import trace_programs
 
         return trace_programs(target, module, arguments, variant, against, operations, console)
+    refuse_unknown(target)
     if arguments:
         raise UsageError(
             f"{' '.join(arguments)}: only a script takes arguments, and {target!r} is none "
@@ -176,9 +187,10 @@ def _case_against(against: str, workload: str, size: int, variant: str) -> Trace
         try:
             variants.parse(against)
         except UsageError as error:
+            names = [*workloads.spelled(against), *engines.names()]
             raise UsageError(
                 f"--against {against!r} is neither a workload (gradmeter list names them) "
-                f"nor a variant: {error}"
+                f"nor a variant{suggestion(against, names) or f': {error}'}"
             ) from None
         return _case(workload, size, against)
     return _case(against, size, variant)

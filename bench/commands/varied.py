@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gradmeter.bench.commands.shared import read_size
+from gradmeter.bench.commands.reading import read_size
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.laws.expression import is_parameter
 
@@ -19,16 +19,14 @@ Vary = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUES",
-        help="Of a function, FILE.py:FUNCTION or package.module:function: the values of a "
-        "parameter that laws are found from, such as n=10,20,40. Repeat for more parameters.",
+        help="Of a function: a parameter's values, such as n=10,20,40.",
     ),
 ]
 Setup = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.py:MAKE",
-        help="With --vary: a function that makes the arguments from the varied parameters, before "
-        "each call and not counted: a tuple of them, a dictionary by name, or the only one.",
+        help="With --vary: a function of the parameters that makes the arguments.",
     ),
 ]
 

@@ -18,6 +18,7 @@ from gradmeter.bench.engines.interface import (
 from gradmeter.bench.engines.loading import load_entry_point, load_file
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import entry_points
+from gradmeter.bench.suggestions import suggestion
 
 __all__ = [
     "ENABLE_BACKPROP",
@@ -68,7 +69,8 @@ def get(name: str) -> Engine:
         return load_file(_files[name])
     if name in entry_points(GROUP):
         return load_entry_point(entry_points(GROUP)[name], GROUP)
-    raise UsageError(f"there is no engine {name!r}; the engines are {', '.join(names())}")
+    meant = suggestion(name, names()) or f"; the engines are {', '.join(names())}"
+    raise UsageError(f"there is no engine {name!r}{meant}")
 
 
 def installed() -> list[str]:

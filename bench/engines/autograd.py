@@ -74,7 +74,7 @@ class Autograd(Adapter):
 
 ENGINE = Engine(
     name="autograd",
-    meaning="HIPS/autograd: gradients of functions of NumPy arrays",
+    meaning="HIPS/autograd: functions of NumPy arrays",
     make=Autograd,
     settings=(ENABLE_BACKPROP,),
     distributions=("autograd",),

@@ -67,7 +67,7 @@ class DeZero(Adapter):
 
 ENGINE = Engine(
     name="dezero",
-    meaning="the book's engine: the package's core, or core_simple of steps 11 to 24",
+    meaning="the book's engine: its core, or core_simple",
     make=DeZero,
     settings=(
         Setting(

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from gradmeter.bench.installing import install
+from gradmeter.bench.suggestions import suggestion
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
@@ -55,7 +56,8 @@ class Setting:
             if value == word or value < self.least:
                 raise ValueError(f"{self.name} is {self.takes}, not {word!r}")
         if (self.values and value not in self.values) or value == "":
-            raise ValueError(f"{self.name} is {self.takes}, not {word!r}")
+            meant = suggestion(word, map(written, self.values))
+            raise ValueError(f"{self.name} is {self.takes}, not {word!r}{meant}")
         return value
 
 

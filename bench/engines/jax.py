@@ -125,7 +125,7 @@ def _of_leaves(
 
 ENGINE = Engine(
     name="jax",
-    meaning="JAX on the CPU: jax.jit, or operation by operation",
+    meaning="JAX on the CPU: jax.jit, or each operation",
     make=Jax,
     settings=(
         ENABLE_BACKPROP,

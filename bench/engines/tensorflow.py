@@ -117,7 +117,7 @@ class TensorFlow(Adapter):
 
 ENGINE = Engine(
     name="tensorflow",
-    meaning="TensorFlow: eager with a GradientTape, or tf.function",
+    meaning="TensorFlow: a GradientTape, or tf.function",
     make=TensorFlow,
     settings=(ENABLE_BACKPROP, EXECUTION),
     distributions=("tensorflow", "tensorflow-cpu"),

@@ -88,7 +88,7 @@ class TinyGrad(Adapter):
 
 ENGINE = Engine(
     name="tinygrad",
-    meaning="tinygrad: lazy tensors, compiled kernel by kernel (with clang, on the CPU)",
+    meaning="lazy tensors, compiled by clang for the CPU",
     make=TinyGrad,
     settings=(ENABLE_BACKPROP,),
     distributions=("tinygrad",),

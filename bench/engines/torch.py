@@ -78,7 +78,7 @@ class Torch(Adapter):
 
 ENGINE = Engine(
     name="torch",
-    meaning="PyTorch, eager or torch.compile (which needs a C++ compiler)",
+    meaning="PyTorch: eager, or torch.compile (needs C++)",
     make=Torch,
     settings=(ENABLE_BACKPROP, EXECUTION),
     distributions=("torch",),

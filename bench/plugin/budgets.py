@@ -20,6 +20,7 @@ from gradmeter.bench.laws.expression import UNITS, FormulaError
 from gradmeter.bench.meters.call import Pass
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Case
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts import gates
 
 MARK = "bench_memory"
@@ -115,7 +116,8 @@ def read(marks: Iterable[pytest.Mark], numeric: Parameters = NONE) -> Budget | N
             )
         for name, value in mark.kwargs.items():
             if name not in FIGURES:
-                raise UsageError(f"{MARK} knows no {name!r}, only {', '.join(FIGURES)}")
+                meant = suggestion(name, FIGURES) or f"; it knows {', '.join(FIGURES)}"
+                raise UsageError(f"{MARK} knows no {name!r}{meant}")
             limit, at = _limit(name, value, numeric)
             if name not in limits:
                 limits[name], written[name] = limit, value

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.suggestions import suggestion
 
 OUT = "reports/latest"
 SETS = 4
@@ -267,7 +268,8 @@ def read(config: pytest.Config) -> Settings:
         raise UsageError(f"{source} {collector!r} is neither on nor off")
     policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
     if policy not in ALLOCATORS:
-        raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
+        meant = suggestion(policy, ALLOCATORS)
+        raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}{meant}")
     exact = config.getoption("bench_exact")
     if exact is None:
         exact = _ini(config, "exact") or False
@@ -343,7 +345,7 @@ def _layers(config: pytest.Config) -> Sequence[str]:
         if name not in LAYERS:
             raise UsageError(
                 f"bench_memory = {text}: {name!r} is no layer of memory; there are "
-                f"{', '.join(LAYERS)}, or true for the first"
+                f"{', '.join(LAYERS)}, or true for the first{suggestion(name, LAYERS)}"
             )
     return [layer for layer in LAYERS if layer in names or layer == LAYERS[0]]
 

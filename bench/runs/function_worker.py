@@ -30,6 +30,7 @@ from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.meters.watched_files import WatchedFiles, project_of
 from gradmeter.bench.results.lines import Line, Lines
 from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
+from gradmeter.bench.suggestions import suggestion
 
 Request = dict[str, Any]
 LONGEST = 60  # characters of a line's source
@@ -149,7 +150,8 @@ def _named(text: str) -> tuple[Callable[..., object], Path]:
         if value is None:
             functions = [n for n, each in vars(module).items() if inspect.isfunction(each)]
             own = [n for n in functions if not n.startswith("_")]
-            raise UsageError(f"{place} has no {name!r}; its functions: {', '.join(own) or 'none'}")
+            known = f"; its functions: {', '.join(own) or 'none'}"
+            raise UsageError(f"{place} has no {name!r}{suggestion(name, own) or known}")
     if not callable(value):
         raise UsageError(f"{text} is a {type(value).__name__}, and no function")
     return value, path

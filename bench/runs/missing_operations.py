@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from gradmeter.bench.engines import Adapter, CannotError
+from gradmeter.bench.suggestions import similar
 from gradmeter.bench.workloads import Chain, Workload
 
 
@@ -92,5 +92,5 @@ def _uses(workload: Workload, name: str) -> bool:
 
 def _similar(name: str, operations: Any) -> str:
     """Name the operations that are written alike."""
-    names = difflib.get_close_matches(name, [n for n in dir(operations) if n[0] != "_"])
+    names = similar(name, [n for n in dir(operations) if n[0] != "_"])
     return f" (it has {', '.join(names)})" if names else ""

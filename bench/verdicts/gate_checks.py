@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
@@ -10,6 +11,7 @@ from gradmeter.bench.laws.expression import FormulaError
 from gradmeter.bench.laws.names import DEPTH, SIZE, parameters
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import ORDINARY, Options
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts.gates import COUNTED, FIGURES, PRESENCE, Gate, Key, title
 
 
@@ -25,11 +27,21 @@ def check_terms(gates: Sequence[Gate], keys: Iterable[Key]) -> None:
         if idle and not any(gate.applies(key) for key in present):
             raise UsageError(f"--fail-on {gate.text!r} could never fail: {idle[0]}")
         if gate.terms and not any(gate.matches(key) for key in present):
-            shown = "; ".join(title(key) for key in present[:3])
+            shown = "; ".join(title(key) for key in present[:3]) or "none"
+            more = " and others" if len(present) > 3 else ""
             raise UsageError(
-                f"--fail-on {gate.text!r} matches no case, so it could never fail; "
-                f"the cases are {shown or 'none'}{' and others' if len(present) > 3 else ''}"
+                f"--fail-on {gate.text!r} matches no case, so it could never fail"
+                f"{_meant(gate, present) or f'; the cases are {shown}{more}'}"
             )
+
+
+def _meant(gate: Gate, present: Sequence[Key]) -> str:
+    """Suggest the name that a term of a gate is like; empty where each term matches one."""
+    names = {str(part) for key in present for part in key if part != ORDINARY}
+    for term in gate.terms:
+        if not any(replace(gate, terms=(term,)).matches(key) for key in present):
+            return suggestion(term, names)
+    return ""
 
 
 def check_names(gates: Sequence[Gate], keys: Iterable[Key]) -> None:

@@ -38,6 +38,7 @@ from gradmeter.bench.numbers import title_text
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.laws import Key as Key
 from gradmeter.bench.results.run import ORDINARY
+from gradmeter.bench.suggestions import suggestion
 
 # Exact bytes of array data, which every case has; see results/layers.py for the others.
 FIGURES = ("peak", "held", "cycle", "forward", "backward", "dropped")
@@ -157,6 +158,8 @@ def parse(text: str) -> Gate:
     what, terms, at = match[1].lower(), tuple((match[2] or "").split()), match.end()
     subjects = (*FIGURES, *layers.FIGURES, "time", COUNTED, *VERDICTS, *PRESENCE)
     if what not in subjects:
+        if meant := suggestion(what, subjects):
+            raise UsageError(f"--fail-on {text!r}: there is no gate {what!r}{meant}")
         raise _parse_error(text, match.start(1), f"one of {', '.join(subjects)}")
     if match[2] is not None and not terms:
         raise _parse_error(text, match.start(2), "a workload, a size or a variant in the brackets")

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import entry_points
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.workloads import loading, ours
 from gradmeter.bench.workloads.prediction import Prediction
 from gradmeter.bench.workloads.workload import Array, Chain, Settings, Workload, workload
@@ -24,6 +25,7 @@ __all__ = ["Array", "Chain", "Prediction", "Settings", "Workload", "workload"]
 
 GROUP = "gradmeter.workloads"
 
+FORM = loading.FORM
 is_in_file = loading.is_in_file
 with_source = loading.with_source
 
@@ -52,10 +54,40 @@ def get(text: str, folder: Path | None = None) -> Workload:
         name, depth = loading.with_depth(text, points)
         if name in points:
             return loading.from_entry_point(points[name], GROUP, depth)
-    raise UsageError(
-        f"there is no workload {text!r}; the workloads are {', '.join(names())} "
-        f"(N: a depth, such as squares-3), and those of files, as {loading.FORM}"
-    )
+    raise UsageError(_unknown(text))
+
+
+def _unknown(text: str) -> str:
+    """Say that there is no such workload, and which is meant."""
+    name, depth = loading.split(text)
+    if f"{text}-N" in names():
+        return f"the workload {text} takes a depth N (squares-N, such as squares-3); write {text}-3"
+    if depth is not None and name in names():
+        return f"the workload {name} takes no depth; write {name}"
+    meant = suggestion(text, spelled(text))
+    known = f"; the workloads are {', '.join(names())} (N: a depth, such as squares-3)"
+    return f"there is no workload {text!r}{meant or f'{known}, and those of files, as {FORM}'}"
+
+
+def is_named(text: str) -> bool:
+    """Whether a text names a workload, with a depth or without, or one in a file."""
+    name, _ = loading.split(text) if text else ("", None)
+    return ".py:" in text or any(each.removesuffix("-N") == name for each in names())
+
+
+def spelled(text: str) -> list[str]:
+    """Return the names of all workloads, with the depth of a text where they take one."""
+    _, depth = loading.split(text) if text else ("", None)
+    return [name.replace("-N", f"-{depth or 3}") for name in names()]
+
+
+def of_file(path: Path) -> list[Workload]:
+    """Return the workloads of a file that take no depth.
+
+    Raises:
+        UsageError: the file cannot be loaded, or has none.
+    """
+    return loading.of_file(path.resolve())
 
 
 def depth_of(workload: Workload) -> int | None:

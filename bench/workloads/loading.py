@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradmeter.bench import loading
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.workloads import ours
 from gradmeter.bench.workloads.workload import Chain, Workload
 
@@ -57,9 +58,22 @@ def _from_file(path: Path, name: str) -> Workload:
     with loading.refusing(f"{source} does not load", path):
         value = getattr(module, word, None)
     if value is None:
-        present = ", ".join(_names(vars(module))) or f"none; {DECLARED}"
-        raise UsageError(f"{path} has no workload {word!r}; its workloads: {present}")
+        present = _names(vars(module))
+        known = f"; its workloads: {', '.join(present)}" if present else f"; {DECLARED}"
+        raise UsageError(f"{path} has no workload {word!r}{suggestion(word, present) or known}")
     return replace(_workload(value, source, word, depth, path), source=source)
+
+
+def of_file(path: Path) -> list[Workload]:
+    """Return the workloads that are variables of a file.
+
+    Raises:
+        UsageError: the file cannot be loaded, or has none.
+    """
+    names = _names(vars(loading.load_module(path, "the workload file")))
+    if not names:
+        raise UsageError(f"{path} has no workloads; {DECLARED}")
+    return [_from_file(path, name) for name in names]
 
 
 @cache

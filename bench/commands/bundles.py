@@ -1,0 +1,48 @@
+"""Bundles of options: a dataclass that several commands take as one parameter.
+
+Each field of the dataclass is an option, annotated as a parameter of a command is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter
+from typing import Any, get_type_hints
+
+
+def bundled(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of its parameters that are dataclasses."""
+    parameters: list[Parameter] = []
+    bundles: dict[str, tuple[Any, list[str]]] = {}
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if is_dataclass(kind):
+            hints = get_type_hints(kind, include_extras=True)
+            inner = [
+                Parameter(
+                    field.name,
+                    Parameter.KEYWORD_ONLY,
+                    default=Parameter.empty if field.default is MISSING else field.default,
+                    annotation=hints[field.name],
+                )
+                for field in fields(kind)
+                if field.init
+            ]
+            bundles[name] = kind, [each.name for each in inner]
+            parameters += inner
+        else:
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def call(**values: Any) -> None:
+        for name, (kind, names) in bundles.items():
+            values[name] = kind(**{each: values.pop(each) for each in names})
+        command(**values)
+
+    del call.__wrapped__  # type: ignore[attr-defined]  # its annotations are not those of the call
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return call

@@ -1,0 +1,318 @@
+"""The options that several commands take, each with the panel of the help that it stands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gradmeter.bench.cases.shards import Share
+from gradmeter.bench.commands.completion import (
+    complete_paths,
+    complete_variants,
+    complete_workloads,
+)
+from gradmeter.bench.commands.help_layout import OUTPUT, RARE, SUITE, VERDICTS, WHAT
+from gradmeter.bench.commands.machines import Machines, On, through
+from gradmeter.bench.commands.reading import folder_of_store, read_share, read_size
+from gradmeter.bench.history import store
+from gradmeter.bench.runs.allocators import DEFAULT
+from gradmeter.bench.session import Through
+
+Workloads = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--workload",
+        metavar="NAME",
+        rich_help_panel=WHAT,
+        autocompletion=complete_workloads,
+        help="A workload, as an option: squares-30, FILE.py:NAME.",
+    ),
+]
+Sizes = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--size",
+        parser=read_size,
+        metavar="N",
+        rich_help_panel=WHAT,
+        help="Elements in each array, such as 1e6; repeatable.",
+    ),
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant",
+        metavar="VARIANT",
+        rich_help_panel=WHAT,
+        autocompletion=complete_variants,
+        help="A variant, as an option: engine:retain_grad=on.",
+    ),
+]
+Keyword = Annotated[
+    str,
+    typer.Option(
+        "-k",
+        metavar="EXPRESSION",
+        rich_help_panel=WHAT,
+        help="Only cases that match: 'squares and not strong'.",
+    ),
+]
+Engines = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--engine",
+        metavar="FILE",
+        rich_help_panel=WHAT,
+        help="The adapter of an engine of your own.",
+    ),
+]
+Counted = Annotated[
+    bool,
+    typer.Option(
+        "--instructions",
+        rich_help_panel=WHAT,
+        help="Count instructions, too, with valgrind.",
+    ),
+]
+Functions = Annotated[
+    bool,
+    typer.Option(
+        "--functions",
+        rich_help_panel=RARE,
+        help="With --instructions: count each function.",
+    ),
+]
+ByLine = Annotated[
+    bool,
+    typer.Option(
+        "--lines",
+        rich_help_panel=WHAT,
+        help="Measure the bytes of every line, too.",
+    ),
+]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact", rich_help_panel=WHAT, help="Measure exact bytes alone: no time, and fast."
+    ),
+]
+Budget = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", rich_help_panel=RARE, help="Timing of each case in its first sets.",
+        min=0.0,
+    ),
+]  # fmt: skip
+Sets = Annotated[
+    int,
+    typer.Option(
+        metavar="N", rich_help_panel=VERDICTS, help="Sets of fresh processes; 0: no time.", min=0
+    ),
+]
+Effect = Annotated[
+    str,
+    typer.Option(
+        metavar="SHARE", rich_help_panel=VERDICTS, help="The smallest effect that matters."
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(metavar="N", rich_help_panel=RARE, help="Generates the inputs.", min=0),
+]
+Limit = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        rich_help_panel=RARE,
+        help="A silent worker is ended after these.",
+    ),
+]
+Allocator = Annotated[
+    str,
+    typer.Option(
+        metavar="POLICY",
+        rich_help_panel=RARE,
+        help="Freed memory: kept, returned or system.",
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help="The folder to write.",
+        file_okay=False,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", rich_help_panel=OUTPUT, help="Print only what failed, and no progress."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else.")
+]
+AsMarkdown = Annotated[
+    bool,
+    typer.Option("--markdown", rich_help_panel=OUTPUT, help="Print Markdown, for a job summary."),
+]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-on",
+        metavar="GATE",
+        rich_help_panel=VERDICTS,
+        help="Exit with 1 if it holds; see gradmeter gates.",
+    ),
+]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", autocompletion=complete_paths, help="A run.json, or its folder."),
+]
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store", parser=folder_of_store, metavar="FOLDER", help="The folder of the history."
+    ),
+]
+AnyStore = Annotated[
+    Any,  # store.Place, of which Typer knows nothing
+    typer.Option(
+        "--store",
+        parser=lambda text: store.place(str(text)),
+        metavar="STORE",
+        help="The history: a folder, or branch:NAME for a branch of its own.",
+    ),
+]
+AllParents = Annotated[
+    bool,
+    typer.Option(
+        "--all-parents",
+        help="Look for a merge's step among the commits that it brought.",
+    ),
+]
+Push = Annotated[
+    bool,
+    typer.Option(
+        "--push", help="Push the branch of --store branch:NAME, merged with what others pushed."
+    ),
+]
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--renamed",
+        metavar="OLD=NEW",
+        help="A workload or test was recorded as OLD. Repeat for more.",
+    ),
+]
+Tests = Annotated[
+    str,
+    typer.Option(
+        "--bench-tests",
+        metavar="own|head",
+        rich_help_panel=SUITE,
+        help="Whose tests to run.",
+    ),
+]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bench-path",
+        metavar="FOLDER",
+        rich_help_panel=SUITE,
+        help="The folder of its packages, such as src.",
+    ),
+]
+Install = Annotated[
+    str,
+    typer.Option(
+        "--bench-install",
+        metavar="COMMAND",
+        rich_help_panel=SUITE,
+        help="Builds each revision, such as 'pip install .'.",
+    ),
+]
+Layers = Annotated[
+    str,
+    typer.Option(
+        "--bench-memory",
+        metavar="LAYERS",
+        rich_help_panel=SUITE,
+        help="Layers of memory to measure, too: python,heap.",
+    ),
+]
+
+
+Shard = Annotated[
+    str,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        rich_help_panel=RARE,
+        help="Measure the K-th of N shares; gradmeter merge joins them.",
+    ),
+]
+ShardBy = Annotated[
+    Path | None,
+    typer.Option(
+        "--shard-by",
+        metavar="RUN",
+        rich_help_panel=RARE,
+        help="Spread the shares by the seconds of this earlier run.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How run and compare measure: what a worker is started with, and on which machine."""
+
+    collector: Annotated[
+        str,
+        typer.Option(
+            metavar="on|off", rich_help_panel=RARE, help="Python's cyclic collector while timing."
+        ),
+    ] = "on"
+    allocator: Allocator = DEFAULT
+    instructions: Counted = False
+    functions: Functions = False
+    min_rounds: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=RARE, help="The fewest timed rounds of each case.", min=1
+        ),
+    ] = 10
+    limit: Limit = 60.0
+    seed: Seed = 0
+    shard: Shard = ""
+    shard_by: ShardBy = None
+    on: On = ""
+    machines: Machines = 1
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields of a run's options."""
+        names = ("collector", "allocator", "instructions", "functions", "min_rounds", "limit")
+        return {name: getattr(self, name) for name in (*names, "seed")}
+
+    @property
+    def share(self) -> Share | None:
+        """The share of the plan that this machine measures; None for all of it.
+
+        Raises:
+            UsageError: there is no such shard, or no such costs.
+        """
+        return None if self.on and not self.shard else read_share(self.shard, self.shard_by)
+
+    @property
+    def elsewhere(self) -> Through | None:
+        """What measures on other machines; None for this one.
+
+        Raises:
+            UsageError: a package is missing, or the costs cannot be read.
+        """
+        return through(self.on, self.machines, self.shard_by)
