@@ -128,7 +128,7 @@ def _call() -> int:
     """Run the command; return its exit code."""
     try:
         with ending_in_order(), bash_words():
-            code: int | None = app(standalone_mode=False)
+            code: int | None = app(prog_name="gradmeter", standalone_mode=False)
     except KeyboardInterrupt:
         return INTERRUPTED
     except UsageError as error:

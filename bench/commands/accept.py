@@ -38,7 +38,7 @@ def accept(
     ] = None,
     renamed: Renamed = None,
 ) -> None:
-    """Accept a step of the history, with the reason, or what a run takes more.
+    """Accept more bytes than before: a step of the history, or a run's.
 
     Examples:
       gradmeter accept 4b3c12a --because "the cache is worth 8 MB"

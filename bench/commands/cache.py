@@ -14,7 +14,7 @@ from gradmeter.bench.numbers import bytes_text
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove all of it.")] = False,
 ) -> None:
-    """List the environments and compiled programs that are kept, or remove them.
+    """List what is kept between runs: environments and compiled programs; or remove it.
 
     Example:
       gradmeter cache --clear

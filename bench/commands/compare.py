@@ -163,7 +163,7 @@ def compare(
         given = {"--rev": rev, "--shard": share, **ours}
         for name in [name for name, value in given.items() if value]:
             raise UsageError(
-                f"{name} is for what is measured, and two run files are compared whole; leave it out"
+                f"{name} is for what is measured; two run files are compared whole: leave it out"
             )
         run = compared_files.pair(words, criteria)
         conclude(run, criteria, printed, notes=[compared_files.NOTE])

@@ -30,11 +30,13 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; where that takes more than a screen, of rare options only the names."""
+        self._brief = False
         super().format_help(ctx, formatter)
         if not self.whole and "".join(formatter.buffer).count("\n") > SCREEN:
             formatter.buffer.clear()
             self._brief = True
             super().format_help(ctx, formatter)
+        _keep_words(formatter)
 
     def format_help_text(self, _: Any, formatter: Any) -> None:
         """Write the docstring: what the command does, its examples, and what else there is."""
@@ -59,11 +61,18 @@ class Command(TyperCommand):
         if rare:
             names = ", ".join(name.split()[0] for name, _ in rare)
             formatter.write_paragraph()
-            formatter.write_text(f"{RARE}, explained by {ctx.command_path} --help-all: {names}")
+            formatter.write_text(
+                _whole(f"{RARE}, explained by {ctx.command_path} --help-all: {names}")
+            )
 
 
 class Group(TyperGroup):
     """The commands of gradmeter, in panels."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        super().format_help(ctx, formatter)
+        _keep_words(formatter)
 
     def format_help_text(self, _: Any, formatter: Any) -> None:
         """Write what gradmeter is, and examples."""
@@ -136,7 +145,19 @@ def options(command: Any) -> Mapping[str, Any]:
 
 def _write_text(formatter: Any, text: str) -> None:
     formatter.write_paragraph()
-    formatter.write_text(_EXAMPLES.sub("\n\n\b\n", text))
+    formatter.write_text(_whole(_EXAMPLES.sub("\n\n\b\n", text)))
+
+
+_HYPHEN = "\u2011"  # at which no line ends
+
+
+def _whole(text: str) -> str:
+    """Let no line end within a word, such as --fail-on."""
+    return text.replace("-", _HYPHEN)
+
+
+def _keep_words(formatter: Any) -> None:
+    formatter.buffer[:] = [part.replace(_HYPHEN, "-") for part in formatter.buffer]
 
 
 def _write(formatter: Any, panels: Mapping[str, list[tuple[str, str]]]) -> None:
@@ -145,7 +166,7 @@ def _write(formatter: Any, panels: Mapping[str, list[tuple[str, str]]]) -> None:
     widest = max((len(name) for name in names if len(name) <= WIDEST), default=0)
     for panel, rows in panels.items():
         with formatter.section(panel):
-            formatter.write_dl([(name.ljust(widest), text) for name, text in rows], widest)
+            formatter.write_dl([(name.ljust(widest), _whole(text)) for name, text in rows], widest)
 
 
 def _shown(row: tuple[str, str], *, required: bool) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def law(
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """Find exact memory as a formula, such as (n + 2) arrays at any size and depth.
+    """Find exact memory as a formula: (n + 2) arrays, at any size and depth.
 
     Examples:
       gradmeter law squares-30 --variant engine --variant dezero

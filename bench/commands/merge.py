@@ -25,7 +25,7 @@ def merge(
         typer.Option("--partial", help="Merge also where shards are missing or not finished."),
     ] = False,
 ) -> None:
-    """Make one run of the runs of all shards, measured with --shard on any machines.
+    """Make one run of all shards: each measured with --shard, on any machine.
 
     Example:
       gradmeter merge shard-1 shard-2 shard-3 --out reports/latest

@@ -26,7 +26,7 @@ def steps(
     json: AsJson = False,
     markdown: AsMarkdown = False,
 ) -> None:
-    """Tell what changed between recorded commits, by how much and in which line.
+    """Tell what changed between recorded commits: by how much, and in which line.
 
     Example:
       gradmeter steps v1.0..HEAD
