@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gradmeter.bench.commands.history_search import (
-    GOES_ON,
+from gradmeter.bench.commands.history_search import GOES_ON, Plan, planned, searched
+from gradmeter.bench.commands.search_options import (
     OWN,
     Asked,
     Cases,
@@ -19,25 +19,24 @@ from gradmeter.bench.commands.history_search import (
     Install,
     Layers,
     Paths,
-    Plan,
     Retry,
     Tests,
     Variants,
     What,
-    planned,
-    searched,
 )
 from gradmeter.bench.commands.shared import (
     UNMEASURED,
     AllParents,
+    AnyStore,
     Counted,
     Engines,
     FailOn,
     Limit,
+    Push,
     Seed,
     Sizes,
-    Store,
     Workloads,
+    pushed,
     read_options,
     say,
     say_lines,
@@ -66,7 +65,8 @@ def bisect(
             "does.",
         ),
     ] = False,
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
+    push: Push = False,
     every: Every = None,
     all_parents: AllParents = False,
     workload: Workloads = None,
@@ -104,7 +104,7 @@ def bisect(
         gate_checks.refuse_counted(criteria, "instructions are counted with --instructions")
     asked = Asked(
         what=what,
-        store=folder,
+        store=pushed(folder, push),
         workload=workload,
         size=size,
         variant=variant,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from gradmeter.bench.commands.history_search import (
-    GOES_ON,
+from gradmeter.bench.commands.history_search import GOES_ON, planned, searched
+from gradmeter.bench.commands.search_options import (
     OWN,
     Asked,
     Cases,
@@ -22,19 +22,21 @@ from gradmeter.bench.commands.history_search import (
     Tests,
     Variants,
     What,
-    planned,
-    searched,
 )
 from gradmeter.bench.commands.shared import (
     UNMEASURED,
     AllParents,
+    AnyStore,
     Counted,
     Engines,
     Limit,
+    Push,
     Seed,
+    ShardBy,
     Sizes,
-    Store,
     Workloads,
+    pushed,
+    read_share,
     say,
     say_lines,
     telling,
@@ -45,7 +47,8 @@ from gradmeter.bench.report import searches
 
 def fill(
     what: What,
-    folder: Store = store.DEFAULT,
+    folder: AnyStore = store.DEFAULT,
+    push: Push = False,
     every: Every = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Measure every commit, also between equal figures.")
@@ -62,6 +65,16 @@ def fill(
     install: Install = "",
     layers: Layers = "",
     retry: Retry = False,
+    shard: Annotated[
+        str,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            help="Measure the K-th of N shares of the groups, or of a suite's tests, as one of N "
+            "jobs that fill one history; each share is searched on its own.",
+        ),
+    ] = "",
+    shard_by: ShardBy = None,
     limit: Limit = 60.0,
     seed: Seed = 0,
     dry_run: DryRun = False,
@@ -80,7 +93,7 @@ def fill(
     """
     asked = Asked(
         what=what,
-        store=folder,
+        store=pushed(folder, push),
         workload=workload,
         size=size,
         variant=variant,
@@ -97,6 +110,7 @@ def fill(
         all_parents=all_parents,
         every=every or 0,
         all=all_,
+        share=read_share(shard, shard_by),
     )
     plan = planned(asked)
     with telling(GOES_ON) as tell:
@@ -110,7 +124,7 @@ def fill(
             "gradmeter",
             "steps",
             what[0],
-            *(() if plan.folder == store.DEFAULT else ("--store", str(plan.folder))),
+            *(() if plan.store == store.DEFAULT else ("--store", str(plan.store))),
         ]
         for line in searches.lines(found, shlex.join(words)):
             say(line)

@@ -20,7 +20,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
-from gradmeter.bench.history.branch import PREFIX, Branch
+from gradmeter.bench.history.branch import Branch
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
@@ -44,21 +44,6 @@ def read_size(text: str | int, option: str = "--size") -> int:
         return int(number)
     except (ArithmeticError, ValueError, OverflowError):
         raise UsageError(f"{option} {text!r} is no whole number; write 1000000 or 1e6") from None
-
-
-def folder_of_store(text: str | Path) -> Path:
-    """Read the folder of a store.
-
-    Raises:
-        UsageError: it is a branch.
-    """
-    if str(text).startswith(PREFIX):
-        name = str(text).removeprefix(PREFIX)
-        raise UsageError(
-            f"--store {text}: this command takes a folder; check the branch out into one: git "
-            f"worktree add {name} {name}, then --store {name}"
-        )
-    return Path(text)
 
 
 Workloads = Annotated[
@@ -153,12 +138,6 @@ AsMarkdown = Annotated[
     bool, typer.Option("--markdown", help="Print Markdown, for a job summary or a comment.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
-Store = Annotated[
-    Path,
-    typer.Option(
-        "--store", parser=folder_of_store, metavar="FOLDER", help="The folder of the history."
-    ),
-]
 AllParents = Annotated[
     bool,
     typer.Option(
