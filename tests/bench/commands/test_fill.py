@@ -279,7 +279,9 @@ def test_a_share_without_cases_measures_nothing_and_succeeds(planted, tmp_path):
     found = planted.json(*words, *SUITE, "-k", "alpha")
     assert (found["cases"], found["measured"], found["unmeasurable"]) == (0, [], [])
     engine = SEARCHED["engine"]
-    told = [planted.run(*words[:-1], f"{k}/3", "--dry-run", *engine, "--size", 9) for k in (1, 2, 3)]
+    told = [
+        planted.run(*words[:-1], f"{k}/3", "--dry-run", *engine, "--size", 9) for k in (1, 2, 3)
+    ]
     shares = sorted(each.stdout.splitlines()[0].partition(";")[0][11:] for each in told)
     assert shares == ["0 of 2 groups", "1 of 2 groups", "1 of 2 groups"]
     assert sorted("1 case;" in each.stdout for each in told) == [False, True, True]
