@@ -232,9 +232,9 @@ def figures(place):
     """The text of each case's figures at each commit, and of those without, why."""
     found = {}
     for each in store.load(place).recordings:
-        for key, case in each.cases.items():
-            if case.lines or (each.head.commit, key) not in found:
-                found[each.head.commit, key] = encoded(case.figures), case.numbers
+        for key, at in each.cases.items():
+            if at.lines or (each.head.commit, key) not in found:
+                found[each.head.commit, key] = encoded(at.figures), at.numbers
         found |= {(each.head.commit, key): why for key, why in each.missing.items()}
         found |= {each.head.commit: each.head.problem} if each.head.problem else {}
     return found
@@ -244,7 +244,7 @@ def test_jobs_that_fill_a_share_each_fill_what_one_does(filled, tmp_path):
     """Here on a branch; the commits have a step of the first share, and one of the second."""
     project = filled.copy(tmp_path / "project")
     tests = [f"test_tiny.py::test_call[{name}]" for name in ("alpha", "beta", "gamma")]
-    costs = msgspec.structs.replace(run(case()), spent=dict(zip(tests, (3.0, 1.0, 2.0))))
+    costs = msgspec.structs.replace(run(case()), spent=dict.fromkeys(tests, 1.0) | {tests[0]: 3.0})
     run_file.save(costs, tmp_path / "run.json")
     shards = [("--shard", f"{k}/2", "--shard-by", tmp_path / "run.json") for k in (1, 2)]
     span = f"{project.names[5]}..{project.names[7]}"
@@ -278,10 +278,8 @@ def test_a_share_without_cases_measures_nothing_and_succeeds(planted, tmp_path):
     words = ["fill", f"{planted.names[7]}..", "--store", tmp_path / "h", "--shard", "2/2"]
     found = planted.json(*words, *SUITE, "-k", "alpha")
     assert (found["cases"], found["measured"], found["unmeasurable"]) == (0, [], [])
-    engine = SEARCHED["engine"]
-    told = [
-        planted.run(*words[:-1], f"{k}/3", "--dry-run", *engine, "--size", 9) for k in (1, 2, 3)
-    ]
+    engine = (*SEARCHED["engine"], "--size", 9, "--dry-run")
+    told = [planted.run(*words[:-1], f"{k}/3", *engine) for k in (1, 2, 3)]
     shares = sorted(each.stdout.splitlines()[0].partition(";")[0][11:] for each in told)
     assert shares == ["0 of 2 groups", "1 of 2 groups", "1 of 2 groups"]
     assert sorted("1 case;" in each.stdout for each in told) == [False, True, True]

@@ -81,9 +81,14 @@ def test_jobs_push_what_they_add_now_and_then_and_at_the_end_even_of_an_interrup
     fresh = clone(remote, "fresh")
     assert commits(fresh) == {*COMMITS[:3]}
     second.push()
-    with pytest.raises(KeyboardInterrupt), additions(one) as third:
-        third.add(at(4))
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with additions(one) as third:
+            third.add(at(4))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     git(fresh.top, "fetch", "--quiet")
     assert commits(fresh) == {*COMMITS[:5]}
 
