@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from gradmeter.bench import session
 from gradmeter.bench.cases import capacity, sharded
-from gradmeter.bench.cases.capacity import Needed
-from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.shards import Share
-from gradmeter.bench.commands.machines import Machines, On, forecast_lines, through
+from gradmeter.bench.cases.plan import plan
+from gradmeter.bench.commands.machines import Machines, On, seconds, through
 from gradmeter.bench.commands.shared import (
     Allocator,
     Budget,
@@ -44,10 +40,9 @@ from gradmeter.bench.commands.shared import (
     show_run,
     tell_written,
 )
-from gradmeter.bench.report import capacity as capacity_report
+from gradmeter.bench.machines.dry_run import lines as dry_run_lines
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
-from gradmeter.bench.results.run import Options
 from gradmeter.bench.runs.allocators import DEFAULT
 
 
@@ -126,10 +121,10 @@ def run(
         limit=limit,
     )
     if dry_run:
-        plan_of_run = _show_plan(groups, options, share, shard_by)
-        if on:
-            for line in forecast_lines(plan_of_run, on, machines, timed=options.sets > 0):
-                say(line)
+        needed = capacity.needed(groups, options, seconds(shard_by))
+        together = sharded.whole(groups)
+        for line in dry_run_lines(needed, together, share, on, machines, timed=options.sets > 0):
+            say(line)
         return
     measured_run = measure(
         groups, comparisons, options, out, share=share, resume=resume, through=elsewhere
@@ -137,22 +132,6 @@ def run(
     show_run(measured_run)
     tell_written(out)
     exit_for(measured_run)
-
-
-def _show_plan(
-    groups: Sequence[Group], options: Options, share: Share | None, costs: Path | None
-) -> Sequence[Needed]:
-    """Print what a plan takes, and how it would be spread over shards; return it."""
-    known = {} if costs is None else sharded.seconds(run_path(costs))
-    plan = capacity.needed(groups, options, known)
-    for line in capacity_report.lines(plan, psutil.virtual_memory().available):
-        say(line)
-    if share is not None:
-        shards = share.spread(sharded.whole(groups))
-        for line in ["", *capacity_report.shard_lines(plan, shards, share.number)]:
-            say(line)
-        return [group for group in plan if group.title in shards[share.number - 1]]
-    return plan
 
 
 def show(

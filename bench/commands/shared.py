@@ -18,7 +18,7 @@ from gradmeter.bench import engines, session
 from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.shards import Share
-from gradmeter.bench.errors import UsageError
+from gradmeter.bench.errors import LostError, UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.branch import Branch
 from gradmeter.bench.report import terminal
@@ -271,8 +271,11 @@ def measure(
     if share is not None:
         more["shard"], groups, comparisons = sharded.shard_of(share, groups, comparisons)
     hint = "; continue from the finished cases with --resume" if "resume" in more else ""
-    with telling(hint) as tell:
-        return session.measure(groups, comparisons, options, out, tell, **more)
+    try:
+        with telling(hint) as tell:
+            return session.measure(groups, comparisons, options, out, tell, **more)
+    except LostError as error:
+        raise LostError(f"{error}; what was measured is saved{hint}") from None
 
 
 @contextmanager
