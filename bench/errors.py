@@ -20,7 +20,7 @@ class UsageError(GradmeterError):
 class LostError(GradmeterError):
     """What measures a run was lost in the middle of it; what was measured is saved (exit code 3).
 
-    Its message is one line that any terminal can show.
+    Its message is one line that any terminal can show, and says neither that nor how to go on.
     """
 
     def __init__(self, message: str) -> None:

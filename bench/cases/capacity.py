@@ -22,7 +22,8 @@ class Needed:
     Attributes:
         seconds: what it took in an earlier run, or else an estimate.
         known: whether an earlier run says so.
-        memory: the bytes of each case, by its variant; of the peak, predicted or estimated.
+        memory: the bytes of each case, by its variant; of the peak, predicted or estimated. None
+            of an ordinary test's call.
     """
 
     title: str
@@ -56,6 +57,18 @@ def needed(groups: Sequence[Group], options: Options, seconds: Mapping[str, floa
             Needed(group.title, guess if took is None else took, took is not None, bytes_of)
         )
     return found
+
+
+def of_call(test: str, seconds: Mapping[str, float], budget: float) -> Needed:
+    """What the call of an ordinary test takes, whose memory is not known before it is measured.
+
+    Args:
+        seconds: those of an earlier run, by test.
+        budget: seconds of timing; 0 where the test makes no call.
+    """
+    took = seconds.get(test)
+    guess = budget + EXACT_SECONDS if budget else 0.0
+    return Needed(test, guess if took is None else took, took is not None, {})
 
 
 def _seconds(options: Options, memory: int) -> float:

@@ -66,6 +66,12 @@ def shard_of(
     )
 
 
+def groups_of(share: Share, groups: Sequence[Group]) -> list[Group]:
+    """The groups of a share, in the order of the plan."""
+    own = set(share.spread(whole(groups))[share.number - 1])
+    return [group for group in groups if group.title in own]
+
+
 def whole(groups: Sequence[Group]) -> Mapping[str, str]:
     """A plan of groups, each of which is kept together with itself alone."""
     return {group.title: group.title for group in groups}

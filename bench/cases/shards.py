@@ -11,6 +11,7 @@ import heapq
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.results.shard import Shard
@@ -29,6 +30,11 @@ class Share:
     number: int
     count: int
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its name, such as 2/3."""
+        return f"{self.number}/{self.count}"
 
     def of(self, plan: Mapping[str, str], described: Iterable[str], settings: str) -> Shard:
         """The shard of a plan.
@@ -57,6 +63,19 @@ class Share:
         for name, seconds in costs(plan, self.seconds).items():
             together[plan[name]] += seconds
         return spread(together, self.count)
+
+    def has(self, name: str) -> bool:
+        """Whether a test is in the share, whichever others there are, as at other commits.
+
+        Tests of the earlier run are spread by their seconds, all others by their digests.
+        """
+        number = self._spread.get(name)
+        return (int(digest(name), 16) % self.count if number is None else number) == self.number - 1
+
+    @cached_property
+    def _spread(self) -> Mapping[str, int]:
+        shards = spread(self.seconds, self.count)
+        return {name: number for number, shard in enumerate(shards) for name in shard}
 
 
 def parse(text: str, option: str = "--shard") -> tuple[int, int]:

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import json as json_format
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gradmeter.bench.commands.history_search import (
-    GOES_ON,
-    OWN,
-    Asked,
-    Cases,
-    DryRun,
-    Every,
-    Install,
-    Layers,
-    Paths,
-    Plan,
-    Retry,
-    Tests,
-    Variants,
-    What,
-    planned,
-    searched,
-)
-from gradmeter.bench.commands.options import (
-    AllParents,
-    Counted,
-    Engines,
-    FailOn,
-    Limit,
-    Seed,
-    Sizes,
-    Store,
-    Workloads,
-)
+from gradmeter.bench.commands.help_layout import VERDICTS
+from gradmeter.bench.commands.history_search import GOES_ON, Plan, planned, searched
+from gradmeter.bench.commands.options import FailOn
 from gradmeter.bench.commands.reading import read_options
+from gradmeter.bench.commands.search_options import Asked
 from gradmeter.bench.commands.shared import UNMEASURED, say, say_lines, telling
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.filling import times
-from gradmeter.bench.history import gating, store
+from gradmeter.bench.history import gating
 from gradmeter.bench.history.steps import Step
 from gradmeter.bench.report import searches
 from gradmeter.bench.runs.allocators import DEFAULT
@@ -53,76 +29,37 @@ TIMES = Path("reports/bisect")  # a folder in it for each step
 
 
 def bisect(
-    what: What,
+    asked: Asked,
     fail_on: FailOn = None,
     time: Annotated[
         bool,
         typer.Option(
             "--time",
-            help="Compare times, too, at the two ends of each step, paired as gradmeter compare "
-            "does.",
+            rich_help_panel=VERDICTS,
+            help="Compare times, too, at the two ends of each step.",
         ),
     ] = False,
-    folder: Store = store.DEFAULT,
-    every: Every = None,
-    all_parents: AllParents = False,
-    workload: Workloads = None,
-    size: Sizes = None,
-    variant: Variants = None,
-    engine: Engines = None,
-    cases: Cases = None,
-    instructions: Counted = False,
-    tests: Tests = OWN,
-    path: Paths = None,
-    install: Install = "",
-    layers: Layers = "",
-    retry: Retry = False,
-    limit: Limit = 60.0,
-    seed: Seed = 0,
-    dry_run: DryRun = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find the commits at which figures changed, all of them in one search.
-
-    An interval is halved if any figure differs between its ends; so several
-    culprits take fewer commits than one after the other. What is measured is
-    kept in the store, and not measured again. Exit codes: 1 a step that is open
-    fails a gate (by default peak>0, held>0 and cycle>0; with --fail-on, only what
-    these are about is searched), 3 an end of the range cannot be measured.
+    """Find the commits at which figures changed: all of them in one search.
 
     Examples:
       gradmeter bisect v1.0..HEAD --fail-on 'peak>0' -- pytest benchmarks
       gradmeter bisect v1.0..HEAD --engine adapter.py --time
+
+    An interval is halved if any figure differs between its ends. What is measured is kept in the
+    store. Exit codes: 1 an open step fails a gate (by default peak>0, held>0 and cycle>0; with
+    --fail-on, only what these are about is searched), 3 an end of the range cannot be measured.
     """
     criteria = [gates.parse(text) for text in fail_on or []]
     gate_checks.refuse_presence(criteria)
     gate_checks.refuse_time(criteria)
-    if not instructions:
+    if not asked.instructions:
         gate_checks.refuse_counted(criteria, "instructions are counted with --instructions")
-    asked = Asked(
-        what=what,
-        store=folder,
-        workload=workload,
-        size=size,
-        variant=variant,
-        engine=engine,
-        cases=cases,
-        tests=tests,
-        path=path,
-        install=install,
-        layers=layers,
-        instructions=instructions,
-        limit=limit,
-        seed=seed,
-        retry=retry,
-        all_parents=all_parents,
-        every=every or 0,
-        gates=criteria,
-    )
+    asked = replace(asked, gates=criteria)
     plan = planned(asked)
     timed: dict[tuple[str, str], Sequence[str]] = {}
     with telling(GOES_ON) as tell:
-        found = searched(asked, plan, tell, dry_run=dry_run)
+        found = searched(asked, plan, tell)
         if found is None:
             return
         for step in found.overview.steps if time else ():
@@ -133,9 +70,9 @@ def bisect(
         for step in found.overview.steps
         if (breaches := gating.failed(judged, step))
     }
-    if json:
+    if asked.json:
         document = searches.culprits_document(found, failed, timed)
-        say_lines(json_format.dumps(document, indent=2))
+        say_lines(json.dumps(document, indent=2))
     else:
         for line in searches.culprits(found, failed, timed):
             say(line)

@@ -1,6 +1,7 @@
 """Bundles of options: a dataclass that several commands take as one parameter.
 
-Each field of the dataclass is an option, annotated as a parameter of a command is.
+A field of the dataclass that is annotated as a parameter of a command is an option; any other
+one is for the command to set.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of its parameters that are dataclasses."""
+    """Give a command an option for each annotated field of its parameters that are dataclasses."""
     parameters: list[Parameter] = []
     bundles: dict[str, tuple[Any, list[str]]] = {}
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
@@ -29,7 +30,7 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
                     annotation=hints[field.name],
                 )
                 for field in fields(kind)
-                if field.init
+                if get_origin(hints[field.name]) is Annotated
             ]
             bundles[name] = kind, [each.name for each in inner]
             parameters += inner

@@ -2,112 +2,61 @@
 
 from __future__ import annotations
 
-import json as json_format
+import json
 import shlex
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from gradmeter.bench.commands.history_search import (
-    GOES_ON,
-    OWN,
-    Asked,
-    Cases,
-    DryRun,
-    Every,
-    Install,
-    Layers,
-    Paths,
-    Retry,
-    Tests,
-    Variants,
-    What,
-    planned,
-    searched,
-)
-from gradmeter.bench.commands.options import (
-    AllParents,
-    Counted,
-    Engines,
-    Limit,
-    Seed,
-    Sizes,
-    Store,
-    Workloads,
-)
+from gradmeter.bench.commands.help_layout import COMMITS
+from gradmeter.bench.commands.history_search import GOES_ON, planned, searched
+from gradmeter.bench.commands.options import Shard, ShardBy
+from gradmeter.bench.commands.reading import read_share
+from gradmeter.bench.commands.search_options import Asked
 from gradmeter.bench.commands.shared import UNMEASURED, say, say_lines, telling
 from gradmeter.bench.history import store
 from gradmeter.bench.report import searches
 
 
 def fill(
-    what: What,
-    folder: Store = store.DEFAULT,
-    every: Every = None,
+    asked: Asked,
     all_: Annotated[
-        bool, typer.Option("--all", help="Measure every commit, also between equal figures.")
+        bool,
+        typer.Option(
+            "--all",
+            rich_help_panel=COMMITS,
+            help="Measure every commit, also between equal figures.",
+        ),
     ] = False,
-    all_parents: AllParents = False,
-    workload: Workloads = None,
-    size: Sizes = None,
-    variant: Variants = None,
-    engine: Engines = None,
-    cases: Cases = None,
-    instructions: Counted = False,
-    tests: Tests = OWN,
-    path: Paths = None,
-    install: Install = "",
-    layers: Layers = "",
-    retry: Retry = False,
-    limit: Limit = 60.0,
-    seed: Seed = 0,
-    dry_run: DryRun = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    shard: Shard = "",
+    shard_by: ShardBy = None,
 ) -> None:
-    """Measure the commits of a range that a history lacks, the ends first.
-
-    Then only those between commits whose figures differ: what changed and came
-    back between two of equal figures is not seen, unless --every or --all
-    measures there. Each commit is kept as soon as it is measured; interrupted,
-    the same command goes on. gradmeter steps tells what changed.
+    """Measure the commits of a range that a history lacks: the ends first.
 
     Examples:
-      gradmeter fill v1.0..HEAD --workload squares-30 --size 10000
+      gradmeter fill v1.0..HEAD --workload squares-30 --size 1e4
       gradmeter fill v1.0..HEAD -- pytest benchmarks
+
+    Then only those between commits whose figures differ: what changed and came back between two
+    of equal figures is not seen, unless --every or --all measures there. Each commit is kept as
+    soon as it is measured; interrupted, the same command goes on. gradmeter steps tells what
+    changed. With --shard, each of N jobs searches its share on its own, and all fill one history.
     """
-    asked = Asked(
-        what=what,
-        store=folder,
-        workload=workload,
-        size=size,
-        variant=variant,
-        engine=engine,
-        cases=cases,
-        tests=tests,
-        path=path,
-        install=install,
-        layers=layers,
-        instructions=instructions,
-        limit=limit,
-        seed=seed,
-        retry=retry,
-        all_parents=all_parents,
-        every=every or 0,
-        all=all_,
-    )
+    asked = replace(asked, all=all_, share=read_share(shard, shard_by))
     plan = planned(asked)
     with telling(GOES_ON) as tell:
-        found = searched(asked, plan, tell, dry_run=dry_run)
+        found = searched(asked, plan, tell)
     if found is None:
         return
-    if json:
-        say_lines(json_format.dumps(searches.document(found), indent=2))
+    if asked.json:
+        say_lines(json.dumps(searches.document(found), indent=2))
     else:
         words = [
             "gradmeter",
             "steps",
-            what[0],
-            *(() if plan.folder == store.DEFAULT else ("--store", str(plan.folder))),
+            asked.what[0],
+            *(() if plan.store == store.DEFAULT else ("--store", str(plan.store))),
         ]
         for line in searches.lines(found, shlex.join(words)):
             say(line)

@@ -17,8 +17,8 @@ from gradmeter.bench.suggestions import suggestion
 SCREEN = 45  # lines; a longer help names its rare options alone
 WIDEST = 25  # characters, of the first column
 WHAT, VERDICTS, SUITE = "What to measure", "Gates and time", "A pytest suite"
-OPTIONS, OUTPUT, RARE = "Options", "Output", "Rare"
-PANELS = (WHAT, VERDICTS, SUITE, OPTIONS, OUTPUT, RARE)
+COMMITS, OPTIONS, OUTPUT, RARE = "Which commits", "Options", "Output", "Rare"
+PANELS = (COMMITS, WHAT, VERDICTS, SUITE, OPTIONS, OUTPUT, RARE)
 _EXAMPLES = re.compile(r"\n\n(?=Examples?:\n)")  # their lines stay as they are
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gradmeter.bench.cases import sharded
-from gradmeter.bench.cases.capacity import Needed
 from gradmeter.bench.commands.help_layout import RARE
 from gradmeter.bench.commands.reading import run_path
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.machines import extra, spread
-from gradmeter.bench.machines.forecast import forecast, workers_of
-from gradmeter.bench.report import capacity as capacity_report
+from gradmeter.bench.machines import spread
 from gradmeter.bench.session import Through
 
 On = Annotated[
@@ -49,21 +45,11 @@ def through(on: str, machines: int, costs: Path | None) -> Through | None:
     Raises:
         UsageError: a package is missing, or the costs cannot be read.
     """
-    if not on:
-        if machines > 1:
-            raise UsageError("--machines says on how many machines of --on a case is measured")
-        return None
-    extra.need()
-    return partial(spread.measure, on=on, known=seconds(costs), copies=machines)
+    if machines > 1 and not on:
+        raise UsageError("--machines says on how many machines of --on a case is measured")
+    return spread.through(on, seconds(costs) if on else {}, machines)
 
 
 def seconds(costs: Path | None) -> Mapping[str, float]:
     """The seconds of an earlier run's groups; none where there is no such run."""
     return {} if costs is None else sharded.seconds(run_path(costs))
-
-
-def forecast_lines(plan: Sequence[Needed], on: str, machines: int, *, timed: bool) -> list[str]:
-    """How a plan would be spread over a cluster: a line for each machine."""
-    workers = workers_of(on)
-    loads = forecast({each.title: each.seconds for each in plan}, workers, machines, alone=timed)
-    return capacity_report.machine_lines(plan, loads)

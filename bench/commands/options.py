@@ -14,9 +14,9 @@ from gradmeter.bench.commands.completion import (
     complete_variants,
     complete_workloads,
 )
-from gradmeter.bench.commands.help_layout import OUTPUT, RARE, SUITE, VERDICTS, WHAT
+from gradmeter.bench.commands.help_layout import COMMITS, OUTPUT, RARE, SUITE, VERDICTS, WHAT
 from gradmeter.bench.commands.machines import Machines, On, through
-from gradmeter.bench.commands.reading import folder_of_store, read_share, read_size
+from gradmeter.bench.commands.reading import read_share, read_size
 from gradmeter.bench.history import store
 from gradmeter.bench.runs.allocators import DEFAULT
 from gradmeter.bench.session import Through
@@ -173,32 +173,28 @@ RunArgument = Annotated[
     Path,
     typer.Argument(metavar="RUN", autocompletion=complete_paths, help="A run.json, or its folder."),
 ]
-Store = Annotated[
-    Path,
-    typer.Option(
-        "--store", parser=folder_of_store, metavar="FOLDER", help="The folder of the history."
-    ),
-]
 AnyStore = Annotated[
     Any,  # store.Place, of which Typer knows nothing
     typer.Option(
         "--store",
         parser=lambda text: store.place(str(text)),
         metavar="STORE",
-        help="The history: a folder, or branch:NAME for a branch of its own.",
+        rich_help_panel=COMMITS,
+        help="A folder or branch:NAME.",
     ),
 ]
 AllParents = Annotated[
     bool,
     typer.Option(
         "--all-parents",
-        help="Look for a merge's step among the commits that it brought.",
+        rich_help_panel=COMMITS,
+        help="Look for a merge's step among its commits.",
     ),
 ]
 Push = Annotated[
     bool,
     typer.Option(
-        "--push", help="Push the branch of --store branch:NAME, merged with what others pushed."
+        "--push", rich_help_panel=COMMITS, help="Push the branch, merged with what others pushed."
     ),
 ]
 Renamed = Annotated[

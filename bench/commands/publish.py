@@ -24,7 +24,7 @@ def publish(
         typer.Argument(metavar="DIR", help="The site's folder: a new or an empty one, or a site."),
     ],
     commits: Annotated[
-        str, typer.Argument(metavar="A..B", help="The commits after A up to B. Default: all.")
+        str, typer.Argument(metavar="A..B", help="The commits after A up to B.", show_default="all")
     ] = "HEAD",
     folder: AnyStore = store.DEFAULT,
     run: Annotated[

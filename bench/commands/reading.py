@@ -13,7 +13,7 @@ from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
-from gradmeter.bench.history.branch import PREFIX, Branch
+from gradmeter.bench.history.branch import Branch
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
@@ -52,21 +52,6 @@ def fraction(text: str) -> float:
     except ValueError:
         raise UsageError(f"--effect {text!r} is no fraction; write 2% or 0.02") from None
     return number / 100 if text.endswith("%") else number
-
-
-def folder_of_store(text: str | Path) -> Path:
-    """Read the folder of a store.
-
-    Raises:
-        UsageError: it is a branch.
-    """
-    if str(text).startswith(PREFIX):
-        name = str(text).removeprefix(PREFIX)
-        raise UsageError(
-            f"--store {text}: this command takes a folder; check the branch out into one: git "
-            f"worktree add {name} {name}, then --store {name}"
-        )
-    return Path(text)
 
 
 def run_path(path: Path) -> Path:

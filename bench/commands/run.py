@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from gradmeter.bench import session
 from gradmeter.bench.cases import capacity, sharded
-from gradmeter.bench.cases.capacity import Needed
-from gradmeter.bench.cases.plan import Group, plan
-from gradmeter.bench.cases.shards import Share
+from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands.completion import complete_cases, complete_variants
 from gradmeter.bench.commands.help_layout import OUTPUT, WHAT, HelpAll
-from gradmeter.bench.commands.machines import forecast_lines
+from gradmeter.bench.commands.machines import seconds
 from gradmeter.bench.commands.options import (
     AsJson,
     Budget,
@@ -33,7 +29,7 @@ from gradmeter.bench.commands.options import (
     Variants,
     Workloads,
 )
-from gradmeter.bench.commands.reading import add_engines, read_options, read_run, run_path
+from gradmeter.bench.commands.reading import add_engines, read_options, read_run
 from gradmeter.bench.commands.selection import named, select
 from gradmeter.bench.commands.shared import (
     exit_for,
@@ -44,9 +40,8 @@ from gradmeter.bench.commands.shared import (
     tell_failed,
     tell_written,
 )
-from gradmeter.bench.report import capacity as capacity_report
+from gradmeter.bench.machines import dry_run
 from gradmeter.bench.results.baseline import write_baseline
-from gradmeter.bench.results.run import Options
 
 
 def run(
@@ -84,7 +79,7 @@ def run(
             "--resume", rich_help_panel=OUTPUT, help="Go on with the unfinished run in --out."
         ),
     ] = False,
-    dry_run: Annotated[
+    measure_nothing: Annotated[
         bool,
         typer.Option(
             "--dry-run",
@@ -108,7 +103,7 @@ def run(
     not be measured.
     """
     m = measuring
-    share = None if dry_run and not m.shard else m.share
+    share = None if measure_nothing and not m.shard else m.share
     elsewhere = m.elsewhere
     own = add_engines(engine)
     given = named(words or ())
@@ -122,11 +117,11 @@ def run(
     options = read_options(
         **m.options, lines=lines, exact=exact, sets=0 if exact else sets, budget=budget
     )
-    if dry_run:
-        plan_of_run = _show_plan(groups, options, share, m.shard_by)
-        if m.on:
-            for line in forecast_lines(plan_of_run, m.on, m.machines, timed=options.sets > 0):
-                say(line)
+    if measure_nothing:
+        needed = capacity.needed(groups, options, seconds(m.shard_by))
+        together, timed = sharded.whole(groups), options.sets > 0
+        for line in dry_run.lines(needed, together, share, m.on, m.machines, timed=timed):
+            say(line)
         return
     measured_run = measure(
         groups,
@@ -146,22 +141,6 @@ def run(
     if quiet or as_json:
         tell_failed(measured_run)
     exit_for(measured_run)
-
-
-def _show_plan(
-    groups: Sequence[Group], options: Options, share: Share | None, costs: Path | None
-) -> Sequence[Needed]:
-    """Print what a plan takes, and how it would be spread over shards; return it."""
-    known = {} if costs is None else sharded.seconds(run_path(costs))
-    plan = capacity.needed(groups, options, known)
-    for line in capacity_report.lines(plan, psutil.virtual_memory().available):
-        say(line)
-    if share is not None:
-        shards = share.spread(sharded.whole(groups))
-        for line in ["", *capacity_report.shard_lines(plan, shards, share.number)]:
-            say(line)
-        return [group for group in plan if group.title in shards[share.number - 1]]
-    return plan
 
 
 def show(

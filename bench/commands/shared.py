@@ -16,6 +16,7 @@ from gradmeter.bench import session
 from gradmeter.bench.cases import sharded
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.shards import Share
+from gradmeter.bench.errors import LostError
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
@@ -44,8 +45,11 @@ def measure(
     if share is not None:
         more["shard"], groups, comparisons = sharded.shard_of(share, groups, comparisons)
     hint = "; continue from the finished cases with --resume" if "resume" in more else ""
-    with telling(hint, quiet=quiet) as tell:
-        return session.measure(groups, comparisons, options, out, tell, **more)
+    try:
+        with telling(hint, quiet=quiet) as tell:
+            return session.measure(groups, comparisons, options, out, tell, **more)
+    except LostError as error:
+        raise LostError(f"{error}; what was measured is saved{hint}") from None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from gradmeter.bench.report import steps as report
 
 def steps(
     commits: Annotated[
-        str, typer.Argument(metavar="A..B", help="The commits after A up to B. Default: all.")
+        str, typer.Argument(metavar="A..B", help="The commits after A up to B.", show_default="all")
     ] = "HEAD",
     folder: AnyStore = store.DEFAULT,
     renamed: Renamed = None,

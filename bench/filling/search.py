@@ -45,7 +45,7 @@ class Search:
 
     Attributes:
         top: a folder in the repository.
-        folder: of the store.
+        place: of the store.
         range: the commits, as of `first_parents.parse_range`.
         line: the same.
         environment: of this process.
@@ -53,12 +53,13 @@ class Search:
         retry: whether what could not be measured is tried again.
         all_parents: whether the other parents of a merge are followed, if there is a step at it.
         tell: called with the fraction that is done and a sentence.
+        share: which share of the cases this is, in a sentence; empty for all.
         measured: the commits that were measured or could not be, in this order.
         known: the recordings that can be compared with what is measured here.
     """
 
     top: Path
-    folder: Path
+    place: store.Place
     range: str
     line: FirstParents
     measurer: Measurer
@@ -70,6 +71,7 @@ class Search:
     retry: bool = False
     all_parents: bool = False
     concerns: Callable[[Change], bool] = lambda _: True
+    share: str = ""
     measured: list[str] = field(default_factory=list)
     known: list[Recording] = field(default_factory=list)
     keys: frozenset[Key] = frozenset()
@@ -77,6 +79,7 @@ class Search:
     _tried: dict[str, set[Key]] = field(default_factory=dict)
     _problems: dict[str, str] = field(default_factory=dict)
     _unknown: dict[str, str] = field(default_factory=dict)  # problems before the cases are known
+    _add: Callable[[Recording], object] = lambda _: None
     _store: History = field(default_factory=lambda: History((), (), Blocks(())))
 
     @property
@@ -106,7 +109,7 @@ class Search:
         Raises:
             UsageError: it cannot be read.
         """
-        self._store = store.load(self.folder)
+        self._store = store.load(self.place)
         self.keys = self.measurer.keys or frozenset()
         for recording in self._store.recordings:
             if recording.head.dirty or not self.versions.is_like(recording.head.versions):
@@ -121,14 +124,17 @@ class Search:
                 if recording.head.problem:
                     self._problems[recording.head.commit] = recording.head.problem
 
-    def run(self) -> None:
+    def run(self, keep: Callable[[Recording], object]) -> None:
         """Measure until every step is between neighbours, or nothing can be measured between.
+
+        Args:
+            keep: adds a recording to the store.
 
         Raises:
             UsageError: no commit can be measured, or the store cannot be written.
         """
-        order = self.line.compared
-        self._find_keys(order)
+        self._add = keep
+        self._find_keys(self.line.compared)
         self._descend(self.line)
 
     @property
@@ -150,12 +156,15 @@ class Search:
             cases=len(self.keys),
             whole=all(self.keys <= set(tried[name]) for name in order),
             notes=tuple(self._notes(order)),
+            shared=bool(self.share),
         )
 
     def _only(self, found: Steps) -> Steps:
         return replace(found, steps=tuple(only(found.steps, self.sought)))
 
     def _notes(self, order: Sequence[str]) -> Iterator[str]:
+        if self.share:
+            yield self.share
         first, _ = parse_range(self.range)
         if first is not None and commit_of(self.top, first) != order[0]:
             yield (
@@ -221,6 +230,7 @@ class Search:
             self.keys = self.measurer.keys
             return
         found: set[Key] = set()
+        told = False  # which cases there are, which may be none
         untried = [True] * len(order)
         places = [len(order) - 1, 0]
         while places:
@@ -230,8 +240,9 @@ class Search:
             self._tried.setdefault(commit, set())
             if commit not in self._problems:
                 found |= self._measure(commit, None)
+                told = told or commit not in self._problems
             left = [p for p, open_ in enumerate(untried) if open_]
-            if not places and not found and left and len(order) - len(left) < GIVEN_UP:
+            if not places and not told and left and len(order) - len(left) < GIVEN_UP:
                 places.append(most_apart(left, untried))
         self.keys = frozenset(found)
         for commit, why in self._unknown.items():
@@ -262,7 +273,7 @@ class Search:
 
     def _keep(self, recording: Recording) -> None:
         if recording.cases or recording.missing or recording.head.problem:
-            store.add(self.folder, [recording])
+            self._add(recording)
             self.known.append(recording)
             if recording.head.commit not in self.measured:
                 self.measured.append(recording.head.commit)

@@ -87,7 +87,7 @@ class SuiteCommits:
             collected = found[side.label]
             self._check(map(_key, collected.tests))
             there = {k: test for test in collected.tests if self.selects(k := _key(test))}
-            if not there:
+            if not collected.tests:
                 raise UnmeasurableError(_none(collected, self.arguments))
             asked = frozenset(there) if keys is None else frozenset(keys)
             asked -= frozenset(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradmeter.bench.history.overview import Overview
+from gradmeter.bench.history.recording import NOT_THERE
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Found:
         cases: how many cases it is about.
         whole: whether every commit of the range was measured or tried.
         notes: sentences on what is left out.
+        shared: whether the cases are those of a shard, of which an end may have none.
     """
 
     overview: Overview
@@ -42,6 +44,7 @@ class Found:
     cases: int
     whole: bool
     notes: tuple[str, ...] = ()
+    shared: bool = False
 
     @property
     def gaps(self) -> list[Gap]:
@@ -61,5 +64,10 @@ class Found:
     @property
     def lacking_ends(self) -> list[str]:
         """The ends of the range that have no figures."""
-        order = self.overview.line.compared
-        return [end for end in (order[0], order[-1]) if end not in self.overview.all.recorded]
+        order, problems = self.overview.line.compared, self.overview.problems
+        return [
+            end
+            for end in (order[0], order[-1])
+            if end not in self.overview.all.recorded
+            and not (self.shared and problems.get(end, NOT_THERE) == NOT_THERE)
+        ]

@@ -124,7 +124,7 @@ def steps(
     events: dict[tuple[int, int], list[tuple[Change, bool]]] = {}
     split: list[tuple[Key, str]] = []
     apart: dict[Key, None] = {}
-    for key, spans in series(placed, position).items():
+    for key, spans in sorted(series(placed, position).items()):
         for figure in dict.fromkeys(name for span in spans for name in span.figures.figures):
             found = chains(figure, spans)
             if found.split:

@@ -10,11 +10,14 @@ from gradmeter.bench.installing import install
 PACKAGE = "distributed"
 
 
-def need() -> None:
+def need(option: str = "--on") -> None:
     """Check that the package of the extra is installed.
+
+    Args:
+        option: that takes it.
 
     Raises:
         UsageError: it is missing; the message says what to install.
     """
     if find_spec(PACKAGE) is None:
-        raise UsageError(f"--on takes {PACKAGE}, not installed here: {install(PACKAGE)}")
+        raise UsageError(f"{option} takes {PACKAGE}, not installed here: {install(PACKAGE)}")

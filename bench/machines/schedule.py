@@ -5,7 +5,8 @@ start. Dask drives it in a run, and a fake clock in its test.
 
 The longest groups go first (Graham, SIAM J. Appl. Math. 17 (1969), 416-429), but not to a machine
 that is too slow to end them in time: how fast a machine is shows in the groups that it measured,
-of which its first is a short one.
+of which its first is a short one. A machine that could only end a group later than a faster one,
+which is still busy, is left without.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 
 from gradmeter.bench.cases.shards import longest_first
 
+SLOWER = 8.0  # times as slow as the mean of all, a new machine is not waited for any longer
+ROUNDING = 1 + 1e-9
 MOST_LOSSES = 3  # workers that a group may lose before it is given up: it may be what ends them
 
 
@@ -151,11 +154,25 @@ class Schedule:
         """Return what idle workers are to measure from now on."""
         if not self._waiting:
             return []
+        started = self._assign(now, None if self._is_learning(now) else self._expected_end(now))
+        if not self._running and self._waiting and self._workers:
+            started = self._assign(now, math.inf)
+        if not self._running and self._waiting and self._workers:
+            if self._take_back():
+                return self.start(now)
+            self._do_without()
+        return started
+
+    def _assign(self, now: float, end: float | None) -> list[Assignment]:
+        """Let idle workers measure what they end in time.
+
+        Args:
+            end: when all is measured; None to have only short groups measured.
+        """
         busy = {each.worker for each in self._running.values()}
         machines = {each.machine for each in self._running.values()}
         idle = [(w, m) for w, m in self._workers.items() if w not in busy]
         idle.sort(key=lambda each: -self._speed(each[1]))
-        end = self._expected_end(now) if idle else 0.0
         started = []
         for worker, machine in idle:
             if self.alone and machine in machines:
@@ -169,23 +186,19 @@ class Schedule:
             one = Assignment(self._tickets, piece.group, piece.copy, worker, machine, now)
             self._running[one.ticket] = one
             started.append(one)
-        if not self._running and self._waiting and self._workers:
-            if self._take_back():
-                return self.start(now)
-            self._do_without()
         return started
 
-    def _choose(self, machine: str, now: float, end: float) -> int | None:
-        """The place of the longest group that a machine ends in time, else of the shortest."""
+    def _choose(self, machine: str, now: float, end: float | None) -> int | None:
+        """The place of the longest group that a machine ends in time; None for none."""
         # On a new machine, a short one: it shows how fast the machine is.
-        room = (end - now) * self._speed(machine) if machine in self._pace else 0.0
+        short = end is None or machine not in self._pace
+        room = math.inf if end is None else (end - now) * self._speed(machine) * ROUNDING
         for copy in range(self._waiting[0].copy, self.copies):
             first, fits, last = (
                 bisect.bisect_left(self._waiting, place, key=self._length)
                 for place in ((copy, -math.inf), (copy, -room), (copy + 1, -math.inf))
             )
-            places: tuple[int, ...] = (*range(fits, last), *range(fits - 1, first - 1, -1))
-            for at in places:
+            for at in range(last - 1, first - 1, -1) if short else range(fits, last):
                 if self._may(self._waiting[at], machine):
                     return at
         return None
@@ -209,14 +222,42 @@ class Schedule:
             estimated, real = map(sum, zip((0.0, 0.0), *self._pace.values(), strict=True))
         return estimated / real if real else 1.0
 
+    def _is_learning(self, now: float) -> bool:
+        """Whether a machine measures its first group, which does not take unexpectedly long.
+
+        Until then it is not known which machines are the fastest.
+        """
+        return any(
+            each.machine not in self._pace
+            and now - each.began <= SLOWER * self.seconds[each.group] / self._speed(each.machine)
+            for each in self._running.values()
+        )
+
     def _expected_end(self, now: float) -> float:
-        """When all is measured if every machine is busy until then."""
+        """When all is measured if every machine is busy until then, or a long group ends later.
+
+        Such a group is measured where it would end the earliest, maybe after another one.
+        """
         left = self._left
         speeds = {machine: self._speed(machine) for machine in {*self._workers.values()}}
+        free = dict.fromkeys(speeds, now)
         for each in self._running.values():
-            done = (now - each.began) * speeds.get(each.machine, 1.0)
-            left += max(0.0, self.seconds[each.group] - done)
-        return now + left / (sum(speeds.values()) or 1.0)
+            if each.machine in speeds:
+                took, speed = now - each.began, speeds[each.machine]
+                open_ = abs(self.seconds[each.group] / speed - took)  # one that is late stays so
+                left += open_ * speed
+                free[each.machine] = max(free[each.machine], now + open_)
+        even = last = now + left / (sum(speeds.values()) or 1.0)
+        for piece in self._waiting:
+            seconds = self.seconds[piece.group]
+            ends = {m: free[m] + seconds / s for m, s in speeds.items() if self._may(piece, m)}
+            if ends:
+                machine = min(ends, key=ends.__getitem__)
+                free[machine] = ends[machine]
+                if free[machine] <= even:
+                    break
+                last = max(last, free[machine])
+        return last
 
     def _take_back(self) -> bool:
         """Let machines that measured a group to be held against measure it for the run instead.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -22,11 +23,24 @@ from gradmeter.bench.results import environment
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import Case
 from gradmeter.bench.runs.record import Record
+from gradmeter.bench.session import Through
 
 WAIT = 60.0  # seconds for workers to describe their machines, and for a first one to be there
 TICK = 0.5
 
 change = msgspec.structs.replace
+
+
+def through(on: str, known: Mapping[str, float], copies: int = 1) -> Through | None:
+    """What measures a run's groups on a cluster, by `measure`; None where none is named.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    if not on:
+        return None
+    extra.need()
+    return partial(measure, on=on, known=known, copies=copies)
 
 
 def measure(
@@ -48,7 +62,6 @@ def measure(
             versions than this one; nothing was measured.
         LostError: the scheduler or the last worker was lost; what was measured is saved.
     """
-    extra.need()
     titles = [group.title for group in groups]
     groups = [group for group in groups if not record.finished(group)]
     record.begin(len(groups) * copies)
@@ -108,8 +121,7 @@ class Spread:
                 since = self.clock()
             elif self.clock() - since > WAIT:
                 raise LostError(
-                    f"{self.cluster.address} has had no worker with a slot for {WAIT:g} seconds; "
-                    "what was measured is saved: go on with --resume"
+                    f"{self.cluster.address} has had no worker with a slot for {WAIT:g} seconds"
                 )
         self._held.conclude(self._schedule.lacking)
         run = self.record.run
@@ -153,10 +165,7 @@ class Spread:
             cases, self._changed = list(self._changed.values()), {}
             self.record.put(*[self._names.named(*each) for each in cases])
         if isinstance(event, Gone):
-            raise LostError(
-                f"the scheduler {self.cluster.address} does not answer any more; what was measured "
-                "is saved: go on with --resume when it is there again"
-            )
+            raise LostError(f"the scheduler {self.cluster.address} does not answer any more")
 
     def _on(self, event: Joined | Left | Said) -> None:
         if isinstance(event, Joined):

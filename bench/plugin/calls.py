@@ -24,6 +24,7 @@ from gradmeter.bench.meters.python_allocators import UnavailableError
 from gradmeter.bench.plugin import benchmark_fixture, budgets, call_cases, call_lines, numbered
 from gradmeter.bench.plugin.cases import question_of
 from gradmeter.bench.plugin.gathered import CallReport, Gathered
+from gradmeter.bench.plugin.words import in_words_of_pytest
 from gradmeter.bench.report import line_words
 from gradmeter.bench.results.layers import ARRAYS, HEAP
 from gradmeter.bench.results.readings import SelfTest
@@ -216,10 +217,10 @@ class Suite:
         if self.worker or session.config.option.collectonly:
             return
         try:
-            ready(self.gathered.out)
+            with in_words_of_pytest():
+                ready(self.gathered.out)
         except UsageError as error:
-            message = str(error).replace("--out", "--bench-out")
-            raise pytest.UsageError(message) from None
+            raise pytest.UsageError(str(error)) from None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the figures that a test's report carries."""

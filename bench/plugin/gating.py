@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gradmeter.bench import statistics
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.plugin.settings import Settings
+from gradmeter.bench.plugin.words import in_words_of_pytest
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results import known as known_figures
 from gradmeter.bench.results import layers
@@ -44,10 +45,10 @@ class SessionGates:
             known = None
             if self.against is not None:
                 known = known_figures.load(self.against, run.cases)
-            gate_checks.check_names(self.gates, [case.key for case in run.cases])
+            with in_words_of_pytest():
+                gate_checks.check_names(self.gates, [case.key for case in run.cases])
         except UsageError as error:
-            message = str(error).replace("--fail-on", "--bench-fail-on", 1)
-            return [f"gates: {message}"], every
+            return [f"gates: {error}"], every
         # A baseline without instructions leaves the gates on them to the comparisons of the run.
         counted = known is not None and bool(known.instructions)
         outcome = judge(run, known, self.gates, self.against, counted=counted)
@@ -79,10 +80,8 @@ def read(settings: Settings) -> SessionGates:
     """
     against, sets = settings.against, settings.sets
     texts = settings.fail_on or (gates.DEFAULT if against else ())
-    try:
+    with in_words_of_pytest():
         criteria = [gates.parse(text) for text in texts]
-    except UsageError as error:
-        raise UsageError(str(error).replace("--fail-on", "--bench-fail-on", 1)) from None
     if against is not None:
         known_figures.load(against)  # a wrong file is refused before anything is measured
     needed = statistics.fewest(1 - CONFIDENCE)

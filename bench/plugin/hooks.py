@@ -14,84 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from gradmeter.bench.errors import UsageError
+from gradmeter.bench.errors import LostError, UsageError
 from gradmeter.bench.plugin import options
 from gradmeter.bench.plugin.cases import Measure, Question, playback, question_of
-
-if TYPE_CHECKING:
-    from gradmeter.bench.plugin.gathered import Gathered
-    from gradmeter.bench.plugin.gating import SessionGates
-    from gradmeter.bench.plugin.measured import MeasuredCases
-    from gradmeter.bench.plugin.sharding import Sharding
-    from gradmeter.bench.results.run import Run
-    from gradmeter.bench.results.shard import Shard
-
-
-class Session:
-    """The state of a pytest session: its settings, its questions, and its results."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.settings = options.read(config)
-        self.questions: list[Question] = []
-        self.gates: SessionGates | None = None
-        self.gathered: Gathered | None = None
-        self.sharding: Sharding | None = None
-        self.run: Run | None = None
-        self.screen: list[str] = []
-        self._measured: MeasuredCases | None = None
-        if self.settings.engines:
-            from gradmeter.bench import engines
-
-            for file in self.settings.engines:
-                engines.add_file(file)
-        if (self.settings.fail_on or self.settings.against) and not self.settings.revisions:
-            try:
-                from gradmeter.bench.plugin import gating
-            except ImportError as error:
-                raise UsageError(f"gates cannot be judged here: {error}") from None
-
-            self.gates = gating.read(self.settings)
-
-    @property
-    def wants_laws(self) -> bool:
-        """Whether laws of calls are found, or calls are compared with a file of laws."""
-        from gradmeter.bench.results.laws import is_law_file
-
-        against = self.settings.against
-        return self.settings.law or (against is not None and is_law_file(against))
-
-    @property
-    def measured(self) -> MeasuredCases:
-        """The measured cases of the questions."""
-        if self._measured is None:
-            from gradmeter.bench.plugin.measured import MeasuredCases
-
-            self._measured = MeasuredCases(self.config, self.settings, self.questions, self.shard())
-        return self._measured
-
-    def shard(self) -> Shard | None:
-        """Return the shard whose tests are run; None before they are collected, and for all."""
-        return self.sharding.shard if self.sharding is not None else None
-
-    def cases_run(self) -> Run | None:
-        """Return the run of the questions so far; None where none was measured."""
-        if self._measured is None and not self.without_cases:
-            return None
-        return self.measured.run_so_far()
-
-    @property
-    def without_cases(self) -> bool:
-        """Whether the plan's questions are measured, and all are in other shards."""
-        elsewhere = self.sharding is not None and self.sharding.workloads and not self.questions
-        return elsewhere and enabled(self.config)
-
-
-KEY = pytest.StashKey[Session]()
+from gradmeter.bench.plugin.state import KEY, Session, enabled
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -122,11 +52,18 @@ def pytest_configure(config: pytest.Config) -> None:
         state = config.stash[KEY] = Session(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    if state.settings.shard or state.settings.shard_by:
-        try:
+    try:
+        if state.settings.shard or state.settings.shard_by:
             _shard(config, state)
-        except (ImportError, UsageError) as error:
-            raise pytest.UsageError(str(error)) from None
+        if (state.settings.on or state.settings.dry_run) and not hasattr(config, "workerinput"):
+            from gradmeter.bench.plugin.planning import Planning
+
+            planning = Planning(
+                config, state.settings, state.sharding, state.questions, state.screen
+            )
+            config.pluginmanager.register(planning, "gradmeter-planning")
+    except (ImportError, UsageError) as error:
+        raise pytest.UsageError(str(error)) from None
     if state.settings.revisions and not hasattr(config, "workerinput"):
         try:
             from gradmeter.bench.plugin.revisions import Revisions
@@ -180,11 +117,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     questions += [question for item in session.items if (question := question_of(item))]
 
 
-def enabled(config: pytest.Config) -> bool:
-    """Whether cases are measured, and not only run once."""
-    return bool(config.getoption("benchmark_only") or config.getoption("benchmark_enable"))
-
-
 @pytest.fixture
 def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
     """Measure a question in workers, and hand its durations to pytest-benchmark.
@@ -209,6 +141,10 @@ def measure(benchmark: Any, request: pytest.FixtureRequest) -> Measure:
         except UsageError as error:
             only_run(lambda: None)
             pytest.exit(f"gradmeter: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        except LostError as error:
+            only_run(lambda: None)
+            message = f"gradmeter: {error}; what was measured is saved"
+            pytest.exit(message, returncode=pytest.ExitCode.TESTS_FAILED)
         except BaseException:
             only_run(lambda: None)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.results import laws as law_file
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import call_laws, law_changes

@@ -19,7 +19,8 @@ from gradmeter.bench.cases.plan import Group, check, distinct
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
-from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.plugin.settings import Settings
+from gradmeter.bench.plugin.words import in_words_of_pytest
 from gradmeter.bench.report import terminal
 from gradmeter.bench.results import layers, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
@@ -114,14 +115,28 @@ class MeasuredCases:
             with capture.global_and_fixture_disabled() if capture else nullcontext():
                 console = Console(stderr=True, emoji=False)
                 console.print()
-                with Teller(console) as tell:
+                with in_words_of_pytest(), Teller(console) as tell:
                     self._begun, self._before = True, _version(self._path)
                     self.run = session.measure(
-                        groups, comparisons, self.options(), out, tell, shard=self.shard
+                        groups,
+                        comparisons,
+                        self.options(),
+                        out,
+                        tell,
+                        shard=self.shard,
+                        through=self._through(),
                     )
         case = self.run.case(question.workload.name, question.size, str(question.variant))
         assert isinstance(case, Case)
         return case
+
+    def _through(self) -> session.Through | None:
+        """What measures the cases elsewhere; None for here."""
+        if not self.settings.on:
+            return None
+        from gradmeter.bench.machines import spread
+
+        return spread.through(self.settings.on, self.settings.known)
 
     def run_so_far(self) -> Run | None:
         """Return the run, even if it was interrupted; None where there is none.

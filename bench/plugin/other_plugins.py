@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gradmeter.bench.plugin.options import SERVED
+from gradmeter.bench.plugin.settings import SERVED
 
 # Options, whether they came from the command line, the ini file or the environment. They are set
 # and not given, since an option is an error where its plugin is missing or blocked.

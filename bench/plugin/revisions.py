@@ -6,8 +6,8 @@ the session has their calls measured at every revision, see runs/call_comparison
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.revisions import with_working_tree
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.output import to_terminal
-from gradmeter.bench.plugin.options import Settings
 from gradmeter.bench.plugin.other_plugins import switch_off
+from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.plugin.sharding import read_share
+from gradmeter.bench.plugin.words import in_words_of_pytest
 from gradmeter.bench.report import comparison, gate, terminal
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
@@ -47,7 +48,7 @@ class Revisions:
         switch_off(config)  # such as saving what pytest-benchmark has not timed
         if settings.against:
             raise UsageError("--bench-rev and --bench-against exclude each other; choose one")
-        with _in_words_of_pytest():
+        with in_words_of_pytest():
             self.gates = [gates.parse(text) for text in settings.fail_on]
             suite_session.refuse(settings.tests, self.gates, self.options())
 
@@ -97,7 +98,7 @@ class Revisions:
         )
         console = Console(stderr=True, emoji=False)
         console.print()
-        with _in_words_of_pytest(), Teller(console) as tell:
+        with in_words_of_pytest(), Teller(console) as tell:
             self.run = suite_session.compare_suite(
                 _of_the_suite(self.config),
                 wanted,
@@ -142,18 +143,6 @@ class Revisions:
         lines += [comparison.headline(self.run), *gate.breaches(self.failed, self.run)]
         for line in lines:
             terminalreporter.line(line, red=line.startswith("gate failed"))
-
-
-@contextmanager
-def _in_words_of_pytest() -> Iterator[None]:
-    """Name the option of gates as pytest has it, in what is refused."""
-    try:
-        yield
-    except UsageError as error:
-        text = str(error)
-        if not text.startswith("--fail-on"):
-            raise
-        raise UsageError(text.replace("--fail-on", "--bench-fail-on", 1)) from None
 
 
 def _of_the_suite(config: pytest.Config) -> list[str]:

@@ -6,7 +6,7 @@ tests of other shards. Where pytest-xdist's workers do, they send the shard to t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.plugin import numbered
 from gradmeter.bench.plugin.cases import question_of
-from gradmeter.bench.plugin.options import Settings
+from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.report import prose
 from gradmeter.bench.results.shard import Shard
 
@@ -32,6 +32,8 @@ def read_share(settings: Settings) -> Share | None:
     Raises:
         UsageError: there is no such shard, or no such costs.
     """
+    if not settings.shard and (settings.on or settings.dry_run):
+        return None
     return sharded.read(settings.shard, settings.shard_by, OPTION)
 
 
@@ -43,27 +45,34 @@ class Sharding:
 
     Attributes:
         shard: None until the tests are collected.
-        workloads: whether any test of the plan, of whatever shard, measures a workload.
+        items: the tests of the plan, of whatever shard.
+        plan: what each is kept together with, by its name.
     """
 
     def __init__(self, share: Share, settings: Settings, *, law: bool) -> None:
         self.share, self.law = share, law
         self.shard: Shard | None = None
-        self.workloads = False
+        self.items: Sequence[pytest.Item] = ()
+        self.plan: Mapping[str, str] = {}
         self._settings = f"layers {','.join(settings.memory) or 'none'}; laws: {law}"
+
+    @property
+    def workloads(self) -> bool:
+        """Whether any test of the plan measures a workload."""
+        return any(map(question_of, self.items))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Deselect the tests of other shards, after any other selection."""
-        plan = {_name(item): self._together(item) for item in items}
+        self.items = list(items)
+        self.plan = {_name(item): self._together(item) for item in items}
         try:
-            shard = self.share.of(plan, _described(items), self._settings)
+            shard = self.share.of(self.plan, _described(items), self._settings)
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         self.shard = shard
-        self.workloads = any(map(question_of, items))
         kept = [item for item in items if _name(item) in shard.places]
         deselected = [item for item in items if _name(item) not in shard.places]
         if deselected:

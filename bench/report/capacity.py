@@ -9,14 +9,15 @@ from gradmeter.bench.cases.capacity import Needed
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.ordinary import WIDTH, aligned
 
-ESTIMATED = "seconds are estimated from the options; those of an earlier run: --shard-by RUN"
+ESTIMATED = "seconds are estimated from the options; those of an earlier run: {}-by RUN"
 
 
-def lines(plan: Sequence[Needed], available: int) -> list[str]:
+def lines(plan: Sequence[Needed], available: int, option: str = "--shard") -> list[str]:
     """A line for each group and each of its cases, and the sums.
 
     Args:
         available: free memory of this machine, in bytes.
+        option: as that of a share is called.
     """
     rows = [("case", "seconds", "memory")]
     for group in plan:
@@ -27,14 +28,17 @@ def lines(plan: Sequence[Needed], available: int) -> list[str]:
     most = max((group.most for group in plan), default=0)
     total = _seconds(sum(group.seconds for group in plan), known=known)
     told = aligned(rows, WIDTH)
+    groups = sum(bool(group.memory) for group in plan)
+    counts = [(groups, "group"), (cases, "case"), (len(plan) - groups, "other test")]
+    what = ", ".join(_count(*each) for each in counts if each[0]) or "nothing"
     told.append(
-        f"{_count(len(plan), 'group')}, {_count(cases, 'case')}: {total} s; at most "
-        f"{bytes_text(most)} at once, and {bytes_text(available)} are free here"
+        f"{what}: {total} s; at most {bytes_text(most)} at once, and {bytes_text(available)} are "
+        "free here"
     )
     large = sum(count > available for group in plan for count in group.memory.values())
     if large:
         told.append(f"{_count(large, 'case')} would not fit in the memory that is free here")
-    return told if known else [*told, ESTIMATED]
+    return told if known else [*told, ESTIMATED.format(option)]
 
 
 def shard_lines(plan: Sequence[Needed], shards: Sequence[Sequence[str]], mine: int) -> list[str]:

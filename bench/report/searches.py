@@ -170,5 +170,20 @@ def forecast(commits: int, open_: int, cases: int | None, each: int) -> list[str
     ]
 
 
+def share_text(name: str, groups: int, total: int | None) -> str:
+    """Which share of a history's cases is measured, in a sentence.
+
+    Args:
+        name: of the shard, such as 2/3.
+        groups: those of the shard.
+        total: those of all; None where it is the share of a suite's tests.
+    """
+    what = "of the suite's tests" if total is None else f"{groups:,} of {total:,} groups"
+    return (
+        f"shard {name}: {what}; the stores of all shards together are the history, and fill "
+        "without --shard measures what is missing there"
+    )
+
+
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"

@@ -6,7 +6,7 @@ import gc
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -52,6 +52,34 @@ class Environment(Value, frozen=True, kw_only=True):
         assert self.repository_commit is not None
         changed = ", with changes" if self.repository_dirty else ""
         return f"{own}, in a repository at commit {self.repository_commit[:12]}{changed}"
+
+
+# What may differ between machines that measure one run; all else is the same, as on one.
+OF_A_MACHINE = ("started", "cpu", "cores", "memory_bytes", "pinned")
+_NAMES = {
+    "python": "Python",
+    "implementation": "Python implementation",
+    "blas_threads": "threads",
+    "commit": "commit of gradmeter",
+    "dirty": "state of gradmeter's files (changed or not)",
+    "repository_commit": "commit",
+    "repository_dirty": "state of the repository's files (changed or not)",
+}
+
+
+def differences(
+    one: Environment, two: Environment, may_differ: Collection[str] = OF_A_MACHINE
+) -> Iterator[tuple[str, object, object]]:
+    """What differs between two environments, in words, and both values; each package is its own."""
+    for name in one.__struct_fields__:
+        ours, theirs = getattr(one, name), getattr(two, name)
+        if name == "versions":
+            for package in dict.fromkeys([*ours, *theirs]):
+                pair = ours.get(package, "not installed"), theirs.get(package, "not installed")
+                if pair[0] != pair[1]:
+                    yield package, *pair
+        elif name not in may_differ and ours != theirs:
+            yield _NAMES.get(name, name.replace("_", " ")), ours, theirs
 
 
 _PACKAGES = ("numpy", "pytest", "pytest-benchmark", "memory-profiler", "psutil")

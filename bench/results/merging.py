@@ -15,24 +15,13 @@ import msgspec
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import where_text
+from gradmeter.bench.results import environment
 from gradmeter.bench.results.agreement import differences
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import Case, Comparison, Run
 from gradmeter.bench.results.shard import Shard
 
 Where = tuple[str, int]  # the workload and size that the cases of a group share
-
-# What may differ between machines; all else of an environment is the same, as in a single run.
-OF_A_MACHINE = ("started", "cpu", "cores", "memory_bytes", "pinned")
-_NAMES = {
-    "gradmeter": "version of gradmeter",
-    "commit": "commit of gradmeter",
-    "dirty": "state of gradmeter's files (changed or not)",
-    "python": "version of Python",
-    "versions": "versions of packages",
-    "repository_commit": "commit",
-    "repository_dirty": "state of the repository's files (changed or not)",
-}
 
 
 @dataclass(frozen=True)
@@ -75,11 +64,8 @@ def _unlike(one: Part, two: Part) -> str:
     """Why two runs are not of shards of one plan, measured in one way; empty where they are."""
     for what, ours, theirs in (
         ("number of shards", one.shard.count, two.shard.count),
-        *(
-            (_NAMES.get(n, n), a, b)
-            for n, a, b in _fields(one.run.environment, two.run.environment)
-        ),
-        *((n.replace("_", " "), a, b) for n, a, b in _fields(one.run.options, two.run.options)),
+        *environment.differences(one.run.environment, two.run.environment),
+        *_fields(one.run.options, two.run.options),
         ("settings", one.shard.settings, two.shard.settings),
         ("revisions", one.run.revisions, two.run.revisions),
         *_shared("versions of", one.run.grounds, two.run.grounds),
@@ -95,8 +81,10 @@ def _unlike(one: Part, two: Part) -> str:
 
 
 def _fields(one: Any, two: Any) -> list[tuple[str, object, object]]:
-    names = [name for name in one.__struct_fields__ if name not in OF_A_MACHINE]
-    return [(name, getattr(one, name), getattr(two, name)) for name in names]
+    return [
+        (name.replace("_", " "), getattr(one, name), getattr(two, name))
+        for name in one.__struct_fields__
+    ]
 
 
 def _shared(what: str, one: dict[str, Any], two: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -227,7 +227,6 @@ def test_what_is_accepted_before_it_is_merged_passes_and_is_an_accepted_step_the
         (["record", "RUN", "--store", "h", "--push"], "--push pushes a branch, and h is a folder"),
         (["check", "RUN", "--against", "b.json", "--base", "main"], "--base and --renamed are for"),
         (["check", "RUN", *AGAINST, "--base", "none"], "there is no revision 'none'"),
-        (["fill", "HEAD~1..HEAD", *STORE], "this command takes a folder; check the branch out"),
     ],
 )
 def test_a_wrong_call_is_refused_with_a_sentence(project, topic, words, why):

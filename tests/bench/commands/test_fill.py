@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from gradmeter.bench.history import store
+from gradmeter.bench.history import branch, store
+from gradmeter.bench.history.recording import encoded
 from gradmeter.bench.results import run_file
 
 from ..command import GRADMETER, PATIENCE, gradmeter
@@ -226,6 +228,63 @@ def test_a_size_chooses_among_the_cases_of_a_file(planted, tmp_path):
         assert f"{count} case" in done.stdout, done.stdout + done.stderr
 
 
+def figures(place):
+    """The text of each case's figures at each commit, and of those without, why."""
+    found = {}
+    for each in store.load(place).recordings:
+        for key, at in each.cases.items():
+            if at.lines or (each.head.commit, key) not in found:
+                found[each.head.commit, key] = encoded(at.figures), at.numbers
+        found |= {(each.head.commit, key): why for key, why in each.missing.items()}
+        found |= {each.head.commit: each.head.problem} if each.head.problem else {}
+    return found
+
+
+def test_jobs_that_fill_a_share_each_fill_what_one_does(filled, tmp_path):
+    """Here on a branch; the commits have a step of the first share, and one of the second."""
+    project = filled.copy(tmp_path / "project")
+    tests = [f"test_tiny.py::test_call[{name}]" for name in ("alpha", "beta", "gamma")]
+    costs = msgspec.structs.replace(run(case()), spent=dict.fromkeys(tests, 1.0) | {tests[0]: 3.0})
+    run_file.save(costs, tmp_path / "run.json")
+    shards = [("--shard", f"{k}/2", "--shard-by", tmp_path / "run.json") for k in (1, 2)]
+    span = f"{project.names[5]}..{project.names[7]}"
+
+    def fill(name, *more):
+        return project.json("fill", span, "--store", f"branch:{name}", *PYTHON, *more, *SUITE)
+
+    first = fill("history", *shards[0])
+    git(project.folder, "branch", "lacking", "history")
+    second, rest = fill("history", *shards[1]), fill("lacking")
+    assert [first["cases"], second["cases"], rest["cases"]] == [1, 2, 3]
+    assert first["notes"][0].startswith("shard 1/2: of the suite's tests; ")
+    expected = project.json("steps", span)["steps"]
+    assert [step["commit"] for step in expected] == project.names[6:8]
+    whole = figures(project.folder / STORE)
+    for name in ("history", "lacking"):
+        place = branch.named(project.folder, name)
+        assert figures(place).items() <= whole.items()
+        assert project.json("steps", span, "--store", f"branch:{name}")["steps"] == expected
+        made = [
+            (r.head.commit, key)
+            for r in store.load(place).recordings
+            for key, each in r.cases.items()
+            if not each.lines
+        ]
+        assert len(made) == len(set(made)), "what a shard measured is measured again"
+    assert fill("history")["measured"] == []
+
+
+def test_a_share_without_cases_measures_nothing_and_succeeds(planted, tmp_path):
+    words = ["fill", f"{planted.names[7]}..", "--store", tmp_path / "h", "--shard", "2/2"]
+    found = planted.json(*words, *SUITE, "-k", "alpha")
+    assert (found["cases"], found["measured"], found["unmeasurable"]) == (0, [], [])
+    engine = (*SEARCHED["engine"], "--size", 9, "--dry-run")
+    told = [planted.run(*words[:-1], f"{k}/3", *engine) for k in (1, 2, 3)]
+    shares = sorted(each.stdout.splitlines()[0].partition(";")[0][11:] for each in told)
+    assert shares == ["0 of 2 groups", "1 of 2 groups", "1 of 2 groups"]
+    assert sorted("1 case;" in each.stdout for each in told) == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -243,6 +302,8 @@ def test_a_size_chooses_among_the_cases_of_a_file(planted, tmp_path):
         (["bisect", "HEAD~1..", "--fail-on", "instructions>1%"], "with --instructions"),
         (["bisect", "HEAD~1..", "--fail-on", "peak[none]>0", *SUITE], "matches no case"),
         (["fill", "HEAD~1..", "--store", "tiny.py", *SUITE], "is a file"),
+        (["fill", "HEAD~1..", "--shard", "3/2", *SUITE], "there is no such shard"),
+        (["fill", "HEAD~1..", "--store", "branch:h", "--push", *SUITE], "has no remote to push"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_leaves_nothing(planted, words, why):

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.filling.additions import PAUSE, Additions, additions
 from gradmeter.bench.history import branch, store
 from gradmeter.bench.history.acceptance import Acceptance
 
@@ -62,6 +63,34 @@ def test_what_is_recorded_is_a_commit_of_an_orphan_branch_and_nothing_else_chang
     assert git(there.top, "status", "--porcelain") == before
     assert git(remote, "branch", "--list", NAME) == "", "nothing is pushed unless asked"
     assert len(git(there.top, "worktree", "list").splitlines()) == 1
+
+
+def test_jobs_push_what_they_add_now_and_then_and_at_the_end_even_of_an_interrupted_one(remote):
+    one, two = clone(remote, "one"), clone(remote, "two")
+    now = [0.0]
+    first, second = Additions(one, lambda: now[0]), Additions(two, lambda: now[0])
+    first.add(at(0))
+    assert git(remote, "branch", "--list", NAME) == ""
+    assert commits(one) == {COMMITS[0]}
+    now[0] += PAUSE
+    first.add(at(1))
+    second.add(at(2))
+    now[0] += PAUSE / 2
+    second.add(at(3))
+    assert commits(two) == {*COMMITS[:4]}  # it has fetched what the other pushed
+    fresh = clone(remote, "fresh")
+    assert commits(fresh) == {*COMMITS[:3]}
+    second.push()
+
+    def interrupted():
+        with additions(one) as third:
+            third.add(at(4))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    git(fresh.top, "fetch", "--quiet")
+    assert commits(fresh) == {*COMMITS[:5]}
 
 
 def test_clones_that_record_in_parallel_and_push_lose_nothing(remote):

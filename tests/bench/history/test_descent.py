@@ -24,21 +24,26 @@ class History:
         self.broken, self.lacking = set(broken), set(lacking)
         self.order = [f"{number:040x}" for number in range(len(values))]
 
-    def measure(self, place):
+    def measure(self, place, keys):
         has = {} if place in self.broken else dict(zip(KEYS, self.values[place], strict=True))
-        has = {key: value for key, value in has.items() if (place, key) not in self.lacking}
+        has = {k: v for k, v in has.items() if k in keys and (place, k) not in self.lacking}
         return recording(self.order[place], {key: {"peak": v} for key, v in has.items()})
 
-    def search(self, **how):
-        """The places that are measured, in order, and the steps that are found."""
-        sought = Sought(frozenset(KEYS), **how)
-        known, tried, measured = [], {}, []
+    def search(self, keys=KEYS, known=(), tried=(), **how):
+        """The places that are measured, in order, and the steps that are found.
+
+        Args:
+            known, tried: by other searches; both are added to.
+        """
+        sought = Sought(frozenset(keys), **how)
+        known, tried, measured = [] if known == () else known, {} if tried == () else tried, []
         while (name := next_commit(self.order, known, tried, sought)) is not None:
             place = self.order.index(name)
             assert place not in measured, "a commit is measured twice"
             measured.append(place)
-            tried[name] = KEYS
-            known.append(self.measure(place))
+            lacking = set(keys) - tried.get(name, set())
+            tried[name] = tried.get(name, set()) | lacking
+            known.append(self.measure(place, lacking))
         return measured, differing(self.order, known, sought)
 
     def has(self, place, key):
@@ -111,6 +116,25 @@ def test_where_commits_cannot_be_measured_a_step_is_between_the_nearest_that_can
     assert steps == {
         one: two for one, two in pairwise(whole) if any(one < place <= two for place in planted)
     }
+
+
+@some
+@given(with_broken(), st.lists(st.integers(0, 2), min_size=3, max_size=3))
+def test_searches_of_a_share_each_find_what_one_finds_and_leave_nothing_to_it(made, shares):
+    length, planted, broken = made
+    history = History(raised(length, planted), broken - {0, length - 1})
+    _, whole = history.search()
+    known, tried = [], {}
+    for share in sorted(set(shares)):
+        own = [key for key, of in zip(KEYS, shares, strict=True) if of == share]
+        alone, at = [], {}
+        history.search(own, alone, at)
+        known += alone
+        for name, keys in at.items():
+            tried[name] = tried.get(name, set()) | keys
+    measured, found = history.search(KEYS, known, tried)
+    assert measured == []
+    assert found == whole
 
 
 @some

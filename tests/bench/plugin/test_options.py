@@ -218,7 +218,7 @@ UNSET = """
 """
 
 
-def test_unset_it_loads_three_small_files_and_touches_nothing(pytester):
+def test_unset_it_loads_a_few_small_files_and_touches_nothing(pytester):
     pytester.makeconftest(UNSET)
     pytester.makepyfile(
         "from pytest_benchmark.fixture import BenchmarkFixture\n"
@@ -231,10 +231,14 @@ def test_unset_it_loads_three_small_files_and_touches_nothing(pytester):
     done = pytester.runpytest_subprocess(*LIGHT, "-s", "--benchmark-max-time=0.01")
     done.assert_outcomes(passed=1)
     text = done.stdout.str()
-    ours = ["gradmeter", "gradmeter.bench"] + [
-        f"gradmeter.bench.{name}"
-        for name in ("errors", "plugin", "plugin.cases", "plugin.hooks", "plugin.options", "text")
-    ]
+    ours = (
+        ["gradmeter", "gradmeter.bench"]
+        + [
+            f"gradmeter.bench.{name}"
+            for name in ("errors", "plugin", "plugin.cases", "plugin.hooks", "plugin.options")
+        ]
+        + [f"gradmeter.bench.{name}" for name in ("plugin.settings", "plugin.state", "text")]
+    )
     assert f"loaded: {ours} []" in text
     assert "plugins: ['gradmeter']" in text
     assert "touched: []" in text

@@ -193,10 +193,10 @@ ORIGIN = Origin(meaning="", where="mine.py:mine", digest="1")
     [
         ({"options": Options(collector="off", seed=0, sets=5, budget=1.0, min_rounds=5,
                              limit=60.0)}, "another collector: on, and off"),
-        ({"environment": {"gradmeter": "9.0"}}, "another version of gradmeter: 0.1.0, and 9.0"),
+        ({"environment": {"gradmeter": "9.0"}}, "another gradmeter: 0.1.0, and 9.0"),
         ({"environment": {"commit": "beef"}}, "commit of gradmeter"),
-        ({"environment": {"python": "3.12.1"}}, "version of Python"),
-        ({"environment": {"versions": {"numpy": "1"}}}, "versions of packages: numpy 2.4.6, and"),
+        ({"environment": {"python": "3.12.1"}}, "another Python: 3.11.4, and 3.12.1"),
+        ({"environment": {"versions": {"numpy": "1"}}}, "another numpy: 2.4.6, and 1"),
         ({"environment": {"repository_commit": "beef"}}, "another commit: None, and beef"),
         ({"environment": {"repository_dirty": True}}, "changed or not"),
         ({"environment": {"system": "Linux aarch64"}}, "another system"),
