@@ -39,6 +39,7 @@ from gradmeter.bench.commands.shared import (
     Collector,
     Counted,
     Engines,
+    Everything,
     FailOn,
     Functions,
     Limit,
@@ -184,6 +185,7 @@ def compare(
     machines: Machines = 1,
     out: Out = COMPARED,
     markdown: AsMarkdown = False,
+    everything: Everything = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare variants, git revisions or two run files: time by verdict, memory to the byte.
@@ -262,7 +264,14 @@ def compare(
                 share=share,
             )
             return _conclude(
-                run, criteria, notes, out, written=True, markdown=markdown, json_=json_
+                run,
+                criteria,
+                notes,
+                out,
+                written=True,
+                markdown=markdown,
+                json_=json_,
+                everything=everything,
             )
         if not rev and (path or install):
             raise UsageError(
@@ -298,7 +307,16 @@ def compare(
                 through=elsewhere,
             )
     notes += hint(run, groups)
-    _conclude(run, criteria, notes, out, written=not files, markdown=markdown, json_=json_)
+    _conclude(
+        run,
+        criteria,
+        notes,
+        out,
+        written=not files,
+        markdown=markdown,
+        json_=json_,
+        everything=everything,
+    )
 
 
 def _conclude(
@@ -310,6 +328,7 @@ def _conclude(
     written: bool,
     markdown: bool,
     json_: bool,
+    everything: bool,
 ) -> None:
     """Judge the gates, show the comparison, and exit as it ended."""
     rows = verdicts.candidates(run)
@@ -321,7 +340,7 @@ def _conclude(
     elif markdown:
         say_lines(comparison.render(run, failed, notes))
     else:
-        show_run(run)
+        show_run(run, everything)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
         if written:

@@ -22,6 +22,7 @@ from gradmeter.bench.commands.shared import (
     Collector,
     Counted,
     Engines,
+    Everything,
     Exact,
     Functions,
     Limit,
@@ -45,6 +46,7 @@ from gradmeter.bench.commands.shared import (
     tell_written,
 )
 from gradmeter.bench.report import capacity as capacity_report
+from gradmeter.bench.report import ordinary
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.baseline import write_baseline
 from gradmeter.bench.results.run import Options
@@ -92,6 +94,7 @@ def run(
             "with --shard or --on how it would be spread.",
         ),
     ] = False,
+    everything: Everything = False,
 ) -> None:
     """Measure variants of an engine over workloads and sizes: time and exact memory.
 
@@ -134,7 +137,7 @@ def run(
     measured_run = measure(
         groups, comparisons, options, out, share=share, resume=resume, through=elsewhere
     )
-    show_run(measured_run)
+    show_run(measured_run, everything)
     tell_written(out)
     exit_for(measured_run)
 
@@ -157,9 +160,22 @@ def _show_plan(
 
 def show(
     path: RunArgument,
+    everything: Everything = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(ordinary.ORDERS),
+            help="What the calls of tests are sorted by. Default: peak, or what changed most.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many calls of tests are shown.", min=0),
+    ] = None,
 ) -> None:
-    """Print an earlier run."""
-    show_run(run_file.load(run_path(path)))
+    """Print an earlier run: its summary, or with --all every table."""
+    run = run_file.load(run_path(path))
+    show_run(run, everything, ordinary.chosen(sort, top, "--sort"))
 
 
 def baseline(

@@ -22,6 +22,7 @@ from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import store
 from gradmeter.bench.history.branch import PREFIX, Branch
 from gradmeter.bench.report import terminal
+from gradmeter.bench.report.ordinary import Chosen
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.allocators import POLICIES
 from gradmeter.bench.runs.progress import Teller
@@ -153,6 +154,10 @@ AsMarkdown = Annotated[
     bool, typer.Option("--markdown", help="Print Markdown, for a job summary or a comment.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run.json, or its folder.")]
+Everything = Annotated[
+    bool,
+    typer.Option("--all", "-v", help="Print every table and sentence, not only the summary."),
+]
 Store = Annotated[
     Path,
     typer.Option(
@@ -328,9 +333,9 @@ def run_path(path: Path) -> Path:
     return path / session.RUN_FILE if os.path.isdir(path) else path
 
 
-def show_run(run: Run) -> None:
-    """Print a run's tables."""
-    terminal.show(run, Console(emoji=False))
+def show_run(run: Run, everything: bool = False, chosen: Chosen | None = None) -> None:
+    """Print a run's summary, or every table."""
+    terminal.show(run, Console(emoji=False), chosen=chosen, everything=everything)
 
 
 def tell_written(out: Path) -> None:

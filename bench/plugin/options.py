@@ -19,6 +19,7 @@ COLLECTORS = ("on", "off")
 Allocator = Literal["kept", "returned", "system"]
 ALLOCATORS: tuple[Allocator, ...] = get_args(Allocator)  # the default first
 LAYERS = ("arrays", "python", "heap")  # of memory; as gradmeter.bench.results.layers has them
+ORDERS = ("peak", "held", "time", "name")  # of calls; as gradmeter.bench.report.ordinary has them
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 SERVED = pytest.StashKey[bool]()  # set in a session that offers its calls to another process
 
@@ -49,6 +50,8 @@ class Settings:
         law: whether laws of calls are found.
         law_file: that they are written to; None for none.
         shard: the share of the selected tests that is run, as 1/3; empty for all.
+        sort: what the calls of tests are sorted by, of `ORDERS`; None for the default.
+        top: how many of them are shown; None for as many as there is room for.
         shard_by: the run by whose seconds the tests are spread; None where they are by name.
     """
 
@@ -72,6 +75,8 @@ class Settings:
     law_file: Path | None = None
     shard: str = ""
     shard_by: Path | None = None
+    sort: str | None = None
+    top: int | None = None
 
 
 def add(parser: pytest.Parser) -> None:
@@ -178,6 +183,16 @@ def add(parser: pytest.Parser) -> None:
         "--bench-against: peak>0, held>0, cycle>0",
     )
     group.addoption(
+        "--bench-sort",
+        metavar="|".join(ORDERS),
+        help="What the calls of tests are sorted by. Default: peak, or what changed most.",
+    )
+    group.addoption(
+        "--bench-top",
+        metavar="N",
+        help="How many calls of tests the summary shows; -v prints every table.",
+    )
+    group.addoption(
         "--bench-rev",
         action="append",
         metavar="REVISION",
@@ -234,6 +249,8 @@ def add(parser: pytest.Parser) -> None:
         ("out", "string"),
         ("collector", "string"),
         ("allocator", "string"),
+        ("sort", "string"),
+        ("top", "string"),
         ("sets", "string"),
         ("against", "string"),
         ("fail_on", "linelist"),
@@ -268,6 +285,12 @@ def read(config: pytest.Config) -> Settings:
     policy, source = _value_and_source(config, "allocator", ALLOCATORS[0])
     if policy not in ALLOCATORS:
         raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}")
+    order, source = _value_and_source(config, "sort", "")
+    if order not in ("", *ORDERS):
+        raise UsageError(f"{source} {order!r} is none of {', '.join(ORDERS)}")
+    top, source = _value_and_source(config, "top", "")
+    if top and not (top.isascii() and top.isdigit()):
+        raise UsageError(f"{source} {top} is not a number")
     exact = config.getoption("bench_exact")
     if exact is None:
         exact = _ini(config, "exact") or False
@@ -300,6 +323,8 @@ def read(config: pytest.Config) -> Settings:
         whole=config.getoption("bench_all"),
         shard=config.getoption("bench_shard"),
         shard_by=_shard_by(config),
+        sort=order or None,
+        top=int(top) if top else None,
         engines=_engine_files(config),
     )
 

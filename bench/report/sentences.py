@@ -54,7 +54,7 @@ def sentence(row: Row) -> str:
     if not parts and ours.cycles and base.cycles and ours.cycles.leaked != base.cycles.leaked:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
         parts.append(_change_text(leaked, ours.array_bytes))
-    parts += [_layer_change_text(change) for change in row.layer_changes]
+    parts += [layer_change_text(change) for change in row.layer_changes]
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
 
 
@@ -169,7 +169,8 @@ LONG = {
 }
 
 
-def _layer_change_text(change: Change) -> str:
+def layer_change_text(change: Change) -> str:
+    """Say what a call takes in another layer of memory, or how many blocks."""
     name = change.figure.replace("_", " ")
     if change.figure in layers.NUMBERS:
         return f"{name} {change.after:,} instead of {change.before:,}"

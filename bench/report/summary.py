@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from gradmeter.bench.laws.names import family as family_of
 from gradmeter.bench.numbers import apart, arrays_text, bytes_text
 from gradmeter.bench.report.laws import amount
+from gradmeter.bench.report.names import short_names
 from gradmeter.bench.report.sentences import surprises
-from gradmeter.bench.report.short_names import short_names
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import laws, verdicts
 from gradmeter.bench.verdicts.laws import FamilyLaws

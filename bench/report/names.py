@@ -1,8 +1,9 @@
-"""Shorten the names of variants to what differs from their baseline: "strong", "compiled"."""
+"""Shorten names: variants to what differs from their baseline, tests to what follows a path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 ON, OFF = "on", "off"
 
@@ -49,3 +50,12 @@ def _setting(name: str, value: str) -> str:
     if value == OFF:
         return f"{name} {OFF}"
     return value if value.isalpha() else f"{name}={value}"
+
+
+def shared_path(names: Sequence[str]) -> str:
+    """What all names of tests begin with, up to the end of a folder or file."""
+    low, high = min(names), max(names)  # between which all others lie
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
+    start = "".join(letter for letter, _ in pairs)
+    file = start.rfind("::")
+    return start[: file + 2] if file >= 0 else start[: start.rfind("/") + 1]
