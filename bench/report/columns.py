@@ -42,7 +42,8 @@ def aligned(heads: Sequence[str], rows: Rows, width: int) -> list[str]:
             break
     if room < min(names, NARROWEST):
         return [line for name, figures in rows for line in _stacked(name, heads, figures, width)]
-    room = min(room, max((w for name, _ in attempt if (w := cell_len(name)) <= room), default=0))
+    beside = [cell_len(name) for name, figures in rows if any(figures)]
+    room = min(room, max((length for length in beside if length <= room), default=0))
     lines = [_line("", heads, widths, room)] if heads else []
     for name, figures in attempt:
         if not any(figures):
@@ -68,9 +69,9 @@ def _line(name: str, figures: Sequence[str], widths: Sequence[int], room: int) -
 def _stacked(name: str, heads: Sequence[str], figures: Sequence[str], width: int) -> Iterator[str]:
     yield from folded(name, width)
     indent = " " * (_indent(name) + 2)
-    pairs = zip(heads, figures, strict=True)
+    pairs = zip(heads, figures, strict=True) if figures else ()
     line = ""
-    for text in [f"{head} {figure}" for head, figure in pairs if figure]:
+    for text in [f"{head}: {figure}" if head else figure for head, figure in pairs if figure]:
         longer = f"{line}; {text}" if line else indent + text
         if line and cell_len(longer) > width:
             yield from folded(line, width)

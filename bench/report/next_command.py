@@ -19,7 +19,7 @@ def next_command(run: Run, summary: Summary) -> tuple[str, str]:
 
     A verdict that a few more sets decide comes first, then the cause of the largest effect.
     """
-    for row in sorted(_decidable(summary), key=lambda row: row.time.more if row.time else 0):
+    for row in sorted(_decidable(summary), key=more_sets):
         words = ["gradmeter", "compare", row.baseline.variant, *_case(run, row.case)]
         return shlex.join(words), "measures on until its time is decided"
     effect = next(_explicable(summary), None)
@@ -41,6 +41,11 @@ def next_command(run: Run, summary: Summary) -> tuple[str, str]:
         words = ["pytest", largest.workload, "--bench-memory", "--bench-lines"]
         return shlex.join(words), "shows the lines that the largest peak comes from"
     return "", ""
+
+
+def more_sets(row: Row) -> int:
+    """How many more sets would probably decide a row."""
+    return (row.time.more or 0) if row.time else 0
 
 
 def _decidable(summary: Summary) -> Iterator[Row]:

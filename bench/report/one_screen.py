@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -19,6 +20,7 @@ WIDTH = 80  # columns of a page that has none of its own
 LINES = 42  # beside the few that say what was written
 MORE_LINES, MANY = 50, 60  # for a run of so many comparisons
 REMARK_LINES = 3
+FEW = 8  # calls of tests beside comparisons that fill a screen
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,38 @@ def of_run(
     of_all = summary.of_run(run, found)
     many = sum(len(e.rows) for q in of_all.questions for e in q.effects) > MANY
     most = (MORE_LINES if many else LINES) + (chosen.most if chosen else 0)
+    most = most * WIDTH // min(width, WIDTH)
     calls = chosen or Chosen()
     empty = Screen((), (), tuple(remarks.remarks(run, of_all)), remarks.what_is_next(run, of_all))
 
-    def laid_out(detail: Detail, calls: Chosen) -> tuple[Screen, int]:
+    def laid_out(detail: Detail, calls: Chosen) -> Screen:
         tables = sections(of_all, detail)
         if (of_calls := ordinary.section(run, budgets or {}, calls)) is not None:
             tables.append(of_calls)
         told = remarks.legend(of_all, tables, every_size=detail.every_size)
-        screen = replace(empty, legend=tuple(told), sections=tuple(tables))
-        return screen, len(list(lines(screen, width))) - most
+        return replace(empty, legend=tuple(told), sections=tuple(tables))
 
+    def fits(screen: Screen) -> bool:
+        return len(list(lines(screen, width))) <= most
+
+    order = chosen.order if chosen else ""
     for every_size, every_depth in ((True, True), (False, True), (False, False)):
-        detail = Detail(every_size, every_depth, order=chosen.order if chosen else "")
-        screen, over = laid_out(detail, calls)
-        if over <= 0:
+        detail = Detail(every_size, every_depth, order=order)
+        screen = laid_out(detail, calls)
+        if fits(screen):
             return screen
-    while over > 0 and any(section.blocks for section in screen.sections):
-        detail = replace(detail, dropped=detail.dropped + over)
-        if chosen is None:
-            calls = replace(calls, most=max(0, calls.most - over))
-        screen, over = laid_out(detail, calls)
+    if chosen is None:
+        calls = Chosen(most=FEW)
+    effects = sum(len(question.effects) for question in of_all.questions)
+    dropped = bisect_left(
+        range(effects),
+        True,
+        key=lambda count: fits(laid_out(replace(detail, dropped=count), calls)),
+    )
+    detail = replace(detail, dropped=dropped)
+    screen = laid_out(detail, calls)
+    if chosen is None and not fits(screen):
+        screen = laid_out(detail, Chosen(most=0))
     return screen
 
 

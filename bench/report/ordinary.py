@@ -129,7 +129,8 @@ def section(run: Run, budgets: Mapping[str, str], chosen: Chosen) -> Section | N
         "name": lambda case: case.title,
     }
     measured = [case for case in cases if case.memory or case.layers or case.workload in budgets]
-    shown = sorted(measured, key=keys[order])[: chosen.most]
+    measured.sort(key=keys[order])
+    shown, left = measured[: chosen.most], measured[chosen.most :]
     if not shown:
         return None
     path = shared_path([case.workload for case in shown])
@@ -152,10 +153,13 @@ def section(run: Run, budgets: Mapping[str, str], chosen: Chosen) -> Section | N
         Line(f"{case.workload[len(path) :]} {case.variant}".rstrip(), tuple(row[n] for n in kept))
         for case, row in zip(shown, rows, strict=True)
     )
-    rest = len(measured) - len(shown)
+    rest = len(left)
     text = f"and {rest:,} more call{'s' * (rest != 1)}" if rest else ""
-    if rest and order in ("peak", "held"):
-        text += f", none with a larger {order}"
+    empty = sum(not case.memory.peak for case in left if case.memory)
+    if empty == rest > 0:
+        text += ", with no array data"
+    elif empty:
+        text += f", {empty:,} of them with no array data"
     return Section(tuple(heads[n] for n in kept), (Block(path, lines),), text)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.report import ordinary, prose, sentences
-from gradmeter.bench.report.next_command import next_command
+from gradmeter.bench.report.next_command import more_sets, next_command
 from gradmeter.bench.report.screen import HEAP_MARK, INSTRUCTIONS, OPEN, SAME, Section
 from gradmeter.bench.report.summary import FIGURES, Alike, Summary
 from gradmeter.bench.results.run import Run
@@ -43,9 +43,11 @@ def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -
         what = f"{names[0]}, the baseline" if len(names) == 1 else f"a baseline: {_listed(names)}"
         parts.append(f"Each beside {what}.")
     if figures := [f"{name} ({FIGURE_MEANINGS[name]})" for name in FIGURES if name in heads]:
-        text = f"{', '.join(figures)}: exact bytes of array data"
+        text = f"{', '.join(figures)}: exact bytes of the array data that a call allocates"
         if any(effect.has_arrays for effect in effects):
             text = f"{', '.join(figures)}: exact, in arrays"
+        elif any(not effect.rows[0].case.ordinary for effect in effects):
+            text = f"{', '.join(figures)}: exact bytes of array data"
         if any(None not in effect.depths for effect in effects):
             text += ", n the depth"
         if not every_size and any(not effect.is_law for effect in effects):
@@ -59,6 +61,10 @@ def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -
         text = "time: the ratio to the baseline's" if names else "time: the median"
         open_ = any(cell.endswith(f" {OPEN}") for cell in cells)
         parts.append(f"{text}{f'; {OPEN} is undecided' * open_}.")
+    if "allocs" in heads:
+        parts.append("allocs: blocks.")
+    if "not seen" in cells:
+        parts.append("not seen: resident memory rose, by no array of NumPy's.")
     if INSTRUCTIONS in heads:
         parts.append(f"{INSTRUCTIONS}: at the largest size.")
     return parts if cells else []
@@ -122,11 +128,11 @@ def _undecided(summary: Summary) -> Iterator[Remark]:
     few = [row for row in rows if row.time is not None and not row.time.sure]
     text = f"{len(rows):,} of {summary.timed:,} times"
     if len(few) == len(rows):
-        more = min(row.time.more or 0 for row in rows if row.time is not None)
+        more = min(map(more_sets, rows))
         text += f": too few sets for a verdict; {more} more are the least"
     else:
         near = [row for row in rows if row.time is not None and row.time.sure and row.time.more]
-        near.sort(key=lambda row: row.time.more or 0 if row.time else 0)
+        near.sort(key=more_sets)
         if near:
             first = near[0]
             assert first.time is not None

@@ -93,7 +93,7 @@ class Effect:
     @property
     def slowest(self) -> float:
         """How far a decided ratio of times is from 1, as a logarithm; 0 where none is."""
-        decided = [row.time.ratio for row in self.rows if is_decided(row)]
+        decided = [row.time.ratio for row in self.rows if row.time and is_decided(row)]
         return max((abs(math.log(ratio)) for ratio in decided), default=0.0)
 
     @property
@@ -243,8 +243,8 @@ def _effects(rows: Sequence[Row], families: Mapping[str, Sequence[FamilyLaws]]) 
             by_text.setdefault(key, []).append(row)
     for program, (family, alike) in by_law.items():
         yield _effect(program, alike, family)
-    for (program, *_), alike in by_text.items():
-        yield _effect(str(program), alike, None)
+    for alike in by_text.values():
+        yield _effect(alike[0].case.workload, alike, None)
 
 
 def _effect(program: str, rows: Sequence[Row], family: FamilyLaws | None) -> Effect:
