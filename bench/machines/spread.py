@@ -28,6 +28,8 @@ TICK = 0.5
 
 change = msgspec.structs.replace
 
+GROUP = "group"  # the kind of the steps of a run that is spread
+
 
 def measure(
     record: Record,
@@ -51,7 +53,7 @@ def measure(
     extra.need()
     titles = [group.title for group in groups]
     groups = [group for group in groups if not record.finished(group)]
-    record.begin(len(groups) * copies)
+    record.begin({GROUP: len(groups) * copies})
     record.write(finished=False)
     if groups:
         with connected(on) as cluster:
@@ -252,7 +254,7 @@ class Spread:
                     self.record.note(note)
         if step.ended:
             self._schedule.end(one.ticket, self.clock())
-            self.record.step(f"{one.group}: measured on {one.machine}")
+            self.record.step(f"{one.group}: measured on {one.machine}", GROUP)
             self._held.end(one)
 
     def _again(self, one: Assignment, reason: str) -> None:

@@ -21,8 +21,8 @@ from gradmeter.bench.verdicts.verdicts import Row
 UNCHANGED = 20  # so many calls without a change are shown; more are counted
 FIGURES = ("peak", "held", "cycle")
 LEGEND = (
-    "ratio: of the time to the baseline's, with its interval; in brackets the smallest and largest "
-    "of too few sets for one. peak, held, cycle: exact bytes of array data, as the difference "
+    "ratio: the time divided by the baseline's, with its interval; in brackets the smallest and "
+    "largest ratio of sets that are too few for one. peak, held, cycle: exact bytes of array data, as the difference "
     "where the two differ. same code: neither the test nor a module that it imported from the "
     "repository differs, so it was timed in one set."
 )

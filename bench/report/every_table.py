@@ -183,11 +183,12 @@ def _prediction(case: Case) -> str:
 
 def _legend(run: Run) -> str:
     return (
-        "median: seconds of forward, backward and step, by the clock that the ratio is of: CPU, "
-        "or wall where a program waits or computes on several cores. ratio: of the time to the "
-        f"baseline's, over sets of fresh processes, with its {percent(run.options.confidence)} "
-        "interval in parentheses, or in brackets the smallest and largest of too few sets "
-        f"for one. Effects within {percent(run.options.effect)} count as the same. "
+        "median: seconds of forward, backward and step, in CPU time, or in wall time where a "
+        "program waits or computes on several cores. ratio: the variant's time divided by the "
+        f"baseline's, over sets of fresh processes; in parentheses its "
+        f"{percent(run.options.confidence)} interval, in brackets the smallest and largest ratio "
+        "of sets that are too few for an interval. Effects within "
+        f"{percent(run.options.effect)} count as the same. "
         "peak, held (with inputs and result), cycle (what only the collector frees): exact "
         "bytes of array data, and in arrays. "
         + (
