@@ -306,7 +306,7 @@ def compare(
                 share=share,
                 through=elsewhere,
             )
-    notes += hint(run, groups)
+    following = hint(run, groups)
     _conclude(
         run,
         criteria,
@@ -316,6 +316,7 @@ def compare(
         markdown=markdown,
         json_=json_,
         everything=everything,
+        following=following,
     )
 
 
@@ -329,6 +330,7 @@ def _conclude(
     markdown: bool,
     json_: bool,
     everything: bool,
+    following: str = "",
 ) -> None:
     """Judge the gates, show the comparison, and exit as it ended."""
     rows = verdicts.candidates(run)
@@ -338,9 +340,11 @@ def _conclude(
     if json_:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif markdown:
-        say_lines(comparison.render(run, failed, notes))
+        say_lines(
+            comparison.render(run, failed, [*notes, *([f"next: {following}"] if following else [])])
+        )
     else:
-        show_run(run, everything)
+        show_run(run, everything, following=following)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
         if written:
@@ -354,7 +358,7 @@ def _conclude(
     exit_for(run)
 
 
-def hint(run: Run, groups: Sequence[Group]) -> list[str]:
+def hint(run: Run, groups: Sequence[Group]) -> str:
     """Say how to count instructions, where a verdict on time is open and they can be counted."""
     countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
     undecided = [
@@ -365,9 +369,9 @@ def hint(run: Run, groups: Sequence[Group]) -> list[str]:
         and {row.case.variant, row.baseline.variant} <= countable
     ]
     if run.options.instructions or not undecided:
-        return []
+        return ""
     command = shlex.join(["gradmeter", *sys.argv[1:], "--instructions"])
-    return [f"inconclusive on time; instructions, the same in every process, decide: {command}"]
+    return f"{command}  (instructions, the same in every process, decide the undecided)"
 
 
 def _candidates(comparisons: Sequence[Comparison]) -> list[gates.Key]:

@@ -333,9 +333,16 @@ def run_path(path: Path) -> Path:
     return path / session.RUN_FILE if os.path.isdir(path) else path
 
 
-def show_run(run: Run, everything: bool = False, chosen: Chosen | None = None) -> None:
-    """Print a run's summary, or every table."""
-    terminal.show(run, Console(emoji=False), chosen=chosen, everything=everything)
+def show_run(
+    run: Run, everything: bool = False, chosen: Chosen | None = None, following: str = ""
+) -> None:
+    """Print a run's summary, or every table.
+
+    Args:
+        following: the next command, where the caller knows it.
+    """
+    console = Console(emoji=False)
+    terminal.show(run, console, chosen=chosen, everything=everything, following=following)
 
 
 def tell_written(out: Path) -> None:

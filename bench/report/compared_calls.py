@@ -22,9 +22,9 @@ UNCHANGED = 20  # so many calls without a change are shown; more are counted
 FIGURES = ("peak", "held", "cycle")
 LEGEND = (
     "ratio: the time divided by the baseline's, with its interval; in brackets the smallest and "
-    "largest ratio of sets that are too few for one. peak, held, cycle: exact bytes of array data, as the difference "
-    "where the two differ. same code: neither the test nor a module that it imported from the "
-    "repository differs, so it was timed in one set."
+    "largest ratio of sets that are too few for one. peak, held, cycle: exact bytes of array data, "
+    "as the difference where the two differ. same code: neither the test nor a module that it "
+    "imported from the repository differs, so it was timed in one set."
 )
 
 

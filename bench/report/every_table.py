@@ -17,6 +17,7 @@ from gradmeter.bench.report import (
     run_laws,
     sentences,
 )
+from gradmeter.bench.report.names import short_names
 from gradmeter.bench.report.text import escape, plain
 from gradmeter.bench.results.run import ORDINARY, Case, Run
 from gradmeter.bench.verdicts import law_search, verdicts
@@ -134,7 +135,9 @@ def _table(title: str, rows: list[Row], console: Console) -> None:
 
 def _cells(row: Row, heap: bool, clock: str) -> list[str]:
     case, memory, cycles = row.case, row.case.memory, row.case.cycles
-    name = plain(case.variant) + (" (baseline)" if row.is_baseline and row.compared else "")
+    pair = case.variant, row.baseline.variant
+    name = plain(short_names([pair])[pair] if row.compared else case.variant)
+    name += " (baseline)" if row.is_baseline and row.compared else ""
     resident = "-"
     if case.residency is not None:
         sampled = case.residency.sampled

@@ -218,7 +218,8 @@ def sentence(family: FamilyLaws, variant: str) -> str:
     base = family.of(ours.baseline) if ours else None
     assert ours is not None
     assert base is not None
-    kept, parts = "", []
+    kept = ""
+    parts: list[str] = []
     changes = laws.changed(ours, base)
     for figure, (before, after) in sorted(changes.items(), key=lambda item: item[0] != "cycle"):
         old, new = amount(family, before), amount(family, after)

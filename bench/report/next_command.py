@@ -19,7 +19,8 @@ def next_command(run: Run, summary: Summary) -> tuple[str, str]:
 
     A verdict that a few more sets decide comes first, then the cause of the largest effect.
     """
-    for row in sorted(_decidable(summary), key=more_sets):
+    # A comparison that measured until it was decided has had its sets.
+    for row in () if run.options.most_sets else sorted(_decidable(summary), key=more_sets):
         words = ["gradmeter", "compare", row.baseline.variant, *_case(run, row.case)]
         return shlex.join(words), "measures on until its time is decided"
     effect = next(_explicable(summary), None)

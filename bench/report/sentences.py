@@ -36,7 +36,8 @@ def sentence(row: Row) -> str:
     changes = row.changes
     if changes is None:
         return f"{name}: no memory figures of the same kind to compare."
-    kept, parts = "", []
+    kept = ""
+    parts: list[str] = []
     for change in sorted(changes, key=lambda change: change.figure != "cycle"):
         if change.figure == "cycle":
             assert ours.cycles is not None
@@ -50,14 +51,9 @@ def sentence(row: Row) -> str:
             )
         elif change.figure in verdicts.TELLING or not (kept or parts):
             parts.append(_change_text(change, ours.array_bytes))
-    if (
-        not (kept or parts)
-        and ours.cycles
-        and base.cycles
-        and ours.cycles.leaked != base.cycles.leaked
-    ):
+    if not (kept or parts) and ours.cycles and base.cycles:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
-        parts.append(_change_text(leaked, ours.array_bytes))
+        parts += [_change_text(leaked, ours.array_bytes)] if leaked.difference else []
     parts += [layer_change_text(change) for change in row.layer_changes]
     if kept:
         return f"{name} {'; '.join([kept, *parts])}."
