@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.report import ordinary, prose, sentences
+from gradmeter.bench.report.cells import HEAP_MARK, INSTRUCTIONS, OPEN, SAME
 from gradmeter.bench.report.next_command import more_sets, next_command
-from gradmeter.bench.report.screen import HEAP_MARK, INSTRUCTIONS, OPEN, SAME, Section
+from gradmeter.bench.report.screen import Section
 from gradmeter.bench.report.summary import FIGURES, Alike, Summary
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import law_search
