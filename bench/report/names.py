@@ -54,6 +54,8 @@ def _setting(name: str, value: str) -> str:
 
 def shared_path(names: Sequence[str]) -> str:
     """What all names of tests begin with, up to the end of a folder or file."""
+    if not names:
+        return ""
     low, high = min(names), max(names)  # between which all others lie
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
     start = "".join(letter for letter, _ in pairs)

@@ -69,24 +69,24 @@ def of_run(
     def fits(screen: Screen) -> bool:
         return len(list(lines(screen, width))) <= most
 
-    order = chosen.order if chosen else ""
+    effects = sum(len(question.effects) for question in of_all.questions)
+    detail = Detail(order=chosen.order if chosen else "")
     for every_size, every_depth in ((True, True), (False, True), (False, False)):
-        detail = Detail(every_size, every_depth, order=order)
-        screen = laid_out(detail, calls)
-        if fits(screen):
+        detail = replace(detail, every_size=every_size, every_depth=every_depth)
+        # Each effect has a line at least, but for calls without a change.
+        if of_all.changes <= most and fits(screen := laid_out(detail, calls)):
             return screen
     if chosen is None:
         calls = Chosen(most=FEW)
-    effects = sum(len(question.effects) for question in of_all.questions)
+    least = max(0, of_all.changes - most)
     dropped = bisect_left(
-        range(effects),
+        range(least, effects),
         True,
         key=lambda count: fits(laid_out(replace(detail, dropped=count), calls)),
     )
-    detail = replace(detail, dropped=dropped)
-    screen = laid_out(detail, calls)
+    screen = laid_out(replace(detail, dropped=least + dropped), calls)
     if chosen is None and not fits(screen):
-        screen = laid_out(detail, Chosen(most=0))
+        screen = laid_out(replace(detail, dropped=effects), Chosen(most=0))
     return screen
 
 

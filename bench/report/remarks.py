@@ -51,7 +51,7 @@ def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -
             text = f"{', '.join(figures)}: exact bytes of array data"
         if any(None not in effect.depths for effect in effects):
             text += ", n the depth"
-        if not every_size and any(not effect.is_law for effect in effects):
+        if not every_size and any(not (e.is_law or e.rows[0].case.ordinary) for e in effects):
             text += "; at the largest size where no law tells them"
         if SAME in cells:
             text += f"; {SAME} is equal to the byte"

@@ -5,6 +5,7 @@ The terminal and the Markdown report render this layout; what does not fit is co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 
 from gradmeter.bench.report import sentences
 from gradmeter.bench.report.cells import Columns
+from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.summary import Effect, Question, Summary
 from gradmeter.bench.results.run import ORDINARY
 from gradmeter.bench.verdicts.verdicts import Row
@@ -116,6 +118,9 @@ def _merged(question: Question, detail: Detail) -> Question:
         by_program.setdefault(effect.program, []).append(effect)
     merged = []
     for effects in by_program.values():
+        if len(effects) == 1:
+            merged += effects
+            continue
         # The largest size at which there are figures; without any, all is about what failed.
         figures = [effect for effect in effects if effect.amounts] or effects
         last = max(figures, key=lambda effect: effect.sizes)
@@ -163,15 +168,13 @@ def _by_question(
         if question.short != question.variant:
             title = f"{question.short} ({question.variant})"
         effects = [effect for effect in question.effects if id(effect) in ranks]
-        others = {e.program for e in question.effects if not _covers(e, question.effects)}
-        yield Block(
-            title,
-            tuple(
-                line
-                for effect in effects
-                for line in _lines(effect, effect.program, others, columns, detail, ranks, {})
-            ),
-        )
+        others = _partial(question.effects)
+        path = shared_path([e.program for e in effects]) if _is_call(question.effects[0]) else ""
+        lines: list[Line] = []
+        for effect in effects:
+            name = effect.program[len(path) :]
+            lines += _lines(effect, name, others, columns, detail, ranks, {})
+        yield Block(f"{title}, in {path}" if path else title, tuple(lines))
 
 
 def _by_workload(
@@ -190,7 +193,7 @@ def _by_workload(
                 lines.append(line)
             for question, effect in of_one:
                 every = [e for e in question.effects if e.program == program]
-                others = {e.program for e in every if not _covers(e, every)}
+                others = _partial(every)
                 lines += _lines(effect, question.short, others, columns, detail, ranks, before)
         yield Block(program, tuple(lines))
 
@@ -215,10 +218,10 @@ def _baseline_time(row: Row | None) -> str:
     return sentences.median_text(row.baseline, row.time.clock if row.time else "wall")
 
 
-def _covers(effect: Effect, effects: Sequence[Effect]) -> bool:
-    """Whether an effect is about all sizes at which there are effects on its workload."""
-    sizes = {size for e in effects if e.program == effect.program for size in e.sizes}
-    return set(effect.sizes) == sizes
+def _partial(effects: Sequence[Effect]) -> set[str]:
+    """The workloads that have several effects, each of which is about some sizes only."""
+    counts = Counter(effect.program for effect in effects)
+    return {program for program, count in counts.items() if count > 1}
 
 
 def _lines(

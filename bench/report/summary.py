@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gradmeter.bench.laws.names import family as family_of
 from gradmeter.bench.numbers import apart, arrays_text, bytes_text
@@ -85,18 +86,18 @@ class Effect:
         """Whether the amounts are in arrays, else they are in bytes."""
         return all(row.case.array_bytes > 1 for row in self.rows)
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """The largest difference in a figure, without its sign."""
         return max((abs(each.difference) for each in self.amounts.values()), default=0.0)
 
-    @property
+    @cached_property
     def slowest(self) -> float:
         """How far a decided ratio of times is from 1, as a logarithm; 0 where none is."""
         decided = [row.time.ratio for row in self.rows if row.time and is_decided(row)]
         return max((abs(math.log(ratio)) for ratio in decided), default=0.0)
 
-    @property
+    @cached_property
     def is_changed(self) -> bool:
         """Whether any figure or verdict is another one than "equal" and "same"."""
         return any(each.is_changed for each in self.amounts.values()) or any(
@@ -105,7 +106,7 @@ class Effect:
             for row in self.rows
         )  # fmt: skip
 
-    @property
+    @cached_property
     def is_measured(self) -> bool:
         """Whether any of its cases has a figure or a time."""
         return bool(self.amounts) or any(
@@ -166,6 +167,14 @@ class Summary:
     undecided: tuple[Row, ...]
     timed: int
     families: tuple[FamilyLaws, ...] = field(repr=False)
+
+    @property
+    def changes(self) -> int:
+        """How many workloads and calls have a change under a variant."""
+        return sum(
+            len({effect.program for effect in question.effects if effect.is_changed})
+            for question in self.questions
+        )
 
     @property
     def baselines(self) -> tuple[str, ...]:
