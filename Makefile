@@ -56,11 +56,11 @@ types: $(VENV)/ready
 	$(BIN)/mypy
 
 bench: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-columns=median,iqr,rounds --benchmark-name=short
+	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-quiet
 
 # Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
 engines: $(VENV)/peers
-	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-columns=median,iqr,rounds --benchmark-name=short
+	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-quiet
 
 # The peaks of engines whose arrays are NumPy's, explained line by line.
 lines: $(VENV)/peers
@@ -90,11 +90,11 @@ laws: $(VENV)/peers
 
 # Compiled programs of ours, PyTorch's and JAX's, up to 1e7 elements; about 40 minutes.
 compilers: $(VENV)/peers
-	$(BIN)/python -m pytest bench/suite/bench_compilers.py --benchmark-only --benchmark-max-time=0.6 --bench-sets=8 --bench-out=reports/compilers --benchmark-columns=median,iqr,rounds --benchmark-name=short
+	$(BIN)/python -m pytest bench/suite/bench_compilers.py --benchmark-only --benchmark-max-time=0.6 --bench-sets=8 --bench-out=reports/compilers --benchmark-quiet
 
 # Exact bytes of the suite against the committed ones.
 gate: $(VENV)/ready
-	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-exact --benchmark-columns=rounds --bench-against=reports/baseline.json
+	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-exact --benchmark-quiet --bench-against=reports/baseline.json
 
 selftest: $(VENV)/ready
 	$(BIN)/gradmeter selftest --comparisons 100

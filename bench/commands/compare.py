@@ -26,6 +26,7 @@ from gradmeter.bench.commands.options import (
     Budget,
     Effect,
     Engines,
+    Everything,
     FailOn,
     Install,
     Keyword,
@@ -122,6 +123,7 @@ def compare(
         ),
     ] = False,
     out: Out = COMPARED,
+    everything: Everything = False,
     quiet: Quiet = False,
     markdown: AsMarkdown = False,
     json_: AsJson = False,
@@ -144,7 +146,7 @@ def compare(
     gate_checks.refuse_presence(criteria)
     if markdown + json_ + quiet > 1 and (markdown or not quiet):
         raise UsageError("--markdown, --json and --quiet exclude each other; choose one")
-    printed = Printed(markdown=markdown, json=json_, quiet=quiet)
+    printed = Printed(markdown=markdown, json=json_, quiet=quiet, everything=everything)
     share, elsewhere, words = measuring.share, measuring.elsewhere, what or []
     suite, files = words[:1] == [PYTEST], False
     ours = {"--workload": workload, "--size": size, "--engine": engine, "-k": keyword}
@@ -224,4 +226,4 @@ def compare(
             quiet=quiet,
             through=elsewhere,
         )
-    conclude(run, criteria, printed, notes=hint(run, chosen_plan.groups), out=out)
+    conclude(run, criteria, printed, out=out, following=hint(run, chosen_plan.groups))

@@ -28,11 +28,12 @@ from gradmeter.bench.verdicts import breaches, gates, verdicts
 
 @dataclass(frozen=True)
 class Printed:
-    """How a comparison is printed: as tables, as Markdown, as JSON, or only what failed."""
+    """How a comparison is printed: a summary or all of it, Markdown, JSON, or what failed."""
 
     markdown: bool = False
     json: bool = False
     quiet: bool = False
+    everything: bool = False
 
 
 def conclude(
@@ -42,11 +43,13 @@ def conclude(
     *,
     notes: Sequence[str] = (),
     out: Path | None = None,
+    following: str = "",
 ) -> None:
     """Judge the gates, print the comparison, and exit as it ended.
 
     Args:
         out: the folder that the run was written to; None for one that was read.
+        following: the next command; empty for none.
     """
     rows = verdicts.candidates(run)
     failed = breaches.of_rows(criteria, rows, run.options)
@@ -55,12 +58,13 @@ def conclude(
     if printed.json:
         say_lines(json.dumps(comparison.document(run, failed), indent=1))
     elif printed.markdown:
-        say_lines(comparison.render(run, failed, notes))
+        lines = [*notes, *([f"next: {following}"] if following else [])]
+        say_lines(comparison.render(run, failed, lines))
     elif printed.quiet:
         for line in [*notes[len(notes) - len(refused) :], *gate.breaches(failed, run)]:
             say(line)
     else:
-        show_run(run)
+        show_run(run, printed.everything, following=following)
         for label, meaning in run.revisions.items():
             say(f"{label}: {meaning}")
         if out is not None:
@@ -76,7 +80,7 @@ def conclude(
     exit_for(run)
 
 
-def hint(run: Run, groups: Sequence[Group]) -> list[str]:
+def hint(run: Run, groups: Sequence[Group]) -> str:
     """Say how to count instructions, where a verdict on time is open and they can be counted."""
     countable = {str(v) for g in groups for v in g.variants if not v.engine.uncounted}
     undecided = [
@@ -87,6 +91,6 @@ def hint(run: Run, groups: Sequence[Group]) -> list[str]:
         and {row.case.variant, row.baseline.variant} <= countable
     ]
     if run.options.instructions or not undecided:
-        return []
+        return ""
     command = shlex.join(["gradmeter", *sys.argv[1:], "--instructions"])
-    return [f"inconclusive on time; instructions, the same in every process, decide: {command}"]
+    return f"{command}  (instructions, the same in every process, decide the undecided)"

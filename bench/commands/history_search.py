@@ -125,8 +125,7 @@ class _Progress:
         self.tell(fraction, sentence)
 
     def inner(self, _: float, sentence: str) -> None:
-        # A fraction of 0 is told always, and this is told often.
-        self.tell(self.fraction or 0.001, f"{self.sentence}: {_LABEL.sub('', sentence)}")
+        self.tell(self.fraction, f"{self.sentence}: {_LABEL.sub('', sentence)}")
 
 
 def searched(asked: Asked, plan: Plan, tell: Callable[[float, str], None]) -> Found | None:

@@ -153,6 +153,12 @@ Quiet = Annotated[
         "--quiet", "-q", rich_help_panel=OUTPUT, help="Print only what failed, and no progress."
     ),
 ]
+Everything = Annotated[
+    bool,
+    typer.Option(
+        "--all", "-v", rich_help_panel=OUTPUT, help="Print every table, not only the summary."
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, and nothing else.")
 ]

@@ -18,6 +18,7 @@ from gradmeter.bench.commands.options import (
     Budget,
     ByLine,
     Engines,
+    Everything,
     Exact,
     Keyword,
     Measuring,
@@ -41,6 +42,7 @@ from gradmeter.bench.commands.shared import (
     tell_written,
 )
 from gradmeter.bench.machines import dry_run
+from gradmeter.bench.report import ordinary
 from gradmeter.bench.results.baseline import write_baseline
 
 
@@ -87,6 +89,7 @@ def run(
             help="Say what would be measured, and its time and memory.",
         ),
     ] = False,
+    everything: Everything = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
     *,
@@ -136,7 +139,7 @@ def run(
     if as_json:
         say_lines((out / session.RUN_FILE).read_text(encoding="utf8").rstrip())
     elif not quiet:
-        show_run(measured_run)
+        show_run(measured_run, everything)
         tell_written(out)
     if quiet or as_json:
         tell_failed(measured_run)
@@ -145,13 +148,25 @@ def run(
 
 def show(
     path: RunArgument = session.LATEST,
+    everything: Everything = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(ordinary.ORDERS),
+            help="Sort the calls of tests by this. Default: what changed most.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many calls of tests are shown.", min=0),
+    ] = None,
 ) -> None:
-    """Print a run.
+    """Print a run: its summary, or with --all every table.
 
     Example:
       gradmeter show reports/latest
     """
-    show_run(read_run(path))
+    show_run(read_run(path), everything, ordinary.chosen(sort, top, "--sort"))
 
 
 def baseline(

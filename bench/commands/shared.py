@@ -18,6 +18,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.errors import LostError
 from gradmeter.bench.report import terminal
+from gradmeter.bench.report.ordinary import Chosen
 from gradmeter.bench.results.run import Comparison, Options, Run
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.text import plain
@@ -79,9 +80,16 @@ def say_lines(text: str) -> None:
     print(text, flush=True)
 
 
-def show_run(run: Run) -> None:
-    """Print a run's tables."""
-    terminal.show(run, Console(emoji=False))
+def show_run(
+    run: Run, everything: bool = False, chosen: Chosen | None = None, following: str = ""
+) -> None:
+    """Print a run's summary, or every table.
+
+    Args:
+        following: the next command, where the caller knows it.
+    """
+    console = Console(emoji=False)
+    terminal.show(run, console, chosen=chosen, everything=everything, following=following)
 
 
 def tell_failed(run: Run) -> None:

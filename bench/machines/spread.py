@@ -30,6 +30,8 @@ TICK = 0.5
 
 change = msgspec.structs.replace
 
+GROUP = "group"  # the kind of the steps of a run that is spread
+
 
 def through(on: str, known: Mapping[str, float], copies: int = 1) -> Through | None:
     """What measures a run's groups on a cluster, by `measure`; None where none is named.
@@ -64,7 +66,7 @@ def measure(
     """
     titles = [group.title for group in groups]
     groups = [group for group in groups if not record.finished(group)]
-    record.begin(len(groups) * copies)
+    record.begin({GROUP: len(groups) * copies})
     record.write(finished=False)
     if groups:
         with connected(on) as cluster:
@@ -261,7 +263,7 @@ class Spread:
                     self.record.note(note)
         if step.ended:
             self._schedule.end(one.ticket, self.clock())
-            self.record.step(f"{one.group}: measured on {one.machine}")
+            self.record.step(f"{one.group}: measured on {one.machine}", GROUP)
             self._held.end(one)
 
     def _again(self, one: Assignment, reason: str) -> None:

@@ -233,7 +233,7 @@ def pytest_terminal_summary(
                 from gradmeter.bench.plugin.measured import show
 
                 budgets = state.gathered.budgets if state.gathered is not None else {}
-                show(state.run, terminalreporter, config, state.settings.out, budgets)
+                show(state.run, terminalreporter, config, state.settings, budgets)
             except Exception as error:  # ours, and no matter of the session's
                 state.screen.insert(0, _problem("the figures cannot be shown", error))
         for line in state.screen if state is not None else ():

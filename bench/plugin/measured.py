@@ -6,7 +6,7 @@ import os
 import shlex
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
 from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.plugin.words import in_words_of_pytest
-from gradmeter.bench.report import terminal
+from gradmeter.bench.report import ordinary, terminal
 from gradmeter.bench.results import layers, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
 from gradmeter.bench.results.shard import Shard
@@ -226,13 +226,12 @@ def show(
     run: Run,
     reporter: pytest.TerminalReporter,
     config: pytest.Config,
-    out: Path,
+    settings: Settings,
     budgets: Mapping[str, str],
 ) -> None:
     """Print a run as a section of pytest's summary.
 
     Args:
-        out: the folder that it was written to.
         budgets: the outcome of each test's budget ("kept", "broken", ...), by node id.
     """
     timed = any(not case.ordinary for case in run.cases)
@@ -240,14 +239,40 @@ def show(
     if timed and run.options.exact:
         figures = "exact memory of the cases above"
     reporter.section(f"gradmeter: {figures}")
-    width = max(80, int(reporter._tw.fullwidth))
-    with to_terminal(reporter._tw._file) as file:
-        terminal.show(run, Console(file=file, width=width, emoji=False), budgets)
+    show_run(run, reporter, settings, budgets)
     for option in sorted(_given_options(config) & _NOT_APPLICABLE.keys()) if timed else ():
         reporter.line(f"{option} does not apply to these cases: {_NOT_APPLICABLE[option]}")
-    for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE):
-        if (out / name).exists():
-            reporter.line(f"written: {out / name}")
+    for line in written(settings.out, config):
+        reporter.line(line)
+
+
+def show_run(
+    run: Run,
+    reporter: pytest.TerminalReporter,
+    settings: Settings,
+    budgets: Mapping[str, str] | None = None,
+) -> None:
+    """Print the summary of a run, or with pytest's --verbose every table."""
+    everything = reporter.config.getoption("verbose") > 0
+    width = int(reporter._tw.fullwidth)
+    with to_terminal(reporter._tw._file) as file:
+        terminal.show(
+            run,
+            Console(file=file, width=max(80, width) if everything else width, emoji=False),
+            budgets,
+            chosen=ordinary.chosen(settings.sort, settings.top, "--bench-sort"),
+            everything=everything,
+        )
+
+
+def written(out: Path, config: pytest.Config) -> list[str]:
+    """Say in a line which files of a run were written; none where none were."""
+    files = (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)
+    names = [name for name in files if (out / name).exists()]
+    folder = out
+    with suppress(ValueError):  # it lies elsewhere
+        folder = out.relative_to(config.invocation_params.dir)
+    return [f"written: {folder / names[0]}, {', '.join(names[1:])}".rstrip(", ")] if names else []
 
 
 def _given_options(config: pytest.Config) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 OUT = "reports/latest"
 SETS = 4
 LAYERS = ("arrays", "python", "heap")  # of memory; as gradmeter.bench.results.layers has them
+ORDERS = ("peak", "held", "time", "name")  # of calls; as gradmeter.bench.report.ordinary has them
 
 
 def add(parser: pytest.Parser) -> None:
@@ -116,6 +117,16 @@ def add(parser: pytest.Parser) -> None:
         "--bench-against: peak>0, held>0, cycle>0",
     )
     group.addoption(
+        "--bench-sort",
+        metavar="|".join(ORDERS),
+        help="What the calls of tests are sorted by. Default: peak, or what changed most.",
+    )
+    group.addoption(
+        "--bench-top",
+        metavar="N",
+        help="How many calls of tests the summary shows; -v prints every table.",
+    )
+    group.addoption(
         "--bench-rev",
         action="append",
         metavar="REVISION",
@@ -185,6 +196,8 @@ def add(parser: pytest.Parser) -> None:
         ("out", "string"),
         ("collector", "string"),
         ("allocator", "string"),
+        ("sort", "string"),
+        ("top", "string"),
         ("sets", "string"),
         ("against", "string"),
         ("fail_on", "linelist"),

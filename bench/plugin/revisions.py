@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gradmeter.bench import session, suite_session
+from gradmeter.bench import suite_session
 from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.revisions import with_working_tree
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.output import to_terminal
+from gradmeter.bench.plugin.measured import show_run, written
 from gradmeter.bench.plugin.other_plugins import switch_off
 from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.plugin.sharding import read_share
 from gradmeter.bench.plugin.words import in_words_of_pytest
-from gradmeter.bench.report import comparison, gate, terminal
+from gradmeter.bench.report import comparison, gate
 from gradmeter.bench.results.run import Options, Run
 from gradmeter.bench.runs.progress import Teller
 from gradmeter.bench.verdicts import breaches, gates, verdicts
@@ -131,15 +131,9 @@ class Revisions:
         if self.run is None:
             return
         terminalreporter.section("gradmeter: revisions compared")
-        width = max(80, int(terminalreporter._tw.fullwidth))
-        with to_terminal(terminalreporter._tw._file) as file:
-            terminal.show(self.run, Console(file=file, width=width, emoji=False))
+        show_run(self.run, terminalreporter, self.settings)
         lines = [f"{label}: {meaning}" for label, meaning in self.run.revisions.items()]
-        paths = [
-            self.settings.out / name
-            for name in (session.RUN_FILE, session.REPORT_FILE, session.PAGE_FILE)
-        ]
-        lines += [f"written: {path}" for path in paths if path.exists()]
+        lines += written(self.settings.out, self.config)
         lines += [comparison.headline(self.run), *gate.breaches(self.failed, self.run)]
         for line in lines:
             terminalreporter.line(line, red=line.startswith("gate failed"))

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.plugin.options import LAYERS, OUT, SETS, option
+from gradmeter.bench.plugin.options import LAYERS, ORDERS, OUT, SETS, option
 from gradmeter.bench.suggestions import suggestion
 
 COLLECTORS = ("on", "off")
@@ -49,6 +49,8 @@ class Settings:
         shard_by: the run that says what each test took; None for none.
         on: the scheduler of a cluster that measures cases; empty for this process.
         dry_run: whether what would be measured is only told.
+        sort: what the calls of tests are sorted by, of `ORDERS`; None for the default.
+        top: how many of them are shown; None for as many as there is room for.
     """
 
     memory: Sequence[str]
@@ -73,6 +75,8 @@ class Settings:
     shard_by: Path | None = None
     on: str = ""
     dry_run: bool = False
+    sort: str | None = None
+    top: int | None = None
 
     @property
     def known(self) -> Mapping[str, float]:
@@ -110,6 +114,13 @@ def read(config: pytest.Config) -> Settings:
     if policy not in ALLOCATORS:
         meant = suggestion(policy, ALLOCATORS)
         raise UsageError(f"{source} {policy!r} is none of {', '.join(ALLOCATORS)}{meant}")
+    order, source = _value_and_source(config, "sort", "")
+    if order not in ("", *ORDERS):
+        meant = suggestion(order, ORDERS)
+        raise UsageError(f"{source} {order!r} is none of {', '.join(ORDERS)}{meant}")
+    top, source = _value_and_source(config, "top", "")
+    if top and not (top.isascii() and top.isdigit()):
+        raise UsageError(f"{source} {top} is not a number")
     exact = config.getoption("bench_exact")
     if exact is None:
         exact = _ini(config, "exact") or False
@@ -144,6 +155,8 @@ def read(config: pytest.Config) -> Settings:
         shard_by=_shard_by(config),
         on=config.getoption("bench_on"),
         dry_run=config.getoption("bench_dry_run"),
+        sort=order or None,
+        top=int(top) if top else None,
         engines=_engine_files(config),
     )
 

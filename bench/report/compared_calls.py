@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import takewhile
 
 from rich import markup
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.console import Console
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
 from gradmeter.bench.report.comparison import changed, time_word
+from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.ordinary import WIDTH, aligned
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.run import Comparison, Run
@@ -21,10 +21,10 @@ from gradmeter.bench.verdicts.verdicts import Row
 UNCHANGED = 20  # so many calls without a change are shown; more are counted
 FIGURES = ("peak", "held", "cycle")
 LEGEND = (
-    "ratio: of the time to the baseline's, with its interval; in brackets the smallest and largest "
-    "of too few sets for one. peak, held, cycle: exact bytes of array data, as the difference "
-    "where the two differ. same code: neither the test nor a module that it imported from the "
-    "repository differs, so it was timed in one set."
+    "ratio: the time divided by the baseline's, with its interval; in brackets the smallest and "
+    "largest ratio of sets that are too few for one. peak, held, cycle: exact bytes of array data, "
+    "as the difference where the two differ. same code: neither the test nor a module that it "
+    "imported from the repository differs, so it was timed in one set."
 )
 
 
@@ -41,7 +41,7 @@ def show(pairs: Sequence[tuple[Comparison, list[Row]]], run: Run, console: Conso
 
 
 def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: Console) -> None:
-    path = _shared([row.case.workload for row in found])
+    path = shared_path([row.case.workload for row in found])
     where = f", in {path}" if path else ""
     console.out(plain(f"{variant} against {baseline}{where}"), style="bold", highlight=False)
     idle = [row for row in found if _idle(row)]
@@ -109,12 +109,3 @@ def _line(row: Row, shared: int) -> tuple[str, ...]:
 
 def _short(row: Row, shared: int) -> str:
     return plain(row.case.workload[shared:])
-
-
-def _shared(names: Sequence[str]) -> str:
-    """What all names begin with, up to the end of a folder or file."""
-    low, high = min(names), max(names)  # between which all others lie
-    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
-    start = "".join(letter for letter, _ in pairs)
-    file = start.rfind("::")
-    return start[: file + 2] if file >= 0 else start[: start.rfind("/") + 1]

@@ -18,6 +18,7 @@ from gradmeter.bench.verdicts.verdicts import Row as Compared
 FIGURES = ("peak", "held", "cycle", "forward", "backward")
 PREDICTED = "predicted"
 NONE = "none"
+NOTHING = ("0", "0 B")
 MOST_VALUES = 4  # of a parameter, that are listed
 WORDS = {"N": "size", "n": "depth"}
 HOLDS = "Exact at all that was measured; N is the elements of an array"
@@ -217,16 +218,22 @@ def sentence(family: FamilyLaws, variant: str) -> str:
     base = family.of(ours.baseline) if ours else None
     assert ours is not None
     assert base is not None
-    parts = []
+    kept = ""
+    parts: list[str] = []
     changes = laws.changed(ours, base)
     for figure, (before, after) in sorted(changes.items(), key=lambda item: item[0] != "cycle"):
         old, new = amount(family, before), amount(family, after)
         if figure == "cycle":
-            parts.append(f"cycle {new}{_objects(ours)} instead of {old}{_objects(base)}")
-        elif figure in TELLING or not parts:
+            kept = sentences.kept_text(
+                "" if new in NOTHING else new,
+                "" if old in NOTHING else old,
+                base.variant,
+                (_objects(ours), _objects(base)),
+            )
+        elif figure in TELLING or not (kept or parts):
             parts.append(f"{sentences.LONG.get(figure, figure)} {new} instead of {old}")
     unit = "in arrays" if family.item_bytes else "in bytes"
-    said = "; ".join(parts) or "the same memory to the byte"
+    said = "; ".join(filter(None, [kept, *parts])) or "the same memory to the byte"
     return f"{variant} on {family.program}, {unit}: {said}."
 
 
@@ -241,9 +248,8 @@ def effects(found: Sequence[FamilyLaws], rows: Iterable[Compared]) -> list[tuple
 
 
 def _objects(each: VariantLaws) -> str:
-    """How many objects are in reference cycles, in brackets; empty for none, or without a law."""
+    """How many objects are in reference cycles, as a law; a sign where none is known."""
     from gradmeter.bench.laws import algebra
 
     law = each.figures[OBJECTS].law
-    number = algebra.number(algebra.of(law.expression)) if law else "0"
-    return f" ({number} objects)" if number != "0" else ""
+    return algebra.number(algebra.of(law.expression)) if law else UNKNOWN

@@ -10,7 +10,7 @@ from gradmeter.bench.lines import timeline as telling
 from gradmeter.bench.lines.difference import differences
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.lines import signed, table_of, where
-from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.report.text import escape
 from gradmeter.bench.results.lines import LineTimeline, Moment, Place
 
 ROWS = 12

@@ -12,7 +12,7 @@ from rich.table import Table
 from gradmeter.bench.lines import telling
 from gradmeter.bench.lines.timeline import INSIDE
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.report.text import escape
 from gradmeter.bench.results.layers import HEAP, PYTHON
 from gradmeter.bench.results.lines import HeapPeak, Lines, Place, Source
 

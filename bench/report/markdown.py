@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
-from gradmeter.bench.report import comparison, law_lists, laws, ordinary, prose, run_laws, sentences
+from gradmeter.bench.report import (
+    comparison,
+    law_lists,
+    laws,
+    one_screen,
+    ordinary,
+    prose,
+    run_laws,
+    sentences,
+    summary_tables,
+)
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options, Run
 from gradmeter.bench.verdicts import law_search, verdicts
@@ -30,7 +40,9 @@ class Image:
 
 def render(run: Run, images: Sequence[Image] = ()) -> str:
     """Return the report; ``images`` are those written beside it."""
-    parts = [f"# {prose.heading(run)}", _summary(run), *map(_image, images)]
+    found = law_search.of_run(run)
+    screen = summary_tables.as_markdown(one_screen.of_run(run, found))
+    parts = [f"# {prose.heading(run)}", _summary(run), screen, *map(_image, images)]
     failed = [case for case in run.cases if case.failure and not case.ordinary]
     if failed:
         parts.append("## Not measured\n\n" + "\n".join(map(_failure, failed)))
@@ -41,7 +53,6 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     if of_tests := law_lists.tests_markdown(run):
         parts.append(f"## Laws of tests\n\n{of_tests}")
-    found = law_search.of_run(run)
     told = run_laws.as_markdown(run, found)
     if told:
         parts.append(f"## Laws\n\n{told}")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rich import markup
 from rich.cells import chop_cells, set_cell_size
 from rich.console import Console
 
+from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
+from gradmeter.bench.report.names import shared_path
+from gradmeter.bench.report.screen import Block, Line, Section
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import verdicts
 
 WIDTH = 80  # columns at most
+MOST = 20  # calls of a summary
+NOTHING = ("-", "0", "0 B", "+0 B")
 FIGURE = 6  # columns of a figure at least
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
@@ -33,6 +40,7 @@ LAYER_LEGEND = {
     "system, array data and Python's objects included, and a few hundred of memray's own at the "
     "peak.",
 }
+HEADS = ("peak", "held", "cycle", "objects", "allocs")
 LAYER_FIGURES = ("peak", "held", "growth", "allocations", "allocated")
 
 
@@ -71,6 +79,99 @@ def show(run: Run, console: Console, budgets: Mapping[str, str]) -> None:
         console.print()
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Which calls a summary shows: the first in an order, and how many.
+
+    Attributes:
+        order: "peak" and "held" have the largest first, or what changed most, "time" what took
+            longest, "name" the names in the order of the alphabet; by default as "peak", or by
+            the largest change of any figure.
+    """
+
+    order: str = ""
+    most: int = MOST
+
+
+ORDERS = ("peak", "held", "time", "name")
+
+
+def chosen(order: str | None, most: int | None, option: str) -> Chosen | None:
+    """Read which calls a summary shows; None where nothing is asked for.
+
+    Args:
+        option: that gave the order.
+
+    Raises:
+        UsageError: there is no such order.
+    """
+    if order is None and most is None:
+        return None
+    if order not in (None, *ORDERS):
+        raise UsageError(f"{option} {order!r}: calls are sorted by {', '.join(ORDERS)}")
+    return Chosen(order or "", MOST if most is None else most)
+
+
+def section(run: Run, budgets: Mapping[str, str], chosen: Chosen) -> Section | None:
+    """The largest calls of a run as a table, without columns of nothing; None without calls.
+
+    Args:
+        budgets: the outcome of each test's budget, by node id.
+    """
+    cases = verdicts.calls(run)
+    if not cases:
+        return None
+    order = chosen.order or ORDERS[0]
+    keys: dict[str, Callable[[Case], Any]] = {
+        "peak": lambda case: -(case.memory.peak if case.memory else -1),
+        "held": lambda case: -(case.memory.held if case.memory else -1),
+        "time": lambda case: -run.spent.get(case.workload, 0.0),
+        "name": lambda case: case.title,
+    }
+    measured = [case for case in cases if case.memory or case.layers or case.workload in budgets]
+    measured.sort(key=keys[order])
+    shown, left = measured[: chosen.most], measured[chosen.most :]
+    if not shown:
+        return None
+    path = shared_path([case.workload for case in shown])
+    layered = [
+        (f"{layer} {name}", layer, name)
+        for layer in measured_layers(shown)
+        for name in ("peak", "growth")
+    ]
+    heads = [*HEADS, *(head for head, *_ in layered), *(["budget"] if budgets else [])]
+    rows = []
+    for case in shown:
+        row = [*_cells(case), *(_layer_cell(case, layer, name) for _, layer, name in layered)]
+        rows.append([*row, *([budgets.get(case.workload, "-")] if budgets else [])])
+    kept = [
+        number
+        for number, head in enumerate(heads)
+        if head == "peak" or any(row[number] not in NOTHING for row in rows)
+    ]
+    lines = tuple(
+        Line(f"{case.workload[len(path) :]} {case.variant}".rstrip(), tuple(row[n] for n in kept))
+        for case, row in zip(shown, rows, strict=True)
+    )
+    rest = len(left)
+    text = f"and {rest:,} more call{'s' * (rest != 1)}" if rest else ""
+    empty = sum(not case.memory.peak for case in left if case.memory)
+    if empty == rest > 0:
+        text += ", with no array data"
+    elif empty:
+        text += f", {empty:,} of them with no array data"
+    return Section(tuple(heads[n] for n in kept), (Block(path, lines),), text)
+
+
+def remarks(run: Run) -> list[str]:
+    """Sentences on calls besides their figures and failures."""
+    return [
+        f"{case.title}: {remark}"
+        for case in verdicts.calls(run)
+        for remark in sentences.remarks(case)[case.failure is not None :]
+    ]
+
+
 def measured_layers(cases: Iterable[Case]) -> list[str]:
     """The layers other than array data in which any of these calls was measured."""
     present = {layer for case in cases for layer in case.layers}
@@ -88,13 +189,15 @@ def _show_layers(tests: Sequence[tuple[str, Case]], console: Console) -> None:
 
 
 def _layer_cells(case: Case, layer: str) -> list[str]:
-    cells = []
-    for name in LAYER_FIGURES:
-        figure = f"{layer}_{name}"
-        value = layers.reading(case, figure).value
-        number = figure in layers.NUMBERS
-        cells.append("-" if value is None else f"{value:,}" if number else bytes_text(value))
-    return cells
+    return [_layer_cell(case, layer, name) for name in LAYER_FIGURES]
+
+
+def _layer_cell(case: Case, layer: str, name: str) -> str:
+    figure = f"{layer}_{name}"
+    value = layers.reading(case, figure).value
+    if value is None:
+        return "-"
+    return f"{value:,}" if figure in layers.NUMBERS else bytes_text(value)
 
 
 def layer_tables(run: Run) -> str:

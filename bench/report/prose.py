@@ -139,17 +139,17 @@ def legend(run: Run) -> list[tuple[tuple[str, ...], str]]:
         (
             ("median",),
             "seconds of one run of the workload: forward, backward, and the step of "
-            "gradient descent where there is one; by the clock that the ratio is of, CPU or wall. "
-            "Forward and backward are wall seconds. Absolute times are this machine's, on this "
+            "gradient descent where there is one; in CPU time, or in wall time where the ratio is. "
+            "Forward and backward are in wall time. Absolute times hold for this machine on this "
             "day: do not compare them with another run's.",
         ),
         (
             ("ratio",),
-            "of the time to the baseline's, over sets of fresh processes, with its "
+            "the variant's time divided by the baseline's, over sets of fresh processes, with its "
             f"{percent(options.confidence)} interval and verdict; in brackets the smallest and "
-            "the largest of too few sets for an interval. An interval beyond "
-            f"{percent(options.effect)} is faster or slower, one within it the same; "
-            "processor seconds are compared, but wall seconds where a program waits.",
+            "the largest ratio of sets that are too few for an interval. An interval beyond "
+            f"{percent(options.effect)} is faster or slower, one within it the same. CPU times are "
+            "compared, or wall times where a program waits.",
         ),
         (
             ("peak", "held", "cycle"),

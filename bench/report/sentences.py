@@ -36,26 +36,45 @@ def sentence(row: Row) -> str:
     changes = row.changes
     if changes is None:
         return f"{name}: no memory figures of the same kind to compare."
-    parts = []
+    kept = ""
+    parts: list[str] = []
     for change in sorted(changes, key=lambda change: change.figure != "cycle"):
         if change.figure == "cycle":
             assert ours.cycles is not None
             assert base.cycles is not None
-            more, less = (ours, base) if change.difference > 0 else (base, ours)
-            fewer, most = sorted((change.before, change.after))
-            few, many = apart(fewer, most)
-            holder = ours.cycles if more is ours else base.cycles
-            parts.append(
-                f"{more.variant} keeps {many} in reference cycles ({holder.objects:,} objects); "
-                f"{less.variant} keeps {few if fewer else 'none'}"
+            new, old = apart(change.after, change.before)
+            kept = kept_text(
+                new if change.after else "",
+                old if change.before else "",
+                base.variant,
+                (ours.cycles.objects, base.cycles.objects),
             )
-        elif change.figure in verdicts.TELLING or not parts:
+        elif change.figure in verdicts.TELLING or not (kept or parts):
             parts.append(_change_text(change, ours.array_bytes))
-    if not parts and ours.cycles and base.cycles and ours.cycles.leaked != base.cycles.leaked:
+    if not (kept or parts) and ours.cycles and base.cycles:
         leaked = Change("leaked", base.cycles.leaked, ours.cycles.leaked)
-        parts.append(_change_text(leaked, ours.array_bytes))
-    parts += [_layer_change_text(change) for change in row.layer_changes]
+        parts += [_change_text(leaked, ours.array_bytes)] if leaked.difference else []
+    parts += [layer_change_text(change) for change in row.layer_changes]
+    if kept:
+        return f"{name} {'; '.join([kept, *parts])}."
     return f"{name}: {'; '.join(parts) or 'the same memory to the byte'}."
+
+
+def kept_text(ours: str, theirs: str, baseline: str, objects: tuple[int | str, int | str]) -> str:
+    """Say what a candidate keeps in reference cycles, and its baseline; without the subject.
+
+    Args:
+        ours, theirs: how much the two keep; empty for nothing.
+        objects: how many each has in cycles.
+    """
+    mine, its = (f"{n:,}" if isinstance(n, int) else n for n in objects)
+    until = "until the collector runs"
+    if not ours:
+        return (
+            f"keeps nothing in reference cycles; {baseline} keeps {theirs} ({its} objects) {until}"
+        )
+    text = f"keeps {ours} in reference cycles ({mine} objects) {until}; {baseline} keeps "
+    return text + (theirs or "none")
 
 
 def lines_sentences(row: Row) -> list[str]:
@@ -169,7 +188,8 @@ LONG = {
 }
 
 
-def _layer_change_text(change: Change) -> str:
+def layer_change_text(change: Change) -> str:
+    """Say what a call takes in another layer of memory, or how many blocks."""
     name = change.figure.replace("_", " ")
     if change.figure in layers.NUMBERS:
         return f"{name} {change.after:,} instead of {change.before:,}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rich import markup
+
 from gradmeter.bench.text import plain as plain
 
 _MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]<>&#|~!$"}
@@ -12,6 +14,11 @@ _LINKS = re.compile(r":(?=//)|(?i:\bw(?=ww\.))|(?i:(?<=mailto):|(?<=xmpp):)")
 # Mentions, references and addresses are found in what is rendered, past character references.
 _LIVE = re.compile(r"@(?!\W)|#(?!\W)|(?i:\bgh-)(?=\d|$)")
 _GAP = "\u200b"  # takes no room; others put it into mentions, too
+
+
+def escape(text: str) -> str:
+    """Escape a text so that the console prints it as it is."""
+    return markup.escape(plain(text))
 
 
 def markdown(text: str) -> str:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.report.terminal import escape
+from gradmeter.bench.report.text import escape
 from gradmeter.bench.results.readings import ArrayLife, Timeline
 from gradmeter.bench.timelines import explain
 from gradmeter.bench.timelines.difference import difference

@@ -25,6 +25,7 @@ from gradmeter.bench.errors import WorkerError
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import ORDINARY, Case, Comparison, Options
 from gradmeter.bench.runs.call_bytes import exact, lines, new_at_head
+from gradmeter.bench.runs.estimate import EXACT, LINES, START_SECONDS, TIME
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.sets import Generation, Lane
 from gradmeter.bench.runs.suite_servers import SuiteServers, selected
@@ -98,7 +99,10 @@ class CallComparison:
             if self.share is not None:
                 tests = self._shard(tests, self.share)
             self._add(tests)
-            self.record.begin(len(tests) * len(self.sides) + self.options.sets)
+            self.record.begin(
+                {EXACT: len(tests) * len(self.sides), TIME: len(tests) * self.options.sets},
+                time=START_SECONDS + self.options.budget / max(1, self.options.sets),
+            )
             for test in tests:
                 self._memory(test, servers)
             self._note_pointers(tests)
@@ -156,7 +160,7 @@ class CallComparison:
         found = []
         began = self.clock()
         for side in self.sides:
-            self.record.step(f"{test} at {side.label}: exact memory")
+            self.record.step(f"{test} at {side.label}: exact memory", EXACT)
             start = self.suites.worker(side, test, servers[side.label])
             found.append(each := exact(self._case(test, side), side, start, self.layers))
             self._imported = self._imported or each.imported
@@ -184,7 +188,7 @@ class CallComparison:
         for case, side in zip(cases, self.sides, strict=True):
             measured = case
             if case.alive is not None:
-                self.record.step(f"{case.workload} at {side.label}: lines")
+                self.record.step(f"{case.workload} at {side.label}: lines", LINES)
                 start = self.suites.worker(side, case.workload, servers[side.label])
                 try:
                     measured = change(case, lines=lines(side, start))
@@ -211,6 +215,8 @@ class CallComparison:
         """Time the calls in sets, and those that are undecided in more sets."""
         options = self.options
         number = 0
+        # Calls of the same code are timed once.
+        self.record.expect(TIME, -len(self._same) * max(0, options.sets - 1))
         for look in options.looks if options.sets else ():
             rows = [test for test in tests if self._open(test, number)]
             while number < look:
@@ -254,10 +260,13 @@ class CallComparison:
         options = self.options
         generation = Generation(self.clock, self.shuffle)
         core = self.cores[number % len(self.cores)]
-        self.record.steps += number >= options.sets
+        if number >= options.sets:
+            self.record.expect(TIME, len(tests))
         self.record.step(
             f"{len(tests)} call{'s' * (len(tests) > 1)}: time, set {number + 1}"
-            + (f" of {options.sets}" if number < options.sets else "")
+            + (f" of {options.sets}" if number < options.sets else ""),
+            TIME,
+            len(tests),
         )
         with self.suites.collected(generation.place()) as (servers, _):
             for test in tests:

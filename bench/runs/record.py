@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,6 +12,7 @@ from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.readings import SelfTest
 from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.runs.estimate import Estimate
 
 change = msgspec.structs.replace
 
@@ -25,15 +27,15 @@ class Record:
         tell: called at each step with (fraction of the run done, sentence).
         order: the keys of the cases in the order of the plan, in which they are written whatever
             the order they are measured in; empty for that.
-        steps: the number of steps in the run.
+        clock: seconds.
     """
 
     run: Run
     save: Callable[[Run], None]
     tell: Callable[[float, str], None]
     order: Sequence[tuple[str, int, str]] = ()
-    steps: float = 1.0
-    _done: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _estimate: Estimate = field(default_factory=lambda: Estimate({}, {}))
     _cases: dict[tuple[str, int, str], Case] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,14 +48,23 @@ class Record:
         last = len(self._places)
         return sorted(self._cases.values(), key=lambda case: self._places.get(case.key, last))
 
-    def begin(self, steps: int) -> None:
-        """Start counting steps, of which there are ``steps``."""
-        self.steps, self._done = steps or 1, 0.0
+    def begin(self, amounts: Mapping[str, float], **guesses: float) -> None:
+        """Start counting steps.
 
-    def step(self, sentence: str) -> None:
-        """Report that the next step begins."""
-        self.tell(self._done / self.steps, sentence)
-        self._done += 1
+        Args:
+            amounts: how many units of each kind there are.
+            guesses: seconds of a unit of a kind, until one is measured.
+        """
+        self._estimate = Estimate(amounts, guesses)
+
+    def expect(self, kind: str, more: float) -> None:
+        """Count more units of a kind than were planned, or fewer."""
+        self._estimate.add(kind, more)
+
+    def step(self, sentence: str, kind: str, units: float = 1) -> None:
+        """Report that the next step begins, of a kind and so many units of it."""
+        self._estimate.begin(kind, units, self.clock())
+        self.tell(self._estimate.fraction, sentence)
 
     def case(self, group: Group, variant: Variant) -> Case:
         """The case of a variant; `put` has to have added it before."""

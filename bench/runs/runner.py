@@ -21,6 +21,7 @@ from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.folders import temporary_folder
 from gradmeter.bench.results.readings import Failure
 from gradmeter.bench.results.run import CANNOT, Case, Options, Run
+from gradmeter.bench.runs.estimate import EXACT, INSTRUCTIONS, RESIDENT, START_SECONDS, TIME
 from gradmeter.bench.runs.instruction_passes import add
 from gradmeter.bench.runs.memory_passes import Computed, MemoryPasses, Sampler
 from gradmeter.bench.runs.record import Record
@@ -71,8 +72,14 @@ class Runner:
     def measure(self, groups: Sequence[Group]) -> Run:
         """Measure every group that is not finished yet, and return the run."""
         groups = [group for group in groups if not self.record.finished(group)]
-        passes = 1 + (not self.options.exact) + self.options.instructions
-        self.record.begin(sum(len(g.variants) * passes + self.options.sets for g in groups))
+        options, variants = self.options, sum(len(group.variants) for group in groups)
+        amounts = {
+            EXACT: variants,
+            RESIDENT: variants * (not options.exact),
+            INSTRUCTIONS: variants * options.instructions,
+            TIME: variants * options.sets,
+        }
+        self.record.begin(amounts, time=START_SECONDS + options.budget / max(1, options.sets))
         self.record.write(finished=False)
         if groups:
             self.test(groups)
@@ -94,7 +101,7 @@ class Runner:
 
     def compare_times(self, group: Group) -> Run:
         """Add a group's cases, measure nothing but their time, and return the run."""
-        self.record.begin(self.options.sets)
+        self.record.begin({TIME: self.options.sets * len(group.variants)})
         self.record.put(*[self._new_case(group, v) for v in group.variants])
         self._time(group)
         return self.run
@@ -126,7 +133,7 @@ class Runner:
         for variant in group.variants:
             case = self._new_case(group, variant)
             record.put(case)
-            record.step(f"{case.title}: exact memory")
+            record.step(f"{case.title}: exact memory", EXACT)
             reason = variant.engine.reason(group.workload.name, dict(variant.of_engine))
             if reason:
                 record.put(change(case, failure=Failure("engine", CANNOT, reason)))
@@ -139,12 +146,12 @@ class Runner:
                 case = passes.heap(group, variant, case)
             record.put(case)
             if not self.options.exact:
-                record.step(f"{case.title}: resident memory")
+                record.step(f"{case.title}: resident memory", RESIDENT)
                 if case.failure is None and passed(tests, resident=True):
                     case = passes.resident(group, variant, case)
                     record.put(case)
             if case.failure is None and self.options.instructions:
-                record.step(f"{case.title}: instructions")
+                record.step(f"{case.title}: instructions", INSTRUCTIONS)
                 functions = self.options.functions
                 record.put(add(self._workers, group, variant, case, functions=functions))
         self._refuse_common_lack(group)

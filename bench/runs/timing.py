@@ -12,6 +12,7 @@ import msgspec
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.results.run import Case
+from gradmeter.bench.runs.estimate import TIME
 from gradmeter.bench.runs.forks import may_share
 from gradmeter.bench.runs.record import Record
 from gradmeter.bench.runs.sets import Generation, SetRunner
@@ -100,10 +101,13 @@ class Timing:
         """Time the variants in one set; later sets leave out a variant that fails."""
         options = self.workers.options
         alive = [v for v in variants if self.record.case(self.group, v).failure is None]
-        self.record.steps += number >= options.sets
+        if number >= options.sets:
+            self.record.expect(TIME, len(variants))
         self.record.step(
             f"{self.group.title}: time, set {number + 1}"
-            + (f" of {options.sets}" if number < options.sets else " (inconclusive so far)")
+            + (f" of {options.sets}" if number < options.sets else " (inconclusive so far)"),
+            TIME,
+            len(variants),
         )
         if not alive:
             return

@@ -21,7 +21,7 @@ def time_sentence(row: Row, options: Options) -> str:
     if not time.sure:
         sets = f"{time.sets} set{'s' * (time.sets > 1)}"
         return (
-            f"{name}: inconclusive, {ratio} times {base.variant} ({span} over {sets}); "
+            f"{name}: inconclusive, {ratio} times the time of {base.variant} ({span} over {sets}); "
             f"an interval takes {time.more} more sets at least."
         )
     interval = f"{percent(options.confidence)} interval {span}, {time.sets} sets"
@@ -31,10 +31,10 @@ def time_sentence(row: Row, options: Options) -> str:
             f"({ratio}, {interval})."
         )
     if time.word != "inconclusive":
-        return f"{name}: {time.word}, {ratio} times {base.variant} ({interval})."
+        return f"{name}: {time.word}, {ratio} times the time of {base.variant} ({interval})."
     if time.more is None:
         end = f"it lies about at the smallest effect that matters, {percent(options.effect)}"
     else:
         more = int(float(f"{time.more:.1g}"))
         end = f"about {more:,} more set{'s' * (more != 1)} would probably decide"
-    return f"{name}: inconclusive, {ratio} times {base.variant} ({interval}); {end}."
+    return f"{name}: inconclusive, {ratio} times the time of {base.variant} ({interval}); {end}."
