@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MOST = 3
-ALIKE = 0.6  # of 1.0, the measure of difflib
+ALIKE = 0.7  # of 1.0, the measure of difflib
+SHORT, LESS_ALIKE = 4, 0.6  # and for words of so few letters
 NEAR = 0.05  # what is less alike than the best by more is not meant
 
 
@@ -20,7 +21,8 @@ def similar(word: str, names: Iterable[str]) -> list[str]:
         # A beginning that is long enough to tell is a clue, too.
         begins = len(word) > 2 and _spelling(name).startswith(_spelling(word))
         ratios[name] = max(matcher.ratio(), ALIKE * begins)
-    least = max(ALIKE, max(ratios.values(), default=0) - NEAR)
+    enough = ALIKE if len(_spelling(word)) > SHORT else LESS_ALIKE
+    least = max(enough, max(ratios.values(), default=0) - NEAR)
     found = sorted((n for n in ratios if ratios[n] >= least), key=lambda n: -ratios[n])
     return found[:MOST]
 
@@ -34,4 +36,4 @@ def suggestion(word: str, names: Iterable[str]) -> str:
 
 
 def _spelling(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return name.lower().lstrip("-").replace("-", "_")

@@ -35,7 +35,6 @@ from gradmeter.bench.commands.options import (
     Out,
     Paths,
     Quiet,
-    Sets,
     Sizes,
     Tests,
     Workloads,
@@ -82,7 +81,15 @@ def compare(
             min=0.0,
         ),
     ] = 12.0,
-    sets: Sets = 10,
+    sets: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=RARE,
+            help="Sets of fresh processes before the first verdict.",
+            min=1,
+        ),
+    ] = 10,
     most_sets: Annotated[
         int,
         typer.Option(

@@ -18,6 +18,7 @@ from gradmeter.bench.report.screen import Block, Line, Section
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Case, Run
+from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts import verdicts
 
 WIDTH = 80  # columns at most
@@ -108,7 +109,8 @@ def chosen(order: str | None, most: int | None, option: str) -> Chosen | None:
     if order is None and most is None:
         return None
     if order not in (None, *ORDERS):
-        raise UsageError(f"{option} {order!r}: calls are sorted by {', '.join(ORDERS)}")
+        known = f"{option} {order!r}: calls are sorted by {', '.join(ORDERS)}"
+        raise UsageError(f"{known}{suggestion(order or '', ORDERS)}")
     return Chosen(order or "", MOST if most is None else most)
 
 

@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 
 from gradmeter.bench import cli, engines, workloads
-from gradmeter.bench.commands.shared import read_size
+from gradmeter.bench.commands.reading import read_size
 from gradmeter.bench.results import run_file
 
 from ..command import GRADMETER, TINY, gradmeter
@@ -36,16 +36,19 @@ def refused(monkeypatch, capfd, *arguments) -> str:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--workload", "cubes-3"], "squares-N"),
-        (["--workload", "squares"], "squares-N"),
-        (["--workload", "squares-0"], "squares-N"),
-        (["--workload", "diamond-3"], "diamond"),
+        (["--workload", "cubes-3"], "there is no workload 'cubes-3'; the workloads are squares-N"),
+        (["--workload", "sqares-3"], "there is no workload 'sqares-3'; did you mean squares-3?"),
+        (["--workload", "squares"], "takes a depth N (squares-N, such as squares-3)"),
+        (["--workload", "squares-0"], "did you mean squares-3?"),
+        (["--workload", "diamond-3"], "the workload diamond takes no depth; write diamond"),
         (["--workload", ""], "squares-N"),
-        (["--variant", "dezero2"], "dezero2"),
-        (["--variant", ""], "engine"),
+        (["--variant", "dezero2"], "there is no engine 'dezero2'; did you mean dezero?"),
+        (["--variant", ""], "the engines are engine"),
         (["--variant", "engine:nope=on"], "retain_grad"),
+        (["--variant", "engine:retian_grad=on"], "did you mean retain_grad?"),
         (["--variant", "engine:retain_grad"], "name=value"),
         (["--variant", "engine:retain_grad=maybe"], "on"),
+        (["--variant", "engine:output_references=srong"], "did you mean strong?"),
         (["--variant", "engine:retain_grad=on,retain_grad=on"], "twice"),
         (["--variant", "[bold]"], "[bold]"),
         (["--baseline", "nope"], "nope"),
@@ -63,7 +66,20 @@ def refused(monkeypatch, capfd, *arguments) -> str:
         (["--limit", "-1"], "--limit"),
         (["--limit", "nan"], "--limit"),
         (["--seed", "-1"], "--seed"),
-        (["--nonsense"], "--nonsense"),
+        (["--nonsense"], "gradmeter run has no option --nonsense; gradmeter run --help lists them"),
+        (["--vairant", "engine"], "gradmeter run has no option --vairant; did you mean --variant?"),
+        (["--size"], "gradmeter: --size takes a value"),
+        (["--allocator", "kep"], "did you mean kept?"),
+        (["sqares-30"], "there is no workload or engine 'sqares-30'; did you mean squares-30?"),
+        (["dezer"], "there is no workload or engine 'dezer'; did you mean dezero?"),
+        (["dezer:retain_grad=on"], "did you mean dezero:retain_grad=on?"),
+        (["unheard"], "there is no workload or engine 'unheard'; gradmeter list names them"),
+        (["1e6"], "1e6 names no workload; write a size as --size 1e6"),
+        (["own.py"], "own.py is a file; name a workload in it as own.py:NAME"),
+        (["-k", "strnog"], "-k 'strnog' selects no case; did you mean strong?"),
+        (["-k", "unheard"], "-k 'unheard' selects no case; the cases are squares-3 x 16 engine;"),
+        (["-k", "a and"], "-k 'a and' does not parse at character 6"),
+        (["-k", "squares(n=3)"], "squares(...) is no word"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
@@ -158,18 +174,97 @@ def test_the_version_is_that_of_the_package():
     assert (done.returncode, done.stdout) == (0, f"gradmeter {metadata.version('gradmeter')}\n")
 
 
-def test_what_is_listed_can_be_run():
-    done = gradmeter("list")
-    assert done.returncode == 0
+@pytest.fixture(scope="module")
+def listed():
+    return gradmeter("list")
+
+
+def test_what_is_listed_can_be_run(listed):
+    assert listed.returncode == 0
     for name in workloads.names():
-        assert name in done.stdout
+        assert name in listed.stdout
     for name in engines.names():
         for setting in engines.get(name).settings:
-            assert setting.name in done.stdout
+            assert setting.name in listed.stdout
+
+
+def test_the_list_is_one_screen_that_breaks_no_name(listed):
+    lines = listed.stdout.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 80
+    assert "…" not in listed.stdout
+    assert "cannot" not in listed.stdout
+
+
+def test_what_an_engine_cannot_is_told_to_who_asks():
+    told = " ".join(gradmeter("list", "engines", "-v").stdout.split())
+    for name in engines.names():
+        for case, reason in engines.get(name).cannot.items():
+            assert f"{name} cannot {case}: {reason}" in told
+
+
+def test_a_list_for_programs_has_what_the_tables_have():
+    found = json.loads(gradmeter("list", "--json").stdout)
+    assert [each["name"] for each in found["workloads"]] == workloads.names()
+    assert [each["name"] for each in found["engines"]] == engines.names()
+    strong = next(each for each in found["settings"] if each["name"] == "output_references")
+    assert (strong["values"], strong["default"]) == (["weak", "strong"], "weak")
+    assert strong["engines"] == ["engine"]
+    settings = json.loads(gradmeter("list", "settings", "--json").stdout)
+    assert settings == {"settings": found["settings"]}
+
+
+FIRST_MISTAKES = [
+    (["rum"], "there is no command 'rum'; did you mean run?"),
+    (["squares-3"], "there is no command 'squares-3'; gradmeter run squares-3 measures it"),
+    (["engine:retain_grad=on"], "gradmeter run engine:retain_grad=on measures it"),
+    (["train.py"], "gradmeter lines train.py measures the lines of a script"),
+    (["unheard-of"], "there is no command 'unheard-of'; gradmeter --help lists them"),
+    (["--size", "3", "run"], "--size follows its command: gradmeter run --size"),
+    (["list", "workload"], "there is no list of 'workload'; did you mean workloads?"),
+    (["show", "nowhere"], "there is no run nowhere; gradmeter run makes one"),
+    (["compare", "engine"], "compare takes two different variants at least"),
+    (["compare", "squares-3", "engine"], "compare takes two different variants at least"),
+    (
+        ["compare", "engin", "dezero"],
+        "there is no workload or engine 'engin'; did you mean engine?",
+    ),
+    (["compare", "engine", "dezero", "--fail-on", "peek>0"], "no gate 'peek'; did you mean peak?"),
+    (
+        ["compare", "engine", "dezero", "--fail-on", "peak[sqares-3]>0"],
+        "could never fail; did you mean squares-3?",
+    ),
+    (["compare", "engine", "dezero", "-k", "engine"], "selects a baseline alone"),
+    (["compare", "--bench-test", "own"], "has no option --bench-test; did you mean --bench-tests?"),
+    (["compare", "--quiet", "--markdown", "engine", "dezero"], "exclude each other"),
+    (["compare", "--rev", "HEAD", "--bench-tests", "had", "--", "pytest"], "did you mean head?"),
+    (["compare", "--with", "a", "-k", "x", "--", "pytest"], "-k chooses what gradmeter measures"),
+    (["check", "--fail-on", "cylce>0"], "there is no gate 'cylce'; did you mean cycle?"),
+    (["trace", "sqares-3"], "there is no workload 'sqares-3'; did you mean squares-3?"),
+    (["trace", "squares-3", "--against", "matias"], "nor a variant; did you mean matyas?"),
+    (["lines", "trainpy"], "gradmeter list workloads names them, and a script ends with .py"),
+    (["lines", "squares-3", "--count", "arays"], "did you mean arrays?"),
+    (["law", "squares-3", "--variant", "dezeroo"], "no engine 'dezeroo'; did you mean dezero?"),
+    (["accept"], "gradmeter accept takes STEP|RUN"),
+    (["fill"], "gradmeter fill takes A..B"),
+]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["--help"], ["run", "--help"], ["show", "--help"], ["baseline", "-h"]]
+    ("arguments", "says"), FIRST_MISTAKES, ids=[" ".join(words) for words, _ in FIRST_MISTAKES]
+)
+def test_a_first_mistake_is_answered_with_one_sentence(
+    tmp_path, monkeypatch, capfd, arguments, says
+):
+    monkeypatch.chdir(tmp_path)
+    error = refused(monkeypatch, capfd, *arguments)
+    assert says in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["--help"], ["list", "settings"], ["list", "engines", "-v"]]
 )
 def test_output_fits_eighty_columns(arguments):
     done = gradmeter(*arguments)
@@ -179,7 +274,7 @@ def test_output_fits_eighty_columns(arguments):
 
 def test_help_teaches_an_example_and_the_exit_code():
     text = gradmeter("run", "--help").stdout
-    assert "gradmeter run --workload" in text
+    assert "gradmeter run squares-30" in text
     assert "Exit code 3" in text.replace("\n", " ")
 
 
@@ -222,6 +317,6 @@ def test_a_reader_who_stops_reading_gets_no_traceback(finished):
         assert b"Traceback" not in process.stderr.read()
 
 
-@pytest.mark.parametrize("text", ["1000", "1_000", "1e3", "1E3", "1000.0", 1000])
+@pytest.mark.parametrize("text", ["1000", "1_000", "1e3", "1E3", "1000.0", "1k", "0.001M", 1000])
 def test_a_size_is_read_as_people_write_it(text):
     assert read_size(text) == 1000
