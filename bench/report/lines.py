@@ -245,6 +245,9 @@ def _no_source(file: str) -> str:
     return "(executed text, no source)" if file.startswith("<") else ""
 
 
+NOT_COUNTED = "not counted, which takes CPython on Linux and x86-64"
+
+
 def _show_tables(reading: Lines, console: Console, *, every: bool, option: str) -> None:
     files = telling.by_file(reading, every=every)
     watched = {line.place.file for line in reading.lines}
@@ -264,6 +267,8 @@ def _show_tables(reading: Lines, console: Console, *, every: bool, option: str) 
             title=shown_path(file.file),
         )
         console.print(table)
+    if any(line.number is None for line in reading.lines):
+        console.print(f"allocs: {NOT_COUNTED}", highlight=False)
     others = len(reading.lines) - sum(len(file.lines) for file in files)
     if others:
         console.print(

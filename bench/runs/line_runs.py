@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def measure(
             request["peak"] = msgspec.to_builtins(msgspec.structs.replace(lines.peak, stack=[]))
             (scratch / "answer.json").unlink()
             explanation = _explanation(request, scratch, environment)
+            if explanation.problem and _is_pipe():
+                problem = f"{explanation.problem}; {PIPED}"
+                explanation = msgspec.structs.replace(explanation, problem=problem)
             lines = msgspec.structs.replace(lines, explanation=explanation)
     return lines, failure
 
@@ -157,6 +161,20 @@ def _environment() -> dict[str, str]:
     """Two processes order sets alike only with one seed."""
     seed = os.environ.get("PYTHONHASHSEED", "random")
     return {"PYTHONHASHSEED": "0" if seed == "random" else seed}
+
+
+PIPED = (
+    "the program's input is a pipe, which the second run cannot read again: give it as a file, "
+    "gradmeter lines PROGRAM < FILE"
+)
+
+
+def _is_pipe() -> bool:
+    """Whether standard input is a pipe, or was closed: what the first run read is gone."""
+    try:
+        return stat.S_ISFIFO(os.fstat(0).st_mode)
+    except OSError:
+        return False
 
 
 def _explanation(

@@ -146,7 +146,7 @@ def _failure_of(running: Running, finish: Callable[[ScriptError], None]) -> Base
         finish: called where the program ends its process itself, before it does.
 
     Raises:
-        BaseException: in a fork of the process, which ends as Python would end it.
+        SystemExit: in a fork of the process, which ends as Python would end it.
     """
     process, end = os.getpid(), os._exit
 
@@ -161,7 +161,11 @@ def _failure_of(running: Running, finish: Callable[[ScriptError], None]) -> Base
     finally:
         os._exit = end
     if os.getpid() != process:
-        raise failure if failure is not None else SystemExit(0)
+        if failure is None:
+            raise SystemExit(0)
+        error = running.describe(failure)
+        sys.stderr.write(error.stderr)
+        raise SystemExit(error.code)
     return failure
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def ask_fresh_process(
         program: the module of runs/ that is the process's main program.
         request: what it is asked; "answer" is added, the file that it writes, and "safe_path".
         folder: for that file.
-        quiet: give the user's program no input, and drop what it writes.
+        quiet: give the user's program no input but a file's, and drop what it writes.
         environment: variables to set.
 
     Returns:
@@ -75,13 +77,20 @@ def ask_fresh_process(
     path = folder / "answer.json"
     own = {"answer": str(path), "safe_path": sys.flags.safe_path}
     # -P keeps what lies beside start_worker.py from being imported; it is not inherited.
-    command = [sys.executable, "-P", str(START), str(START_FOLDER), f"runs.{program}"]
+    command = [sys.executable, *_flags(), "-P", str(START), str(START_FOLDER), f"runs.{program}"]
     command.append(json.dumps({**request, **own}))
     nothing = subprocess.DEVNULL if quiet else None
+    begin = _input_begins()
+    if begin is not None:  # a file is read again by each process
+        os.lseek(0, begin, os.SEEK_SET)
     variables = {**os.environ, **COLD, **(environment or {})}
     interrupted, code = False, 0
     with subprocess.Popen(
-        command, stdin=nothing, stdout=nothing, stderr=nothing, env=variables
+        command,
+        stdin=nothing if begin is None else None,
+        stdout=nothing,
+        stderr=nothing,
+        env=variables,
     ) as process:
         try:
             code = _wait(process)
@@ -98,6 +107,21 @@ def ask_fresh_process(
     if "refused" in answer:
         raise UsageError(answer["refused"])
     return answer, interrupted
+
+
+def _flags() -> list[str]:
+    """The options of this interpreter that change what a program does: -O, and -W."""
+    optimize = ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
+    return [*optimize, *(f"-W{option}" for option in sys.warnoptions)]
+
+
+@cache
+def _input_begins() -> int | None:
+    """Where standard input stood at first, if it is a file, which can be read again."""
+    try:
+        return os.lseek(0, 0, os.SEEK_CUR) if stat.S_ISREG(os.fstat(0).st_mode) else None
+    except OSError:
+        return None
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

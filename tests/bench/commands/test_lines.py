@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -553,3 +554,47 @@ def test_what_memray_is_needed_for_names_it(script, layer, monkeypatch):
     monkeypatch.setattr(line_runs, "available", lambda: False)
     with pytest.raises(UsageError, match=rf"--count {layer} takes memray, .*: pip install memray$"):
         line_runs.layer(str(script("")), [], layer, module=False)
+
+
+READS = "import sys\na = np.ones(int(sys.stdin.readline()))\nb = a * 2\n"
+
+
+def lines_of(path: Path, *flags: str, **given) -> subprocess.CompletedProcess[str]:
+    """The command under an interpreter's own options, with an input."""
+    words = [sys.executable, *flags, "-m", "gradmeter", "lines", str(path)]
+    return subprocess.run(words, capture_output=True, text=True, cwd=path.parent, **given)
+
+
+def test_a_file_that_a_program_reads_is_read_again_by_the_run_that_explains_its_peak(script):
+    path = script(READS)
+    (path.parent / "numbers").write_text("skipped\n1000\n")
+    with (path.parent / "numbers").open("rb", buffering=0) as file:
+        file.seek(len("skipped\n"))
+        done = lines_of(path, stdin=file)
+    assert done.returncode == 0, done.stderr
+    assert "program.py:3" in done.stdout
+    assert "not explained" not in done.stdout
+
+
+def test_of_a_pipe_it_is_said_why_the_peak_is_not_explained(script):
+    done = lines_of(script(READS), input="1000\n")
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "the peak is not explained" in told
+    assert "the program's input is a pipe, which the second run cannot read again" in told
+
+
+def test_the_interpreters_options_hold_for_the_program(script):
+    path = script("import warnings\nassert False\nwarnings.warn('told', stacklevel=1)\n")
+    plain, optimized = lines_of(path), lines_of(path, "-O", "-W", "error")
+    assert "AssertionError" in plain.stderr
+    assert "UserWarning: told" in optimized.stderr
+
+
+def test_a_fork_that_fails_shows_the_programs_own_frames_alone(script):
+    path = script("import os\nif os.fork() == 0:\n    1 / 0\nassert os.wait()[1] == 256\n")
+    done = lines_of(path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.count("  File ") == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
