@@ -20,6 +20,7 @@ from gradmeter.bench.commands.calls import (
 from gradmeter.bench.commands.completion import complete_compared
 from gradmeter.bench.commands.conclusion import Printed, conclude, hint
 from gradmeter.bench.commands.help_layout import RARE, SUITE, VERDICTS, WHAT, HelpAll
+from gradmeter.bench.commands.measuring import Measuring
 from gradmeter.bench.commands.options import (
     AsJson,
     AsMarkdown,
@@ -31,7 +32,6 @@ from gradmeter.bench.commands.options import (
     Install,
     Keyword,
     Layers,
-    Measuring,
     Out,
     Paths,
     Quiet,
@@ -126,7 +126,7 @@ def compare(
         typer.Option(
             "--bench-all",
             rich_help_panel=RARE,
-            help="Time also calls whose code is the same.",
+            help="Time calls in all sets also where no revision changes their code.",
         ),
     ] = False,
     out: Out = COMPARED,

@@ -21,7 +21,8 @@ On = Annotated[
         "--on",
         metavar="ADDRESS",
         rich_help_panel=RARE,
-        help="Measure on a Dask cluster: tls://host:8786, or local:2 for a try.",
+        help="Measure on a Dask cluster: its scheduler's address, such as tls://host:8786, or "
+        "local:2, which starts one with two workers here.",
     ),
 ]
 Machines = Annotated[
@@ -30,7 +31,8 @@ Machines = Annotated[
         "--machines",
         metavar="N",
         rich_help_panel=RARE,
-        help="With --on: measure each case's exact bytes on so many machines.",
+        help="With --on: measure each case's exact bytes on so many machines, and hold them "
+        "against each other.",
         min=1,
     ),
 ]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.commands.completion import (
     complete_paths,
     complete_variants,
     complete_workloads,
 )
 from gradmeter.bench.commands.help_layout import COMMITS, OUTPUT, RARE, SUITE, VERDICTS, WHAT
-from gradmeter.bench.commands.machines import Machines, On, through
-from gradmeter.bench.commands.reading import read_share, read_size
+from gradmeter.bench.commands.reading import read_size
 from gradmeter.bench.history import store
-from gradmeter.bench.runs.allocators import DEFAULT
-from gradmeter.bench.session import Through
 
 Workloads = Annotated[
     list[str] | None,
@@ -82,7 +77,7 @@ Functions = Annotated[
     typer.Option(
         "--functions",
         rich_help_panel=RARE,
-        help="With --instructions: count each function.",
+        help="With --instructions: count each C function, and the calls of Python functions.",
     ),
 ]
 ByLine = Annotated[
@@ -135,7 +130,8 @@ Allocator = Annotated[
     typer.Option(
         metavar="POLICY",
         rich_help_panel=RARE,
-        help="Freed memory: kept, returned or system.",
+        help="The C library's allocator while timing: kept (freed memory stays in the process), "
+        "returned (given back each time) or system (by what the process did before).",
     ),
 ]
 Out = Annotated[
@@ -267,54 +263,3 @@ ShardBy = Annotated[
         help="Spread the shares by the seconds of this earlier run.",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """How run and compare measure: what a worker is started with, and on which machine."""
-
-    collector: Annotated[
-        str,
-        typer.Option(
-            metavar="on|off", rich_help_panel=RARE, help="Python's cyclic collector while timing."
-        ),
-    ] = "on"
-    allocator: Allocator = DEFAULT
-    instructions: Counted = False
-    functions: Functions = False
-    min_rounds: Annotated[
-        int,
-        typer.Option(
-            metavar="N", rich_help_panel=RARE, help="The fewest timed rounds of each case.", min=1
-        ),
-    ] = 10
-    limit: Limit = 60.0
-    seed: Seed = 0
-    shard: Shard = ""
-    shard_by: ShardBy = None
-    on: On = ""
-    machines: Machines = 1
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The fields of a run's options."""
-        names = ("collector", "allocator", "instructions", "functions", "min_rounds", "limit")
-        return {name: getattr(self, name) for name in (*names, "seed")}
-
-    @property
-    def share(self) -> Share | None:
-        """The share of the plan that this machine measures; None for all of it.
-
-        Raises:
-            UsageError: there is no such shard, or no such costs.
-        """
-        return None if self.on and not self.shard else read_share(self.shard, self.shard_by)
-
-    @property
-    def elsewhere(self) -> Through | None:
-        """What measures on other machines; None for this one.
-
-        Raises:
-            UsageError: a package is missing, or the costs cannot be read.
-        """
-        return through(self.on, self.machines, self.shard_by)

@@ -13,6 +13,7 @@ from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands.completion import complete_cases, complete_variants
 from gradmeter.bench.commands.help_layout import OUTPUT, WHAT, HelpAll
 from gradmeter.bench.commands.machines import seconds
+from gradmeter.bench.commands.measuring import Measuring
 from gradmeter.bench.commands.options import (
     AsJson,
     Budget,
@@ -21,7 +22,6 @@ from gradmeter.bench.commands.options import (
     Everything,
     Exact,
     Keyword,
-    Measuring,
     Out,
     Quiet,
     RunArgument,

@@ -12,7 +12,7 @@ import typer
 from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.shards import Share
 from gradmeter.bench.commands.calls import HEAD, PYTEST
-from gradmeter.bench.commands.help_layout import COMMITS, OUTPUT, SUITE, WHAT, HelpAll
+from gradmeter.bench.commands.help_layout import COMMITS, OUTPUT, WHAT, HelpAll
 from gradmeter.bench.commands.options import (
     AllParents,
     AnyStore,
@@ -26,6 +26,7 @@ from gradmeter.bench.commands.options import (
     Push,
     Seed,
     Sizes,
+    Tests,
     Variants,
     Workloads,
 )
@@ -93,15 +94,7 @@ class Asked:
         ),
     ] = None
     instructions: Counted = False
-    tests: Annotated[
-        str,
-        typer.Option(
-            "--bench-tests",
-            metavar="own|head",
-            rich_help_panel=SUITE,
-            help="Whose tests to run.",
-        ),
-    ] = OWN
+    tests: Tests = OWN
     path: Paths = None
     install: Install = ""
     layers: Layers = ""
