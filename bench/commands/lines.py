@@ -22,6 +22,7 @@ from gradmeter.bench.commands.program_arguments import (
     Size,
     Target,
     is_script,
+    refuse_missing,
     refuse_unknown,
     tell_failure,
 )
@@ -102,6 +103,8 @@ def lines(
             )
     if module or is_script(target):
         kind = "module" if module else "script"
+        if not module:
+            refuse_missing(target)
         given = {"variant": variant, "engine": engine, "size": size, "seed": seed}
         for name, value in given.items():
             if value is not None:

@@ -17,7 +17,7 @@ from gradmeter.bench.results import merging, run_file
 
 def merge(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="The shards' run.json, or their folders.")
+        list[Path], typer.Argument(metavar="RUN", help="The shards' run.json, or their folders.")
     ],
     out: Out = session.LATEST,
     partial: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -115,6 +116,18 @@ def refuse_unknown(target: str) -> None:
         meant = suggestion(target, workloads.spelled(target))
         other = "; gradmeter list workloads names them, and a script ends with .py"
         raise UsageError(f"there is no workload {target!r}{meant or other}")
+
+
+def refuse_missing(script: str) -> None:
+    """Refuse a script that is not there where one beside it has a similar name.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if not os.path.exists(script):
+        beside = map(str, Path(script).parent.glob("*.py"))
+        if meant := suggestion(script, beside):
+            raise UsageError(f"there is no script {script}{meant}")
 
 
 def is_script(target: str) -> bool:

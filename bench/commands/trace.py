@@ -20,6 +20,7 @@ from gradmeter.bench.commands.program_arguments import (
     Size,
     Target,
     is_script,
+    refuse_missing,
     refuse_unknown,
 )
 from gradmeter.bench.commands.reading import add_engines
@@ -100,6 +101,8 @@ def _trace(
     console = Console(emoji=False)
     if module or is_script(target):
         kind = "module" if module else "script"
+        if not module:
+            refuse_missing(target)
         for name, value in {"size": size, "seed": seed}.items():
             if value is not None:
                 raise UsageError(f"--{name} is for workloads, and {target} is a {kind}")

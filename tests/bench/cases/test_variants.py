@@ -119,20 +119,44 @@ def test_blanks_around_the_parts_are_no_part_of_them():
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["", "torc", "Engine", ":", ":retain_grad=on", "engine.ours", "[red]"]
-)
+@pytest.mark.parametrize("name", ["", ":", ":retain_grad=on", "[red]"])
 def test_an_unknown_engine_is_refused_with_the_list(name):
     with pytest.raises(UsageError, match=r"there is no engine .*; the engines are .*engine"):
         parse(name)
 
 
-@pytest.mark.parametrize("part", ["retain", "retain_grad", "speed=fast", "=on", "on", "strong"])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("torc", "torch"), ("Engine", "engine"), ("tensorfow:threads=2", "tensorflow")],
+)
+def test_an_engine_with_a_slip_is_refused_with_the_one_that_is_meant(name, meant):
+    with pytest.raises(UsageError, match=rf"there is no engine .*; did you mean {meant}\?"):
+        parse(name)
+
+
+@pytest.mark.parametrize("part", ["speed=fast", "=on", "on", "strong"])
 def test_an_unknown_setting_is_refused_with_the_list(part):
     with pytest.raises(UsageError) as error:
         parse(f"engine:{part}")
-    assert repr(part) in str(error.value)
+    assert f"variant 'engine:{part}'" in str(error.value)
     assert all(name in str(error.value) for name in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("retain=on", "has no setting 'retain'; did you mean retain_grad or retain_graph?"),
+        ("retian_grad=on", "has no setting 'retian_grad'; did you mean retain_grad?"),
+        ("chekpoint=2", "did you mean checkpoint?"),
+        ("tread=2", "did you mean threads?"),
+        ("retain_grad", "retain_grad has no value; write name=value, where retain_grad is on or"),
+        ("output_references=stron", "is weak or strong, not 'stron'; did you mean strong?"),
+    ],
+)
+def test_a_setting_with_a_slip_is_refused_with_what_is_meant(part, says):
+    with pytest.raises(UsageError) as error:
+        parse(f"engine:{part}")
+    assert says in str(error.value)
 
 
 @pytest.mark.parametrize(

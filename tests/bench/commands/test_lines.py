@@ -419,7 +419,10 @@ def test_a_module_is_measured_with_its_project(tmp_path):
 
 
 MISTAKES = {
-    "an unknown workload": (["nothing"], "there is no workload 'nothing'; the workloads are"),
+    "an unknown workload": (
+        ["nothing"],
+        "there is no workload 'nothing'; gradmeter list workloads names them",
+    ),
     "no file": (["missing.py"], "the script missing.py cannot be read: No such file"),
     "a pattern": (["--include", "*", "missing.py"], "--include '*' names no module and no file"),
     "an option after": (["missing.py", "--all"], "--all follows the program missing.py"),

@@ -141,6 +141,8 @@ def test_trace_and_list_take_one(here):
     assert "has no workload 'no'" in wrong.stderr
     listed = gradmeter("list", "workloads", "--workload", "theirs/full.py:fourth", cwd=here)
     assert "the square of a square" in listed.stdout
+    whole = gradmeter("list", "--workloads", "theirs/full.py", cwd=here).stdout
+    assert {"fourth", "wave", "squares-N"} <= {line.split(" ")[0] for line in whole.splitlines()}
 
 
 def test_revisions_are_compared_on_one(tmp_path, pytestconfig):

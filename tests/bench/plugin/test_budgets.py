@@ -79,7 +79,7 @@ def test_the_closest_mark_wins_and_the_others_fill_in():
     [
         (mark(), 'takes budgets by name, such as max_peak="24MB"'),
         (mark("24MB"), "takes budgets by name"),
-        (mark(max_peek=1), "knows no 'max_peek', only max_peak, max_held, max_cycle"),
+        (mark(max_peek=1), "knows no 'max_peek'; did you mean max_peak?"),
         (mark(max_peak="24XB"), "max_peak='24XB') does not parse: expected a unit: B, kB"),
         (mark(max_peak="much"), "expected a number"),
         (mark(max_peak="5%"), "expected bytes or arrays"),
