@@ -217,10 +217,10 @@ def compare(
     notes: list[str] = []
     groups: Sequence[Group] = []
     files = not suite and any(map(_is_file, targets))  # a suite's arguments may be files
-    if on and (suite or files or rev):
+    if on and (suite or files):
         raise UsageError(
-            "--on compares variants; revisions, a pytest suite and run files are of this machine: "
-            "leave --on out"
+            "--on compares variants, and revisions of an engine; run files are compared here, and "
+            "a pytest suite's calls where its checkout is: run a --shard of them on each machine"
         )
     if files:
         if share is not None:

@@ -15,8 +15,11 @@ import pytest
 
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Case, Run
+from tests.bench.history.planted import module
 from tests.bench.machines.clusters import Cluster, agents_of, environment, wait_for
 from tests.bench.machines.namespaces import Namespaces, unavailable
+from tests.bench.repositories import LEAST, repository, write
+from tests.bench.throwaway import adapter_of
 
 THOROUGH = "GRADMETER_GROUPS" in os.environ
 GROUPS = int(os.environ.get("GRADMETER_GROUPS", "8"))
@@ -37,6 +40,7 @@ def scaled(operations, x):
     print("a user's workload may print")
     return x * FACTOR * x
 """
+SRC = "[tool.setuptools]\npackage-dir = {'' = 'src'}\npy-modules = ['tiny']\n"
 WHAT = ["--engine", "adapter.py", "--workload", "work.py:scaled", "--exact"]
 WHAT += [word for n in range(GROUPS) for word in ("--size", str(100 + n))]
 
@@ -123,8 +127,9 @@ def finished(project: Path, out: str) -> int:
 
 
 def exact(run: Run) -> list[Case]:
-    """The cases without what is measured in seconds, and where."""
-    return [msgspec.structs.replace(case, first_run=None, machine="") for case in run.cases]
+    """The cases without what is measured in seconds or sampled, and where."""
+    noisy = {"first_run": None, "times": [], "again": [], "residency": None, "machine": ""}
+    return [msgspec.structs.replace(case, **noisy) for case in run.cases]
 
 
 def test_the_cases_of_a_suite_are_measured_there_as_they_are_here(project, cluster):
@@ -141,6 +146,26 @@ def test_the_cases_of_a_suite_are_measured_there_as_they_are_here(project, clust
     assert there.finished
     measured = {case.machine for case in there.cases if not case.ordinary}
     assert measured == {*there.machines} or measured == {""}
+
+
+def test_revisions_of_an_engine_are_compared_there_as_they_are_here(tmp_path, cluster):
+    top = repository(
+        tmp_path / "project",
+        {"src/tiny.py": module([1, 1, 1]), "adapter.py": adapter_of("tiny"), "pyproject.toml": SRC},
+    )
+    write(top, {"src/tiny.py": module([2, 3, 1])})
+    words = ("-m", "gradmeter", "compare", "--rev", "HEAD", "--engine", "adapter.py")
+    words += ("--workload", "squares-3", "--size", "10", "--size", "20", *map(str, LEAST))
+    runs = []
+    for out, prefix, on in (("here", (), ()), ("there", cluster.prefix, ("--on", cluster.address))):
+        done = run(top, *prefix, sys.executable, *words, "--out", out, *on)
+        assert done.returncode == 0, done.stdout + done.stderr
+        runs.append(run_file.load(top / out / "run.json"))
+    here, there = runs
+    assert exact(there) == exact(here)
+    assert (there.comparisons, there.revisions) == (here.comparisons, here.revisions)
+    assert len({case.memory.peak for case in there.cases}) == 4
+    assert all(case.times for case in there.cases)
 
 
 @thorough
