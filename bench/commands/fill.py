@@ -90,6 +90,7 @@ def fill(
     Examples:
       gradmeter fill v1.0..HEAD --workload squares-30 --size 10000
       gradmeter fill v1.0..HEAD -- pytest benchmarks
+      gradmeter fill v1.0..HEAD --shard 1/3 --store branch:h --push -- pytest
     """
     asked = Asked(
         what=what,

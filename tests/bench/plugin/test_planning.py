@@ -5,11 +5,14 @@ Cases that are measured on a cluster are in tests/bench/machines/test_cluster.py
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from gradmeter.bench.machines import extra
+from gradmeter.bench.results import run_file
 
 from ..command import gradmeter
+from ..run_files import run
 from ..suite_files import LIGHT, suite
 
 CASES = """
@@ -26,6 +29,7 @@ def test_call(benchmark):
 def test_other():
     raise AssertionError("it is not run")
 """
+NAMES = ["test_call", "test_other"]
 PLAN = ("--benchmark-only", "--bench-dry-run", *LIGHT)
 
 
@@ -65,12 +69,15 @@ def test_a_plan_is_told_in_the_words_of_a_run(pytester):
 
 def test_ordinary_tests_are_in_the_plan_with_what_an_earlier_run_took(pytester):
     suite(pytester, CASES + THEIRS)
-    lines = told(pytester, "-k", "call or other")
-    assert [line.split()[0].partition("::")[2] for line in lines[1:3]] == [
-        "test_call",
-        "test_other",
-    ]
+    lines = told(pytester, "-k", "call or other", "--bench-memory", "--bench-fail-on=peak<=1MB")
+    assert [line.split()[0].partition("::")[2] for line in lines[1:3]] == NAMES
     assert lines[3] == "2 other tests: about 1 s"
+    lines = told(pytester, "-k", "call or other", "--bench-memory", "--bench-shard=1/2")
+    assert "2 other tests: about 1 s" in lines
+    earlier = msgspec.structs.replace(run(), spent={f"test_theirs.py::{n}": 2.5 for n in NAMES})
+    run_file.save(earlier, pytester.path / "run.json")
+    lines = told(pytester, "-k", "call or other", "--bench-shard-by=run.json")
+    assert lines[3:] == ["2 other tests: 5.0 s"]
 
 
 def test_elsewhere_is_refused_where_cases_are_only_run_once(pytester):
