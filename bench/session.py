@@ -46,7 +46,7 @@ PAGE_FILE = "report.html"  # where the extra "report" is installed
 LATEST = Path("reports/latest")
 HEAD_TESTS, OWN_TESTS = "head", "own"
 
-Through = Callable[[Record, Sequence[Group]], object]
+Through = Callable[[Record, Sequence[Group], Sequence[Revision]], object]
 
 
 def measure(
@@ -127,7 +127,7 @@ def _measure(
             ways = {r.label: way(r) for r in revisions}
             runner(record, environment.cores(), ways).measure(groups)
         else:
-            through(record, groups)
+            through(record, groups, revisions)
     finally:  # after Ctrl-C, the report shows what was measured until then
         shown = _with_reports(record.run, out)
     return shown

@@ -163,10 +163,10 @@ def compare(
     refuse_options([name for name, v in (ours if suite else theirs).items() if v], suite=suite)
     if not suite:  # whose arguments may be files
         files = any(map(compared_files.is_run, words))
-    if measuring.on and (suite or files or rev):
+    if measuring.on and (suite or files):
         raise UsageError(
-            "--on compares variants; revisions, a pytest suite and run files are of this machine: "
-            "leave --on out"
+            "--on compares variants, and revisions of an engine; run files are compared here, and "
+            "a pytest suite's calls where its checkout is: run a --shard of them on each machine"
         )
     if files:
         given = {"--rev": rev, "--shard": share, **ours}

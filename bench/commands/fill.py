@@ -37,6 +37,7 @@ def fill(
     Examples:
       gradmeter fill v1.0..HEAD --workload squares-30 --size 1e4
       gradmeter fill v1.0..HEAD -- pytest benchmarks
+      gradmeter fill v1.0..HEAD --shard 1/3 --store branch:h --push -- pytest
 
     Then only those between commits whose figures differ: what changed and came back between two
     of equal figures is not seen, unless --every or --all measures there. Each commit is kept as

@@ -53,7 +53,7 @@ class Additions:
 
 @contextmanager
 def additions(place: store.Place) -> Iterator[Additions]:
-    """Additions to a store; they are pushed at the end of the block, also when it is interrupted.
+    """Additions to a store; they are pushed at the end of the block, however it ends.
 
     Raises:
         UsageError: the store cannot be added to.
@@ -62,7 +62,5 @@ def additions(place: store.Place) -> Iterator[Additions]:
     made = Additions(place)
     try:
         yield made
-    except KeyboardInterrupt:
+    finally:
         made.push()
-        raise
-    made.push()

@@ -13,17 +13,19 @@ import queue
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import msgspec
 import psutil
 
-from gradmeter.bench import engines, session, workloads
+from gradmeter.bench import engines, loading, session, workloads
 from gradmeter.bench.cases.interpreters import grounds
 from gradmeter.bench.cases.plan import Group, check, check_fits
+from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.cases.stale import remove_stale_folders
-from gradmeter.bench.cases.variants import parse
+from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import described
 from gradmeter.bench.machines import shipping
@@ -45,7 +47,7 @@ change = msgspec.structs.replace
 class Measuring:
     """One way to measure, with its runner: as a local run of this machine's groups."""
 
-    def __init__(self, request: Request, steps: IO[bytes]) -> None:
+    def __init__(self, request: Request, revisions: Sequence[Revision], steps: IO[bytes]) -> None:
         self._steps = steps
         self._sent: dict[tuple[str, int, str], Case] = {}
         self._notes = 0
@@ -54,7 +56,8 @@ class Measuring:
         record.run = change(record.run, self_tests=request.checked or [])
         cores = environment.cores()
         first = request.place % len(cores)
-        self.runner: Runner = session.runner(record, [*cores[first:], *cores[:first]])
+        ways = {revision.label: session.way(revision) for revision in revisions}
+        self.runner: Runner = session.runner(record, [*cores[first:], *cores[:first]], ways)
 
     def describe(self, groups: Sequence[Group]) -> Description:
         """Describe this machine, and test its meters."""
@@ -96,8 +99,12 @@ def write(steps: IO[bytes], step: Step) -> None:
     steps.flush()
 
 
-def group_of(planned: Planned, top: Path) -> Group:
+def group_of(planned: Planned, sent: Shipment, top: Path) -> Group:
     """Make a group again from its names.
+
+    Args:
+        sent: the shipment that it is a part of.
+        top: the folder that this was laid out in.
 
     Raises:
         UsageError: a workload or an engine is missing here, or does not load.
@@ -105,7 +112,25 @@ def group_of(planned: Planned, top: Path) -> Group:
     text = planned.workload
     workload = workloads.get(str(top / text) if workloads.is_in_file(text) else text)
     check(workload, planned.size)
-    return Group(workload, planned.size, tuple(map(parse, planned.variants)))
+    return Group(
+        workload,
+        planned.size,
+        tuple(
+            _labelled(parse(variant), label, sent)
+            for variant, label in zip(planned.variants, planned.labels, strict=True)
+        ),
+    )
+
+
+def _labelled(variant: Variant, label: str, sent: Shipment) -> Variant:
+    """A variant of a revision, whose packages come from a checkout; itself without a label."""
+    if not label:
+        return variant
+    engine = variant.engine
+    if sent.packages[engine.name]:  # as engine_revisions.py has it on the client
+        packages = tuple(sent.packages[engine.name])
+        engine = replace(engine, packages=packages, distributions=())
+    return replace(variant, engine=engine, label=label)
 
 
 def _identity() -> str:
@@ -144,6 +169,7 @@ def main() -> None:
 def _serve(lines: queue.SimpleQueue[bytes], steps: IO[bytes], top: Path) -> None:
     ways: dict[bytes, Measuring] = {}
     laid_out: Shipment | None = None
+    revisions: list[Revision] = []
     try:
         while True:
             try:
@@ -152,12 +178,15 @@ def _serve(lines: queue.SimpleQueue[bytes], steps: IO[bytes], top: Path) -> None
                 return
             try:
                 if laid_out is None:  # one process serves one shipment
-                    for path in shipping.lay_out(request.shipment, top):
-                        engines.add_file(path)
+                    paths, revisions = shipping.lay_out(request.shipment, top)
+                    folders = [str(f) for r in revisions[-1:] for f in r.packages.values()]
+                    with loading.importable(folders):  # a package need not be installed
+                        for path in paths:
+                            engines.add_file(path)
                     laid_out = request.shipment
-                groups = [group_of(planned, top) for planned in request.groups]
+                groups = [group_of(each, laid_out, top) for each in request.groups]
                 key = msgspec.json.encode((request.options, request.place))
-                way = ways.get(key) or ways.setdefault(key, Measuring(request, steps))
+                way = ways.get(key) or ways.setdefault(key, Measuring(request, revisions, steps))
                 if request.checked is None:
                     write(steps, Step(description=way.describe(groups)))
                 else:

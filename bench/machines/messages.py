@@ -9,23 +9,40 @@ from gradmeter.bench.results.readings import SelfTest, Value
 from gradmeter.bench.results.run import Case, Comparison, Ground, Options
 
 
+class Checkout(Value, frozen=True, kw_only=True):
+    """A revision of engines' packages, see cases/revisions.py; paths are without the root."""
+
+    label: str
+    path: str
+    packages: dict[str, str]
+    origins: list[str]
+
+
 class Shipment(Value, frozen=True, kw_only=True):
     """The files that a run's groups are made of: adapters, workloads, and what they import.
 
     ``files`` are the contents by path, without the root; ``folder`` is the working folder.
+    ``checkouts`` are those of revisions that are compared, and ``packages`` of each engine by its
+    name those that have revisions.
     """
 
     adapters: list[str]
     files: dict[str, bytes]
     folder: str
+    checkouts: list[Checkout] = field(default_factory=list)
+    packages: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Planned(Value, frozen=True, kw_only=True):
-    """A group by the names that make it again: FILE.py:NAME has the path without the root."""
+    """A group by the names that make it again: FILE.py:NAME has the path without the root.
+
+    ``variants`` are without their labels.
+    """
 
     workload: str
     size: int
     variants: list[str]
+    labels: list[str]
 
 
 class Request(Value, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Collect the files of a user's adapters and workloads, and lay them out on another machine.
 
 What is sent is each named file and the Python files that it imports, at its top or later, from its
-own folder, its package or the working folder. Everything else has to be installed there.
+own folder, its package or the working folder; and the packages of revisions that are compared.
+Everything else has to be installed there.
 """
 
 from __future__ import annotations
@@ -10,27 +11,40 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gradmeter
 from gradmeter.bench.cases.adapter_imports import imports_of
 from gradmeter.bench.cases.plan import Group
+from gradmeter.bench.cases.revisions import OURS, Revision
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.loading import folders
-from gradmeter.bench.machines.messages import Planned, Shipment
+from gradmeter.bench.machines.messages import Checkout, Planned, Shipment
 
 
-def shipment(groups: Sequence[Group]) -> Shipment:
+def shipment(groups: Sequence[Group], revisions: Sequence[Revision] = ()) -> Shipment:
     """The files that groups are made of.
 
+    Args:
+        revisions: those that variants are labelled with.
+
     Raises:
-        UsageError: one cannot be read any more.
+        UsageError: one cannot be read any more, or a revision was built here.
     """
-    adapters = dict.fromkeys(v.engine.file for g in groups for v in g.variants if v.engine.file)
+    if any(revision.interpreter for revision in revisions):
+        raise UsageError(
+            "--bench-install builds revisions in environments of this machine, which --on sends to "
+            "no other one; leave one of them out"
+        )
+    variants = dict.fromkeys(variant for group in groups for variant in group.variants)
+    adapters = dict.fromkeys(v.engine.file for v in variants if v.engine.file)
     sources = dict.fromkeys(_file(g.workload.source) for g in groups if g.workload.source)
     paths: dict[Path, None] = {}
     for name in [*adapters, *sources]:
         paths |= dict.fromkeys(_with_imports(Path(name).resolve()))
+    for revision in revisions:
+        paths |= dict.fromkeys(_checked_out(revision))
     try:
         files = {_rootless(path): path.read_bytes() for path in sorted(paths)}
     except OSError as error:
@@ -39,6 +53,16 @@ def shipment(groups: Sequence[Group]) -> Shipment:
         adapters=[_rootless(Path(name).resolve()) for name in adapters],
         files=files,
         folder=_rootless(Path.cwd().resolve()),
+        checkouts=[
+            Checkout(
+                label=r.label,
+                path=_rootless(r.path),
+                packages={name: _rootless(folder) for name, folder in r.packages.items()},
+                origins=list(map(_rootless, r.origins)),
+            )
+            for r in revisions
+        ],
+        packages={v.engine.name: list(v.engine.packages) for v in variants if v.label},
     )
 
 
@@ -51,19 +75,33 @@ def planned(group: Group) -> Planned:
     return Planned(
         workload=source or group.workload.name,
         size=group.size,
-        variants=[str(variant) for variant in group.variants],
+        variants=[str(replace(variant, label="")) for variant in group.variants],
+        labels=[variant.label for variant in group.variants],
     )
 
 
-def lay_out(sent: Shipment, top: Path) -> list[Path]:
-    """Write the files of a shipment below a folder and work there; return the adapters' paths."""
+def lay_out(sent: Shipment, top: Path) -> tuple[list[Path], list[Revision]]:
+    """Write the files of a shipment below a folder and work there.
+
+    Returns:
+        The adapters' paths, and the revisions.
+    """
     for name, content in sent.files.items():
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (top / sent.folder).mkdir(parents=True, exist_ok=True)
     os.chdir(top / sent.folder)
-    return [top / name for name in sent.adapters]
+    return [top / name for name in sent.adapters], [
+        Revision(
+            label=checkout.label,
+            meaning="",
+            path=top / checkout.path,
+            packages={name: top / folder for name, folder in checkout.packages.items()},
+            origins=tuple(top / origin for origin in checkout.origins),
+        )
+        for checkout in sent.checkouts
+    ]
 
 
 def sources() -> str:
@@ -75,6 +113,15 @@ def sources() -> str:
             content = path.read_bytes()
             hashed.update(f"{path.relative_to(top)}:{len(content)}:".encode() + content)
     return hashed.hexdigest()[:16]
+
+
+def _checked_out(revision: Revision) -> Iterator[Path]:
+    """The files of a revision's packages, without what else its checkout has."""
+    packages = dict(revision.packages) or dict.fromkeys((OURS, "gradmeter"), revision.path)
+    for name, folder in packages.items():
+        place = folder.joinpath(*name.split("."))
+        found = [*place.rglob("*"), *place.parent.glob(f"{place.name}.*")]
+        yield from (p for p in sorted(found) if p.is_file() and "__pycache__" not in p.parts)
 
 
 def _file(source: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from gradmeter.bench.cases import capacity
 from gradmeter.bench.cases.plan import Group, new_case
+from gradmeter.bench.cases.revisions import Revision
 from gradmeter.bench.errors import LostError, UsageError
 from gradmeter.bench.machines import comparing, extra
 from gradmeter.bench.machines.cluster import HOW, Cluster, Gone, Joined, Left, Said, connected
@@ -48,6 +49,7 @@ def through(on: str, known: Mapping[str, float], copies: int = 1) -> Through | N
 def measure(
     record: Record,
     groups: Sequence[Group],
+    revisions: Sequence[Revision],
     on: str,
     known: Mapping[str, float],
     copies: int = 1,
@@ -55,6 +57,7 @@ def measure(
     """Measure the groups that are not finished on the workers of a scheduler.
 
     Args:
+        revisions: those that variants are labelled with.
         on: the scheduler's address, or local:N.
         known: the seconds of groups in an earlier run, by their titles.
         copies: the machines that each case is measured on, of which the first is the run's.
@@ -70,7 +73,7 @@ def measure(
     record.write(finished=False)
     if groups:
         with connected(on) as cluster:
-            Spread(record, groups, titles, cluster, known, copies).measure()
+            Spread(record, groups, titles, cluster, known, copies, revisions).measure()
     record.write(finished=True)
 
 
@@ -89,6 +92,7 @@ class Spread:
     cluster: Cluster
     known: Mapping[str, float]
     copies: int
+    revisions: Sequence[Revision] = ()
     clock: Callable[[], float] = time.monotonic
     _refused: dict[str, str] = field(default_factory=dict)  # workers, and why
     _asked: dict[int, str] = field(default_factory=dict)  # tickets of descriptions, and of whom
@@ -102,7 +106,7 @@ class Spread:
         self._schedule = Schedule(
             {each.title: each.seconds for each in plan}, self.copies, alone=run.options.sets > 0
         )
-        self._shipment = shipment(self.groups)
+        self._shipment = shipment(self.groups, self.revisions)
         self._ours, self._sources = environment.describe(), sources()
         self._names = MachineNames(self.record)
         self._held = Held(self.record, self.copies)

@@ -214,7 +214,8 @@ class Suite:
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Refuse a folder that cannot be written, or whose run.json is no run file."""
-        if self.worker or session.config.option.collectonly:
+        option = session.config.option
+        if self.worker or option.collectonly or option.bench_dry_run:
             return
         try:
             with in_words_of_pytest():

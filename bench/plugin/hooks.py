@@ -169,6 +169,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     state = session.config.stash.get(KEY, None)
     if state is None or hasattr(session.config, "workerinput"):
         return  # pytest-xdist's workers measure, and its first process gathers
+    if state.settings.dry_run:
+        return
     try:
         failures = _finish(session, state)
     except Exception as error:  # ours, and no matter of the session's

@@ -31,10 +31,11 @@ def lines(plan: Sequence[Needed], available: int, option: str = "--shard") -> li
     groups = sum(bool(group.memory) for group in plan)
     counts = [(groups, "group"), (cases, "case"), (len(plan) - groups, "other test")]
     what = ", ".join(_count(*each) for each in counts if each[0]) or "nothing"
-    told.append(
-        f"{what}: {total} s; at most {bytes_text(most)} at once, and {bytes_text(available)} are "
-        "free here"
-    )
+    told.append(f"{what}: {total} s")
+    if cases:
+        told[-1] += (
+            f"; at most {bytes_text(most)} at once, and {bytes_text(available)} are free here"
+        )
     large = sum(count > available for group in plan for count in group.memory.values())
     if large:
         told.append(f"{_count(large, 'case')} would not fit in the memory that is free here")

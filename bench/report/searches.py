@@ -178,9 +178,9 @@ def share_text(name: str, groups: int, total: int | None) -> str:
         groups: those of the shard.
         total: those of all; None where it is the share of a suite's tests.
     """
-    what = "of the suite's tests" if total is None else f"{groups:,} of {total:,} groups"
+    what = " of the suite's tests" if total is None else f": {groups:,} of {total:,} groups"
     return (
-        f"shard {name}: {what}; the stores of all shards together are the history, and fill "
+        f"shard {name}{what}; the stores of all shards together are the history, and fill "
         "without --shard measures what is missing there"
     )
 

@@ -256,7 +256,7 @@ def test_jobs_that_fill_a_share_each_fill_what_one_does(filled, tmp_path):
     git(project.folder, "branch", "lacking", "history")
     second, rest = fill("history", *shards[1]), fill("lacking")
     assert [first["cases"], second["cases"], rest["cases"]] == [1, 2, 3]
-    assert first["notes"][0].startswith("shard 1/2: of the suite's tests; ")
+    assert first["notes"][0].startswith("shard 1/2 of the suite's tests; ")
     expected = project.json("steps", span)["steps"]
     assert [step["commit"] for step in expected] == project.names[6:8]
     whole = figures(project.folder / STORE)

@@ -9,7 +9,11 @@ import pytest
 
 from gradmeter.bench.results import run_file
 
+from ...thorough import repeated
 from ..command import gradmeter
+from ..history.planted import SEARCHED, SETTINGS, SUITE, module
+from ..repositories import LEAST, repository, write
+from ..throwaway import adapter_of
 
 PLAN = (
     *("--workload", "squares-3", "--workload", "squares-5", "--workload", "matyas"),
@@ -20,7 +24,7 @@ NOISY = ("environment", "spent", "machines")  # of a run; of a case:
 OF_A_CASE = ("first_run", "machine")
 
 
-def exactly(folder) -> str:
+def exactly(folder, of_a_case=OF_A_CASE) -> str:
     """The text of a run file without what is not exact, and without its machines."""
     content = json.loads((folder / "run.json").read_text())
     for name in NOISY:
@@ -28,7 +32,7 @@ def exactly(folder) -> str:
     for test in content["self_tests"]:
         test["measured"] -= test["measured"] if test["tolerance"] else 0
     for case in content["cases"]:
-        for name in OF_A_CASE:
+        for name in of_a_case:
             case[name] = None
     return json.dumps(content)
 
@@ -263,3 +267,38 @@ def test_compared_variants_are_whole_in_a_shard_and_a_gate_may_name_those_of_ano
     assert said.returncode == 0, said.stderr
     assert "(shard 1/2)" in said.stdout
     assert "(shard 2/2)" in said.stdout
+
+
+ENGINE = (*SEARCHED["engine"], "--workload", "squares-3", "--workload", "squares-5")
+
+
+@pytest.mark.parametrize("words", repeated([ENGINE], [SEARCHED["suite"]]), ids=lambda w: w[1])
+def test_revisions_compared_in_shards_are_those_compared_at_once(tmp_path, words):
+    files = {"pyproject.toml": SETTINGS, "test_tiny.py": SUITE, "adapter.py": adapter_of("tiny")}
+    top = repository(tmp_path / "project", files | {"tiny.py": module([1, 1, 1])})
+    write(top, {"tiny.py": module([2, 3, 1])})
+    for out, more in (
+        ("whole", ()),
+        ("s1", ("--shard", "1/2")),
+        ("s2", ("--shard", "2/2")),
+    ):
+        said = gradmeter("compare", "--rev", "HEAD", *more, "--out", out, *LEAST, *words, cwd=top)
+        assert said.returncode == 0, said.stderr + said.stdout
+    said = gradmeter("merge", "s1", "s2", "--out", "merged", cwd=top)
+    assert said.returncode == 0, said.stderr
+    timed = ("times", "again", "residency", "resident")
+    assert exactly(top / "merged", (*OF_A_CASE, *timed)) == exactly(
+        top / "whole", (*OF_A_CASE, *timed)
+    )
+    run = run_file.load(top / "merged" / "run.json")
+    assert [*run.machines] == ["shard 1/2", "shard 2/2"]
+    assert len(run.revisions) == 2
+    if words is ENGINE:
+        for name in run.machines:
+            floor = f"noise floor of {name}: the baseline against itself"
+            assert floor in " ".join(said.stdout.split())
+    for each in run.comparisons:
+        sides = [run.case(each.workload, each.size, n) for n in (each.baseline, *each.candidates)]
+        assert len({case.machine for case in sides}) == 1
+        assert all(case.times for case in sides)
+    assert len({case.memory.peak for case in run.cases}) > 2

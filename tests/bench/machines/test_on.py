@@ -19,7 +19,7 @@ from tests.bench.command import gradmeter
     [
         (["run", "--on", "local:none"], "--on local:none is no number of workers, 1 to 99"),
         (["run", "--machines", "2"], "--machines says on how many machines of --on"),
-        (["compare", "--rev", "main", "--on", "local:2"], "--on compares variants; revisions"),
+        (["compare", "--on", "local:2", "one/run.json", "two/run.json"], "files are compared here"),
         (["run", "--on", "nowhere://here", "--exact"], "no Dask scheduler answers there"),
         (["run", "--on", "tls://127.0.0.1:1", "--exact"], "no Dask scheduler answers there"),
     ],
@@ -85,7 +85,7 @@ def test_what_a_file_imports_from_its_folders_is_sent_and_nothing_that_is_instal
     }  # fmt: skip
     assert planned(groups[0]).workload == f"{top}/work.py:shipped"
     there = tmp_path / "there"
-    assert lay_out(sent, there) == []
+    assert lay_out(sent, there) == ([], [])
     assert (there / top / "first.py").read_text() == (home / "first.py").read_text()
     assert Path.cwd() == there / top
     assert "engine" in engines.names()

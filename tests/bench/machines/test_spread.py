@@ -101,7 +101,8 @@ def spread(cluster: Made, copies: int = 1, **more: object) -> Record:
     clock = iter(range(10**6))
     titles = [group.title for group in GROUPS]
     try:
-        Spread(record, GROUPS, titles, cluster, {}, copies, lambda: float(next(clock))).measure()
+        seconds = lambda: float(next(clock))  # noqa: E731
+        Spread(record, GROUPS, titles, cluster, {}, copies, clock=seconds).measure()
     except LostError as error:
         record.note(str(error))
     return record
