@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from rich.cells import cell_len, set_cell_size
+
 from gradmeter.bench.report import ordinary, remarks, summary
 from gradmeter.bench.report.columns import ELLIPSIS, aligned, folded, shortened
 from gradmeter.bench.report.ordinary import Chosen
@@ -114,7 +116,8 @@ def lines(screen: Screen, width: int) -> Iterator[Printed]:
         whole = _hanging(plain(text), width)
         shown = whole if remark is screen.next else whole[:REMARK_LINES]
         if len(shown) < len(whole):
-            shown[-1] = f"{shown[-1][: width - len(ELLIPSIS)]}{ELLIPSIS}"
+            start = set_cell_size(shown[-1], min(cell_len(shown[-1]), width - len(ELLIPSIS)))
+            shown[-1] = start + ELLIPSIS
         yield from (Printed(line, "remark") for line in shown)
 
 
