@@ -65,7 +65,7 @@ def of_run(
         tables = sections(of_all, detail)
         if (of_calls := ordinary.section(run, budgets or {}, calls)) is not None:
             tables.append(of_calls)
-        told = remarks.legend(of_all, tables, every_size=detail.every_size)
+        told = remarks.legend(run, of_all, tables, every_size=detail.every_size)
         return replace(empty, legend=tuple(told), sections=tuple(tables))
 
     def fits(screen: Screen) -> bool:

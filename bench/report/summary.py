@@ -156,7 +156,7 @@ class Summary:
 
     Attributes:
         questions: those with a baseline first, the largest effect first.
-        failures: why cases were not measured.
+        failures: why cases were not measured, but for calls that are compared with none.
         surprises: what is not as predicted or as it must be.
         undecided: the rows whose time has no verdict.
         timed: how many rows have times of both sides.
@@ -334,8 +334,9 @@ def in_arrays(count: int, array_bytes: int) -> str:
 def _failures(run: Run) -> Iterator[Alike]:
     """Why cases were not measured, those of the same reason together, the most cases first."""
     found: dict[tuple[str, bool], list[str]] = {}
+    alone = {case.key for case in verdicts.calls(run)}  # whose remarks say it
     for case in run.cases:
-        if case.failure is not None:
+        if case.failure is not None and case.key not in alone:
             f = case.failure
             text = f.message if not case.failed else f"{f.stage}, {f.kind}: {f.message}"
             found.setdefault((text, case.failed), []).append(case.title)
