@@ -102,10 +102,10 @@ class Printed:
 
 def lines(screen: Screen, width: int) -> Iterator[Printed]:
     """Lay a screen out in lines of at most so many columns."""
-    legend = " ".join(screen.legend)
-    yield from (Printed(line, "plain") for line in folded(plain(legend), width))
-    for section in screen.sections:
-        if section.blocks or section.rest:
+    legend = folded(plain(" ".join(screen.legend)), width)
+    yield from (Printed(line, "plain") for line in legend)
+    for number, section in enumerate(screen.sections):
+        if (number or legend) and (section.blocks or section.rest):
             yield Printed("", "plain")
         yield from _table(section, width)
     rest = [*screen.remarks, *filter(None, [screen.next])]

@@ -44,7 +44,7 @@ def legend(
     parts = []
     if names := summary.baselines:
         what = f"{names[0]}, the baseline" if len(names) == 1 else f"a baseline: {_listed(names)}"
-        parts.append(f"Each beside {what}.")
+        parts.append(f"Compared with {what}.")
     if figures := [f"{name} ({FIGURE_MEANINGS[name]})" for name in FIGURES if name in heads]:
         text = f"{', '.join(figures)}: exact bytes of the array data that a call allocates"
         if any(effect.has_arrays for effect in effects):
@@ -73,7 +73,7 @@ def legend(
         )
     if INSTRUCTIONS in heads:
         parts.append(f"{INSTRUCTIONS}: at the largest size.")
-    return parts if cells else []
+    return parts if cells else parts[: bool(names)]
 
 
 def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
@@ -84,7 +84,7 @@ def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
             yield Remark("self-test failed", f"{test.name}: {problem}")
     problems = [each for each in summary.failures if each.is_problem]
     yield from _alike("not measured", problems)
-    yield from _alike("not possible", [each for each in summary.failures if not each.is_problem])
+    yield from _alike("not supported", [each for each in summary.failures if not each.is_problem])
     yield from _alike("not as predicted", summary.surprises)
     yield from _alike("", ordinary.remarks(run))
     yield from _undecided(summary)
