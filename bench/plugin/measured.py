@@ -21,7 +21,7 @@ from gradmeter.bench.output import to_terminal
 from gradmeter.bench.plugin.cases import Question
 from gradmeter.bench.plugin.settings import Settings
 from gradmeter.bench.plugin.words import in_words_of_pytest
-from gradmeter.bench.report import ordinary, terminal
+from gradmeter.bench.report import law_lists, ordinary, terminal
 from gradmeter.bench.results import layers, run_file
 from gradmeter.bench.results.run import Case, Comparison, Options, Run
 from gradmeter.bench.results.shard import Shard
@@ -256,13 +256,12 @@ def show_run(
     everything = reporter.config.getoption("verbose") > 0
     width = int(reporter._tw.fullwidth)
     with to_terminal(reporter._tw._file) as file:
-        terminal.show(
-            run,
-            Console(file=file, width=max(80, width) if everything else width, emoji=False),
-            budgets,
-            chosen=ordinary.chosen(settings.sort, settings.top, "--bench-sort"),
-            everything=everything,
-        )
+        console = Console(file=file, width=max(80, width) if everything else width, emoji=False)
+        chosen = ordinary.chosen(settings.sort, settings.top, "--bench-sort")
+        terminal.show(run, console, budgets, chosen=chosen, everything=everything)
+        if settings.law and not everything:
+            console.print()
+            law_lists.show_tests(run, console)
 
 
 def written(out: Path, config: pytest.Config) -> list[str]:

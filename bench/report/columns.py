@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells
 
 GAPS = (2, 1)  # columns between two figures
-WIDEST_NAME = 40  # columns that a name asks for beside its figures
 NARROWEST = 18  # columns that a name has beside its figures; with fewer, the rows are stacked
 ELLIPSIS = "..."
 
@@ -31,21 +30,20 @@ def aligned(heads: Sequence[str], rows: Rows, width: int) -> list[str]:
         rows: each with as many figures, or with none for a title.
         width: columns at most.
     """
-    names = max((cell_len(name) for name, figures in rows if any(figures)), default=0)
+    names = [cell_len(name) for name, figures in rows if any(figures)]
     compact: Rows = [(name, [_compact(figure) for figure in figures]) for name, figures in rows]
-    room = -1
-    for attempt, gap in ((rows, GAPS[0]), (compact, GAPS[0]), (compact, GAPS[1])):
-        columns = zip(heads, *(figures for _, figures in attempt if any(figures)), strict=True)
-        widths = [gap + max(map(cell_len, column)) for column in columns]
-        room = width - sum(widths)
-        if room >= min(names, WIDEST_NAME):
-            break
-    if room < min(names, NARROWEST):
+    ways = []
+    for way, gap in ((rows, GAPS[0]), (compact, GAPS[0]), (compact, GAPS[1])):
+        columns = zip(heads, *(figures for _, figures in way if any(figures)), strict=True)
+        ways.append((way, [gap + max(map(cell_len, column)) for column in columns]))
+    # The first of those in which most names have room.
+    chosen, widths = max(ways, key=lambda way: sum(n + sum(way[1]) <= width for n in names))
+    room = width - sum(widths)
+    if room < min(max(names, default=0), NARROWEST):
         return [line for name, figures in rows for line in _stacked(name, heads, figures, width)]
-    beside = [cell_len(name) for name, figures in rows if any(figures)]
-    room = min(room, max((length for length in beside if length <= room), default=0))
+    room = min(room, max((length for length in names if length <= room), default=0))
     lines = [_line("", heads, widths, room)] if heads else []
-    for name, figures in attempt:
+    for name, figures in chosen:
         if not any(figures):
             lines += folded(name, width)
             continue

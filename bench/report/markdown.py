@@ -53,8 +53,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
         parts.append("## The calls of ordinary tests\n\n" + ordinary.table(run))
     if of_tests := law_lists.tests_markdown(run):
         parts.append(f"## Laws of tests\n\n{of_tests}")
-    told = run_laws.as_markdown(run, found)
-    if told:
+    # The summary says what the laws need that is not installed.
+    if found and (told := run_laws.as_markdown(run, found)):
         parts.append(f"## Laws\n\n{told}")
     pairs = verdicts.ordered(run)
     candidates = [row for _, rows in pairs for row in rows if not row.is_baseline]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from rich.cells import cell_len, set_cell_size
+
 from gradmeter.bench.report import ordinary, remarks, summary
 from gradmeter.bench.report.columns import ELLIPSIS, aligned, folded, shortened
 from gradmeter.bench.report.ordinary import Chosen
@@ -63,7 +65,7 @@ def of_run(
         tables = sections(of_all, detail)
         if (of_calls := ordinary.section(run, budgets or {}, calls)) is not None:
             tables.append(of_calls)
-        told = remarks.legend(of_all, tables, every_size=detail.every_size)
+        told = remarks.legend(run, of_all, tables, every_size=detail.every_size)
         return replace(empty, legend=tuple(told), sections=tuple(tables))
 
     def fits(screen: Screen) -> bool:
@@ -100,10 +102,10 @@ class Printed:
 
 def lines(screen: Screen, width: int) -> Iterator[Printed]:
     """Lay a screen out in lines of at most so many columns."""
-    legend = " ".join(screen.legend)
-    yield from (Printed(line, "plain") for line in folded(plain(legend), width))
-    for section in screen.sections:
-        if section.blocks or section.rest:
+    legend = folded(plain(" ".join(screen.legend)), width)
+    yield from (Printed(line, "plain") for line in legend)
+    for number, section in enumerate(screen.sections):
+        if (number or legend) and (section.blocks or section.rest):
             yield Printed("", "plain")
         yield from _table(section, width)
     rest = [*screen.remarks, *filter(None, [screen.next])]
@@ -114,7 +116,8 @@ def lines(screen: Screen, width: int) -> Iterator[Printed]:
         whole = _hanging(plain(text), width)
         shown = whole if remark is screen.next else whole[:REMARK_LINES]
         if len(shown) < len(whole):
-            shown[-1] = f"{shown[-1][: width - len(ELLIPSIS)]}{ELLIPSIS}"
+            start = set_cell_size(shown[-1], min(cell_len(shown[-1]), width - len(ELLIPSIS)))
+            shown[-1] = start + ELLIPSIS
         yield from (Printed(line, "remark") for line in shown)
 
 

@@ -15,6 +15,7 @@ from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import sentences
 from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.screen import Block, Line, Section
+from gradmeter.bench.report.summary import Alike
 from gradmeter.bench.report.text import markdown, plain
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Case, Run
@@ -165,13 +166,14 @@ def section(run: Run, budgets: Mapping[str, str], chosen: Chosen) -> Section | N
     return Section(tuple(heads[n] for n in kept), (Block(path, lines),), text)
 
 
-def remarks(run: Run) -> list[str]:
-    """Sentences on calls besides their figures and failures."""
-    return [
-        f"{case.title}: {remark}"
-        for case in verdicts.calls(run)
-        for remark in sentences.remarks(case)[case.failure is not None :]
-    ]
+def remarks(run: Run) -> list[Alike]:
+    """Sentences on calls besides their figures, those that say the same together."""
+    titles: dict[str, list[str]] = {}
+    for case in verdicts.calls(run):
+        for remark in sentences.remarks(case):
+            titles.setdefault(remark, []).append(case.title)
+    found = [Alike(text, tuple(names)) for text, names in titles.items()]
+    return sorted(found, key=lambda each: -len(each.titles))
 
 
 def measured_layers(cases: Iterable[Case]) -> list[str]:

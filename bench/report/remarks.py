@@ -12,7 +12,7 @@ from gradmeter.bench.report.next_command import more_sets, next_command
 from gradmeter.bench.report.screen import Section
 from gradmeter.bench.report.summary import FIGURES, Alike, Summary
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import law_search
+from gradmeter.bench.verdicts import law_search, verdicts
 
 MOST = 3  # sentences of a kind; the others are counted
 FIGURE_MEANINGS = {
@@ -30,7 +30,9 @@ class Remark:
     text: str
 
 
-def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -> list[str]:
+def legend(
+    run: Run, summary: Summary, sections: Sequence[Section], *, every_size: bool
+) -> list[str]:
     """Sentences on what the baseline is, and on what the columns and marks mean.
 
     Args:
@@ -42,7 +44,7 @@ def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -
     parts = []
     if names := summary.baselines:
         what = f"{names[0]}, the baseline" if len(names) == 1 else f"a baseline: {_listed(names)}"
-        parts.append(f"Each beside {what}.")
+        parts.append(f"Compared with {what}.")
     if figures := [f"{name} ({FIGURE_MEANINGS[name]})" for name in FIGURES if name in heads]:
         text = f"{', '.join(figures)}: exact bytes of the array data that a call allocates"
         if any(effect.has_arrays for effect in effects):
@@ -64,11 +66,14 @@ def legend(summary: Summary, sections: Sequence[Section], *, every_size: bool) -
         parts.append(f"{text}{f'; {OPEN} is undecided' * open_}.")
     if "allocs" in heads:
         parts.append("allocs: blocks.")
-    if "not seen" in cells:
-        parts.append("not seen: resident memory rose, by no array of NumPy's.")
+    if "peak" in heads and verdicts.calls(run):
+        parts.append(
+            "Python's own objects and memory of native code are not counted: 0 B says that NumPy "
+            "took no memory for arrays."
+        )
     if INSTRUCTIONS in heads:
         parts.append(f"{INSTRUCTIONS}: at the largest size.")
-    return parts if cells else []
+    return parts if cells else parts[: bool(names)]
 
 
 def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
@@ -79,9 +84,9 @@ def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
             yield Remark("self-test failed", f"{test.name}: {problem}")
     problems = [each for each in summary.failures if each.is_problem]
     yield from _alike("not measured", problems)
-    yield from _alike("not possible", [each for each in summary.failures if not each.is_problem])
+    yield from _alike("not supported", [each for each in summary.failures if not each.is_problem])
     yield from _alike("not as predicted", summary.surprises)
-    yield from _first("unlike", ordinary.remarks(run))
+    yield from _alike("", ordinary.remarks(run))
     yield from _undecided(summary)
     if any(case.times and not case.ordinary for case in run.cases):
         label, _, text = sentences.noise_text(run).partition(": ")

@@ -110,22 +110,25 @@ def _difference(effect: Effect, figure: str) -> float:
 
 
 def _merged(question: Question, detail: Detail) -> Question:
-    """A question with one effect for each workload, where not every size is shown."""
-    if detail.every_size:
-        return question
+    """A question with one effect for each workload, where not every size is shown.
+
+    What could not be measured is a part of what could, on the same workload.
+    """
     by_program: dict[str, list[Effect]] = {}
     for effect in question.effects:
         by_program.setdefault(effect.program, []).append(effect)
     merged = []
     for effects in by_program.values():
-        if len(effects) == 1:
-            merged += effects
-            continue
-        # The largest size at which there are figures; without any, all is about what failed.
-        figures = [effect for effect in effects if effect.amounts] or effects
-        last = max(figures, key=lambda effect: effect.sizes)
-        rows = (row for effect in effects for row in effect.rows)
-        merged.append(replace(last, rows=tuple(sorted(rows, key=lambda row: row.case.size))))
+        whole = [effect for effect in effects if effect.amounts] or effects
+        last = max(whole, key=lambda effect: effect.sizes)
+        joining = [e for e in effects if not (detail.every_size and e.is_measured)]
+        rows = [row for each in joining if each is not last for row in each.rows]
+        for effect in effects:
+            if effect is last and rows:
+                ordered = sorted((*last.rows, *rows), key=lambda row: row.case.size)
+                merged.append(replace(last, rows=tuple(ordered)))
+            elif effect is last or (detail.every_size and effect.is_measured):
+                merged.append(effect)
     return replace(question, effects=tuple(merged))
 
 

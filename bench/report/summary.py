@@ -21,6 +21,7 @@ from gradmeter.bench.verdicts.laws import FamilyLaws
 from gradmeter.bench.verdicts.verdicts import Row
 
 FIGURES = ("peak", "held", "cycle")
+FEW = 200  # a number of arrays and less than a part of so many is a number of arrays and bytes
 HEAP = {"peak": "heap peak", "held": "heap held"}
 
 
@@ -155,7 +156,7 @@ class Summary:
 
     Attributes:
         questions: those with a baseline first, the largest effect first.
-        failures: why cases were not measured.
+        failures: why cases were not measured, but for calls that are compared with none.
         surprises: what is not as predicted or as it must be.
         undecided: the rows whose time has no verdict.
         timed: how many rows have times of both sides.
@@ -320,16 +321,22 @@ def _amount(after: int, before: int, row: Row, *, is_exact: bool) -> Amount:
 
 
 def in_arrays(count: int, array_bytes: int) -> str:
-    """Bytes in arrays: a whole number where they are one, else with two decimals."""
-    whole, rest = divmod(count, array_bytes)
-    return f"{count / array_bytes:,.2f}" if rest else f"{whole:,}"
+    """Bytes in arrays: a whole number, with the few bytes beside it; else with two decimals."""
+    whole = (2 * count + array_bytes) // (2 * array_bytes)
+    rest = count - whole * array_bytes
+    if not rest:
+        return f"{whole:,}"
+    if abs(rest) * FEW < array_bytes:
+        return f"{whole:,} {'-' if rest < 0 else '+'} {bytes_text(abs(rest))}"
+    return f"{count / array_bytes:,.2f}"
 
 
 def _failures(run: Run) -> Iterator[Alike]:
     """Why cases were not measured, those of the same reason together, the most cases first."""
     found: dict[tuple[str, bool], list[str]] = {}
+    alone = {case.key for case in verdicts.calls(run)}  # whose remarks say it
     for case in run.cases:
-        if case.failure is not None:
+        if case.failure is not None and case.key not in alone:
             f = case.failure
             text = f.message if not case.failed else f"{f.stage}, {f.kind}: {f.message}"
             found.setdefault((text, case.failed), []).append(case.title)

@@ -24,7 +24,7 @@ from gradmeter.bench.verdicts.regressions import judge
 from .. import run_files
 from ..command import PATIENCE, gradmeter
 from ..misbehaviour import within
-from ..report.test_reports import shown
+from ..report.test_reports import every_table, shown
 from ..run_files import MB, case, run, strong
 from ..suite_files import OUT, QUICK, loaded, suite
 
@@ -71,7 +71,7 @@ def test_passes_that_leave_different_cycles_are_no_exact_figures():
     assert outcome.exit_code == 3
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_a_report_of_nothing_else_speaks_of_nothing_else(report):
     other = run_files.ordinary("tests/test_other.py::test_b")
     text = unescape(report(run(theirs(), other, comparisons=[])))
@@ -91,15 +91,15 @@ def test_a_report_of_nothing_else_speaks_of_nothing_else(report):
     assert "0 B says that NumPy took no memory for arrays" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_a_report_has_both_kinds_side_by_side(report):
     text = unescape(report(run(case(), strong(), run_files.ordinary("t.py::test_b"))))
     assert "test_b" in text
-    assert "engine:output_refere" in text
-    assert "dicted" in text
+    assert "engine:output_references=strong" in text
+    assert "squares-3" in text
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_what_is_not_exact_is_said_of_its_test(report):
     leaky = theirs(cycles=Cycles(dropped=9, bytes=0, objects=0, types={}, leaked=9))
 
@@ -129,7 +129,7 @@ def test_what_is_not_exact_is_said_of_its_test(report):
         assert said in " ".join(report(run(found, comparisons=[])).split())
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_memory_that_is_unseen_is_never_called_0(report):
     none = [Allocations(forward=0, backward=0, peak=0, held=0)] * 3
     text = report(
@@ -207,12 +207,14 @@ def test_a_gate_may_name_a_test_with_stars():
 
 def test_two_runs_are_compared_test_by_test():
     found = of_files(run(theirs()), run(more()), ("old.json", "new.json"))
-    text = " ".join(shown(found).split())
     test = NAME.partition("::")[2]  # its file stands above the table
-    assert f"after on {test}: peak 4.0 MB instead of 3.0 MB." in text
-    assert "arrays" not in text
+    tables = " ".join(every_table(found).split())
+    assert f"after on {test}: peak 4.0 MB instead of 3.0 MB." in tables
+    for text in (tables, " ".join(shown(found).split())):
+        assert "arrays" not in text
+        assert text.count("+1.0 MB") == 1  # in the table, by how much
+        assert test in text
     assert f"| {NAME} after |" in unescape(comparison.render(found, []))
-    assert text.count("+1.0 MB") == 1  # in the table, by how much
 
 
 SUITE = """
@@ -244,7 +246,8 @@ def test_both_kinds_of_tests_make_one_run_one_section_and_one_gate(pytester, mon
     text = done.stdout.str()
     assert text.count("= gradmeter: ") == 1
     assert "squares-3 x 16" in text
-    assert "keeps none" in " ".join(text.split())
+    ours = " ".join(text.split())
+    assert "strong (engine:output_references=strong) squares-3 4 -> 5 3 -> 5 0 -> 5" in ours
     folder = pytester.path / OUT
     assert gradmeter("baseline", folder, "--out", pytester.path / "b.json").returncode == 0
 

@@ -49,7 +49,7 @@ def test_every_layer_has_its_figures_and_none_is_mixed_with_another(pytester, mo
     monkeypatch.setenv("COLUMNS", "80")
     suite(pytester, SUITE)
     gates = ("--bench-fail-on=growth<=0", "--bench-fail-on=python_peak<=1MB")
-    done = pytester.runpytest_subprocess(*PLAIN, "--bench-memory=python,heap", *gates)
+    done = pytester.runpytest_subprocess(*PLAIN, "-v", "--bench-memory=python,heap", *gates)
     out = done.stdout.str()
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     made = [float(i) for i in range(1000, 1500)]

@@ -11,7 +11,7 @@ from gradmeter.bench.results.run import Options
 from gradmeter.bench.verdicts import verdicts
 
 from ..run_files import case, run, strong
-from .test_reports import shown
+from .test_reports import every_table
 
 
 def timed(wall: float, cpu: float) -> list[TimeSet]:
@@ -39,7 +39,7 @@ def test_the_medians_are_of_the_seconds_that_are_compared():
     assert row.time.clock == "processor"
     assert sentences.median_text(row.baseline, "processor") == "6.90 ms"
     assert sentences.median_text(row.case, "processor") == "7.50 ms"
-    text = shown(found)
+    text = every_table(found)
     assert "CPU" in text
     assert "7.50 ms" in text
     assert "| median (CPU) |" in markdown.render(found)

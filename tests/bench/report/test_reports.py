@@ -6,6 +6,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
+from functools import partial
 from html import unescape
 
 import msgspec
@@ -42,11 +43,15 @@ BIDI = "\u202e\u2066"
 FAILED = SelfTest(name="an array", expected=5, measured=7, tolerance=0)
 
 
-def shown(found, width: int = 80) -> str:
-    """What the terminal report prints."""
+def shown(found, width: int = 80, *, everything: bool = False) -> str:
+    """What the terminal report prints: its summary, or every table."""
     file = io.StringIO()
-    terminal.show(found, Console(file=file, width=width, color_system=None, emoji=False))
+    console = Console(file=file, width=width, color_system=None, emoji=False)
+    terminal.show(found, console, everything=everything)
     return file.getvalue()
+
+
+every_table = partial(shown, everything=True)
 
 
 def joined(text: str) -> str:
@@ -94,8 +99,8 @@ def tables(text: str) -> list[list[str]]:
 @any_runs
 @given(runs())
 def test_every_run_has_both_reports(found):
-    text = shown(found)
-    assert all(cell_len(line) <= 80 for line in text.split("\n"))
+    for text in (shown(found), every_table(found)):
+        assert all(cell_len(line) <= 80 for line in text.split("\n"))
     for table in tables(markdown.render(found)):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1
 
@@ -104,7 +109,8 @@ def test_every_run_has_both_reports(found):
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_no_name_breaks_a_table_or_a_line(name):
     found = named(name)
-    assert all(cell_len(line) <= 80 for line in shown(found).split("\n"))
+    for text in (shown(found), every_table(found)):
+        assert all(cell_len(line) <= 80 for line in text.split("\n"))
     text = markdown.render(found)
     for table in tables(text):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1
@@ -113,7 +119,8 @@ def test_no_name_breaks_a_table_or_a_line(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_shown_as_text_in_a_terminal(name):
-    assert joined(shown(named(name))).count(joined(name)) >= 4
+    for text in (shown(named(name)), every_table(named(name))):
+        assert joined(text).count(joined(name)) >= 4
 
 
 @pytest.mark.parametrize("name", [":bug:", "a :warning: b"])
@@ -133,14 +140,14 @@ def test_names_are_shown_as_text_in_markdown(name):
     assert tags == plain
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_no_name_turns_the_line_around_or_controls_the_terminal(report):
     text = report(named(f"a{BIDI}b\x1b[31mc\x07d"))
     bad = [c for c in text if c != "\n" and (c in BIDI or unicodedata.category(c) == "Cc")]
     assert bad == []
 
 
-@pytest.mark.parametrize("report", [shown, markdown.render])
+@pytest.mark.parametrize("report", [shown, every_table, markdown.render])
 def test_a_name_of_two_lines_stays_on_its_own(report):
     text = report(named("first\n# second\r\n| third |"))
     assert not re.search(r"^(# second|\| third)", text, re.MULTILINE)
@@ -156,7 +163,7 @@ def test_figures_in_a_terminal_are_never_cut_off():
         strong(allocations=[large] * 3, times=slow),  # and its prediction is not met
     )
     assert sentences.surprises(found.cases[1])
-    text = shown(found)
+    text = every_table(found)
     assert "\u2026" not in text
     for figure in ("888.8 MB", "777.7 MB", "40.0 MB", "41.0 MB", "30.0 MB"):
         assert figure in text
@@ -215,7 +222,8 @@ def test_an_unfinished_run_says_so(finished):
 def test_a_prediction_that_is_not_met_is_shown_as_such():
     wrong = msgspec.structs.replace(case().predicted, held=5)
     found = run(case(predicted=wrong), strong())
-    assert "differs" in shown(found)
+    assert "differs" in every_table(found)
+    assert "not as predicted" in shown(found)
     assert "24,000,000 bytes where 5 were predicted" in " ".join(shown(found).split())
     assert "24,000,000 bytes where 5 were predicted" in markdown.render(found)
     assert "Of 2 predictions of memory, 1 were equal" in markdown.render(found)
