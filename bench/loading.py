@@ -23,6 +23,7 @@ from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gradmeter.bench.errors import UsageError
+from gradmeter.bench.suggestions import suggestion
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -41,7 +42,8 @@ def load_module(path: Path, kind: str) -> ModuleType:
     """
     problem = f"{kind} {path} does not load"
     if not path.is_file():
-        raise UsageError(f"{problem}: there is no such file")
+        meant = suggestion(path.name, [each.name for each in path.parent.glob("*.py")])
+        raise UsageError(f"{problem}: there is no such file{meant}")
     # Two files may have one name in two folders, and a name that is no name of a module.
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     name = f"gradmeter_file_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"

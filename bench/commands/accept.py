@@ -11,13 +11,12 @@ import typer
 
 from gradmeter.bench import git
 from gradmeter.bench.commands.options import AnyStore, Push, Renamed
-from gradmeter.bench.commands.reading import pushed, run_path
+from gradmeter.bench.commands.reading import pushed, read_run, run_path
 from gradmeter.bench.commands.shared import say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import ancestor as ancestors
 from gradmeter.bench.history import pending, renaming, store
 from gradmeter.bench.history.overview import acceptance, overview
-from gradmeter.bench.results import run_file
 
 
 def accept(
@@ -54,7 +53,7 @@ def accept(
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if os.path.exists(step):
         path = run_path(Path(step))
-        run = run_file.load(path)
+        run = read_run(path)
         history = renaming.renamed(store.load(place), renamed or ())
         ancestor = ancestors.find(run, history, top, base)
         made = [pending.acceptance(run, ancestor, because, by=git.user(top), when=now)]

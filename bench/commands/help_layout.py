@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from itertools import chain
 from typing import Annotated, Any
@@ -114,28 +115,35 @@ class Group(TyperGroup):
 
 
 def refusal(error: Any) -> str:
-    """Say in one sentence why a call was refused by the parser of the command line."""
+    """Say in one sentence why the parser of the command line refused a call."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "gradmeter"
-    option = getattr(error, "option_name", None)
+    if context is None:  # the first word is the command
+        path = " ".join(["gradmeter", *(w for w in sys.argv[1:2] if not w.startswith("-"))])
+    else:
+        path = context.command_path
+    name, option = path.rpartition(" ")[2], getattr(error, "option_name", None)
     if option is not None and type(error).__name__ == "NoSuchOption":
-        return _no_option(option, command, context.command)
+        return _no_option(option, name, path, context.command)
     message = " ".join(error.format_message().split()).rstrip(".")
     if option is not None:
         message = f"{option} takes a value"
     elif type(error).__name__ == "MissingParameter":
-        message = f"{command} takes {error.param.metavar or error.param.name}"
-    return f"{message}; {command} --help says more"
+        parameter = error.param
+        words = [*(o for o in parameter.opts if o.startswith("--")), parameter.metavar]
+        message = f"{name} needs {' '.join(words)}"
+    elif found := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", message):
+        message = f"{name} takes no further argument {found[1]!r}"
+    return f"{message}; {path} --help says more"
 
 
-def _no_option(option: str, name: str, command: Any) -> str:
+def _no_option(option: str, name: str, path: str, command: Any) -> str:
     """Say that there is no such option, and which is meant."""
     if isinstance(command, Group):
         having = [each for each, sub in command.commands.items() if option in options(sub)]
         if having:
-            return f"{option} follows its command: {name} {having[0]} {option}"
+            return f"{option} follows its command: {path} {having[0]} {option}"
     meant = suggestion(option, options(command))
-    return f"{name} has no option {option}{meant or f'; {name} --help lists them'}"
+    return f"{name} has no option {option}{meant or f'; {path} --help lists them'}"
 
 
 def options(command: Any) -> Mapping[str, Any]:

@@ -9,10 +9,10 @@ import typer
 
 from gradmeter.bench import session
 from gradmeter.bench.commands.options import Out
-from gradmeter.bench.commands.reading import run_path
+from gradmeter.bench.commands.reading import read_run, run_path
 from gradmeter.bench.commands.shared import exit_for, say, show_run, tell_written
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.results import merging, run_file
+from gradmeter.bench.results import merging
 
 
 def merge(
@@ -37,7 +37,7 @@ def merge(
     files = list(dict.fromkeys(run_path(path) for path in paths))
     if any(_same(file, out / session.RUN_FILE) for file in files):
         raise UsageError(f"--out {out} holds one of the runs to merge; name another folder")
-    given = merging.parts((str(file), run_file.load(file)) for file in files)
+    given = merging.parts((str(file), read_run(file)) for file in files)
     lacking = merging.lacking(given)
     if lacking and not partial:
         raise UsageError(

@@ -8,12 +8,11 @@ import typer
 
 from gradmeter.bench import session
 from gradmeter.bench.commands.options import AnyStore, Push, RunArgument
-from gradmeter.bench.commands.reading import pushed, run_path
+from gradmeter.bench.commands.reading import pushed, read_run, run_path
 from gradmeter.bench.commands.shared import say
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.history import recording, store
 from gradmeter.bench.numbers import title_text
-from gradmeter.bench.results import run_file
 
 
 def record(
@@ -41,7 +40,7 @@ def record(
     place = pushed(folder, push)
     file = run_path(path)
     try:
-        made = recording.of_run(run_file.load(file), dirty=dirty)
+        made = recording.of_run(read_run(file), dirty=dirty)
     except recording.NotRecordedError as error:
         raise UsageError(f"{file} cannot be recorded: {error}") from None
     written = store.add(place, [made])

@@ -48,6 +48,10 @@ def named(words: Sequence[str]) -> Named:
     return found
 
 
+def _is_named(word: str) -> bool:
+    return workloads.is_named(word) or _engine(word) in engines.names()
+
+
 def _engine(word: str) -> str:
     return word.partition(":")[0].strip()
 
@@ -67,6 +71,8 @@ def _unknown(word: str) -> str:
         pass
     else:
         return f"{word} names no workload; write a size as --size {word}"
+    if "," in word and all(map(_is_named, word.split(","))):
+        return f"{word!r} is several names; write them apart: {word.replace(',', ' ')}"
     meant = suggestion(word, [*workloads.spelled(word), *map(str, _variants(word))])
     return f"there is no workload or engine {word!r}{meant or '; gradmeter list names them'}"
 

@@ -66,8 +66,8 @@ def refused(monkeypatch, capfd, *arguments) -> str:
         (["--limit", "-1"], "--limit"),
         (["--limit", "nan"], "--limit"),
         (["--seed", "-1"], "--seed"),
-        (["--nonsense"], "gradmeter run has no option --nonsense; gradmeter run --help lists them"),
-        (["--vairant", "engine"], "gradmeter run has no option --vairant; did you mean --variant?"),
+        (["--nonsense"], "run has no option --nonsense; gradmeter run --help lists them"),
+        (["--vairant", "engine"], "run has no option --vairant; did you mean --variant?"),
         (["--size"], "gradmeter: --size takes a value"),
         (["--allocator", "kep"], "did you mean kept?"),
         (["sqares-30"], "there is no workload or engine 'sqares-30'; did you mean squares-30?"),
@@ -245,8 +245,14 @@ FIRST_MISTAKES = [
     (["lines", "trainpy"], "gradmeter list workloads names them, and a script ends with .py"),
     (["lines", "squares-3", "--count", "arays"], "did you mean arrays?"),
     (["law", "squares-3", "--variant", "dezeroo"], "no engine 'dezeroo'; did you mean dezero?"),
-    (["accept"], "gradmeter accept takes STEP|RUN"),
-    (["fill"], "gradmeter fill takes A..B"),
+    (["accept"], "accept needs STEP|RUN; gradmeter accept --help says more"),
+    (["accept", "abc"], "accept needs --because REASON"),
+    (["gates", "peak"], "gates takes no further argument 'peak'"),
+    (["check", "--against"], "--against takes a value; gradmeter check --help says more"),
+    (["compare", "engine,dezero"], "is several names; write them apart: engine dezero"),
+    (["merge", "here", "there"], "there is no run here; gradmeter run makes one"),
+    (["record", "nowhere"], "there is no run nowhere"),
+    (["fill"], "fill needs A..B"),
 ]
 
 

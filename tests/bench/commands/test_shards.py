@@ -198,8 +198,8 @@ def test_out_is_none_of_the_runs_to_merge(here):
         ((*EXACT, "--shard", "1/3", "--shard-by", "nowhere"), "nowhere cannot be read"),
         (("compare", "s1", "s2", "--shard", "1/3"), "two run files are compared whole"),
         (("merge", "whole"), "is the run of a whole plan"),
-        (("merge", "s1", "nowhere"), "nowhere cannot be read"),
-        (("merge",), "gradmeter merge takes RUN"),
+        (("merge", "s1", "nowhere"), "there is no run nowhere"),
+        (("merge",), "merge needs RUN"),
     ],
 )
 def test_bad_calls_are_refused_with_a_sentence(measured, command, why):

@@ -124,7 +124,7 @@ def test_two_are_compared(against, says):
             (["--seed", "1", "x.py", "a", option, "3"], f"{option} follows the program x.py")
             for option in ("--variant", "--against", "--size", "--seed", "--operations")
         ),
-        ([], "gradmeter trace takes WORKLOAD|SCRIPT"),
+        ([], "trace needs WORKLOAD|SCRIPT"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
