@@ -23,8 +23,8 @@ def similar(word: str, names: Iterable[str]) -> list[str]:
         ratios[name] = max(matcher.ratio(), ALIKE * begins)
     enough = ALIKE if len(_spelling(word)) > SHORT else LESS_ALIKE
     least = max(enough, max(ratios.values(), default=0) - NEAR)
-    found = sorted((n for n in ratios if ratios[n] >= least), key=lambda n: -ratios[n])
-    return found[:MOST]
+    alike = sorted((n for n in ratios if ratios[n] >= least), key=lambda n: -ratios[n])
+    return alike[:MOST]
 
 
 def suggestion(word: str, names: Iterable[str]) -> str:

@@ -79,12 +79,12 @@ def complete_compared(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_paths(incomplete: str) -> list[str]:
     """Complete the folder of a run, down to two folders below, or a JSON file."""
-    found = []
+    paths = []
     for path in sorted(Path().glob(f"{escape(incomplete)}*")) if incomplete[:1] != "/" else []:
         runs = [path, *path.glob("*"), *path.glob("*/*")] if path.is_dir() else []
-        found += [str(each) for each in runs if (each / session.RUN_FILE).is_file()]
-        found += [str(path)] if path.suffix == ".json" else []
-    return found
+        paths += [str(each) for each in runs if (each / session.RUN_FILE).is_file()]
+        paths += [str(path)] if path.suffix == ".json" else []
+    return paths
 
 
 def _workload_names(incomplete: str) -> Iterator[str]:

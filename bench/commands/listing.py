@@ -38,7 +38,7 @@ _FORM = (
 
 
 @dataclass(frozen=True)
-class Found:
+class Catalogue:
     """What there is to list, and a sentence on each name that does not load."""
 
     workloads: list[tuple[str, Workload]] = field(default_factory=list)
@@ -107,43 +107,43 @@ def list_(
         meant = suggestion(what, KINDS) or f"; there are {', '.join(KINDS)}"
         raise UsageError(f"there is no list of {what!r}{meant}")
     add_engines(engine)
-    found = _find(workload or [])
+    catalogue = _find(workload or [])
     if as_json:
-        document = _document(found)
+        document = _document(catalogue)
         say_lines(json.dumps(document if what is None else {what: document[what]}, indent=1))
         return
     console = Console(emoji=False)
     if what in (None, "workloads"):
-        _show_workloads(found, console)
+        _show_workloads(catalogue, console)
     if what in (None, "engines"):
-        _show_engines(found, console, whole=verbose or what is not None, verbose=verbose)
+        _show_engines(catalogue, console, whole=verbose or what is not None, verbose=verbose)
     if what in (None, "settings"):
-        _show_settings(found, console, whole=verbose or what is not None)
+        _show_settings(catalogue, console, whole=verbose or what is not None)
     if what != "engines":
         console.print(_FORM, highlight=False)
 
 
-def _find(own: Iterable[str]) -> Found:
+def _find(own: Iterable[str]) -> Catalogue:
     """Load all workloads and engines, and ``own`` workloads, which the call names.
 
     Raises:
         UsageError: one of the own ones does not load.
     """
-    found = Found()
+    catalogue = Catalogue()
     for name in workloads.names():
         try:
-            found.workloads.append((name, workloads.get(name.replace("-N", "-3"))))
+            catalogue.workloads.append((name, workloads.get(name.replace("-N", "-3"))))
         except UsageError as error:
-            found.broken_workloads.append(f"{name}: {error}")
+            catalogue.broken_workloads.append(f"{name}: {error}")
     for text in own:
         loaded = workloads.of_file(Path(text)) if text.endswith(".py") else [workloads.get(text)]
-        found.workloads.extend((each.name, each) for each in loaded)
+        catalogue.workloads.extend((each.name, each) for each in loaded)
     for name in engines.names():
         try:
-            found.engines.append(engines.get(name))
+            catalogue.engines.append(engines.get(name))
         except UsageError as error:
-            found.broken_engines.append(f"{name}: {error}")
-    return found
+            catalogue.broken_engines.append(f"{name}: {error}")
+    return catalogue
 
 
 def _meaning(name: str, workload: Workload) -> str:
@@ -160,24 +160,24 @@ def _values(setting: Setting) -> str:
     return ", ".join(map(written, [setting.default, *others]))
 
 
-def _show_workloads(found: Found, console: Console) -> None:
+def _show_workloads(catalogue: Catalogue, console: Console) -> None:
     table = _table("workload", "what it computes")
-    for name, workload in found.workloads:
+    for name, workload in catalogue.workloads:
         table.add_row(escape(name), escape(_meaning(name, workload)))
     console.print(table)
-    _lines(found.broken_workloads, console)
+    _lines(catalogue.broken_workloads, console)
     console.print()
 
 
-def _show_engines(found: Found, console: Console, *, whole: bool, verbose: bool) -> None:
+def _show_engines(catalogue: Catalogue, console: Console, *, whole: bool, verbose: bool) -> None:
     table = _table("engine", "version", "bytes", "what it is")
-    missing = [engine for engine in found.engines if engine.version is None]
-    for engine in found.engines:
+    missing = [engine for engine in catalogue.engines if engine.version is None]
+    for engine in catalogue.engines:
         version = "missing" if engine in missing else engine.version or "-"
         cells = (engine.name, version, _BYTES[engine.memory], engine.meaning)
         table.add_row(*map(escape, cells))
     console.print(table)
-    _lines(found.broken_engines, console)
+    _lines(catalogue.broken_engines, console)
     if whole:
         _lines([_LEGEND, *(f"{each.name}: {each.command}" for each in missing)], console)
     elif missing:
@@ -185,21 +185,21 @@ def _show_engines(found: Found, console: Console, *, whole: bool, verbose: bool)
     if verbose:
         cannot = [
             f"{engine.name} cannot {case}: {reason}"
-            for engine in found.engines
+            for engine in catalogue.engines
             for case, reason in engine.cannot.items()
         ]
         _lines(cannot, console)
     console.print()
 
 
-def _show_settings(found: Found, console: Console, *, whole: bool) -> None:
+def _show_settings(catalogue: Catalogue, console: Console, *, whole: bool) -> None:
     if not whole:
         table = _table("setting", "values", "of")
-        for setting, of in found.settings:
+        for setting, of in catalogue.settings:
             table.add_row(*map(escape, (setting.name, _values(setting), of)))
         console.print(table)
     else:
-        for setting, of in found.settings:
+        for setting, of in catalogue.settings:
             console.print(f"[bold]{escape(setting.name)}[/]={escape(_values(setting))} ({of})")
             console.print(Padding(escape(setting.meaning), (0, 0, 0, 4)), highlight=False)
     console.print()
@@ -218,12 +218,12 @@ def _lines(lines: Iterable[str], console: Console) -> None:
         console.print(escape(line), highlight=False)
 
 
-def _document(found: Found) -> dict[str, list[dict[str, Any]]]:
+def _document(catalogue: Catalogue) -> dict[str, list[dict[str, Any]]]:
     """All that is listed, for a program."""
     return {
         "workloads": [
             {"name": name, "meaning": _meaning(name, each), "source": each.source}
-            for name, each in found.workloads
+            for name, each in catalogue.workloads
         ],
         "engines": [
             {
@@ -235,7 +235,7 @@ def _document(found: Found) -> dict[str, list[dict[str, Any]]]:
                 "cannot": dict(each.cannot),
                 "install": each.command if each.distributions else "",
             }
-            for each in found.engines
+            for each in catalogue.engines
         ],
         "settings": [
             {
@@ -245,7 +245,9 @@ def _document(found: Found) -> dict[str, list[dict[str, Any]]]:
                 "meaning": each.meaning,
                 "engines": of.split(", "),
             }
-            for each, of in found.settings
+            for each, of in catalogue.settings
         ],
-        "problems": [{"problem": line} for line in found.broken_workloads + found.broken_engines],
+        "problems": [
+            {"problem": line} for line in catalogue.broken_workloads + catalogue.broken_engines
+        ],
     }

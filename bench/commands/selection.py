@@ -34,7 +34,7 @@ def named(words: Sequence[str]) -> Named:
     Raises:
         UsageError: a word names neither, or both.
     """
-    found = Named([], [])
+    names = Named([], [])
     for word in words:
         is_workload, is_variant = workloads.is_named(word), _engine(word) in engines.names()
         if is_workload and is_variant:
@@ -44,8 +44,8 @@ def named(words: Sequence[str]) -> Named:
             )
         if not is_workload and not is_variant:
             raise UsageError(_unknown(word))
-        (found.workloads if is_workload else found.variants).append(word)
-    return found
+        (names.workloads if is_workload else names.variants).append(word)
+    return names
 
 
 def _is_named(word: str) -> bool:
@@ -99,10 +99,10 @@ def select(expression: str, groups: Sequence[Group], comparisons: Sequence[Compa
     matches = _compiled(expression)
     chosen: Selected = ([], [])
     for group in groups:
-        found = {str(v) for v in group.variants if matches(group, v)}
-        kept = set(found)
+        matching = {str(v) for v in group.variants if matches(group, v)}
+        kept = set(matching)
         for each in comparisons:
-            candidates = [name for name in each.candidates if name in found]
+            candidates = [name for name in each.candidates if name in matching]
             if (each.workload, each.size) == (group.workload.name, group.size) and candidates:
                 kept.add(each.baseline)
                 chosen[1].append(msgspec.structs.replace(each, candidates=candidates))
@@ -112,6 +112,12 @@ def select(expression: str, groups: Sequence[Group], comparisons: Sequence[Compa
     if not chosen[0]:
         raise UsageError(_nothing(expression, groups))
     return chosen
+
+
+# What names of variants have and words of pytest's expressions have not, as letters that they have.
+_LETTERS = {"=": "\u02d0", "@": "\u02d1", ",": "\u02ee"}
+_AS_LETTERS = str.maketrans(_LETTERS)
+_AS_WRITTEN = str.maketrans({letter: sign for sign, letter in _LETTERS.items()})
 
 
 def _compiled(expression: str) -> Callable[[Group, Variant], bool]:
@@ -125,20 +131,19 @@ def _compiled(expression: str) -> Callable[[Group, Variant], bool]:
 
     parse_error: type[Exception] = getattr(pytest_expression, "ParseError", SyntaxError)
     try:
-        compiled = pytest_expression.Expression.compile(expression)
+        compiled = pytest_expression.Expression.compile(expression.translate(_AS_LETTERS))
     except (SyntaxError, parse_error) as error:
         at = getattr(error, "offset", None) or getattr(error, "column", None) or 1
         message = getattr(error, "msg", None) or getattr(error, "message", None) or str(error)
         raise UsageError(
-            f"-k {expression!r} does not parse at character {at}: {message}; write words with "
-            "and, or, not and parentheses, such as 'squares and not strong'"
+            f"-k {expression!r} does not parse at character {at}: "
+            f"{message.translate(_AS_WRITTEN)}; write words with and, or, not and parentheses, "
+            "such as 'squares and not strong'"
         ) from None
 
     def matches(group: Group, variant: Variant) -> bool:
-        def contains(word: str, /, **given: object) -> bool:
-            if given:
-                raise UsageError(f"-k {expression!r}: {word}(...) is no word; leave out the values")
-            return _contains(word, group, variant)
+        def contains(word: str, /, **_: object) -> bool:
+            return _contains(word.translate(_AS_WRITTEN), group, variant)
 
         return compiled.evaluate(contains)
 
@@ -171,9 +176,9 @@ def _nothing(expression: str, groups: Sequence[Group]) -> str:
 
 def _words(keys: Iterable[tuple[str, int, str]]) -> list[str]:
     """The words that names consist of."""
-    found = []
+    words = []
     for workload, _, variant in keys:
         engine, _, settings = variant.partition(":")
         parts = [part for pair in settings.split(",") for part in pair.split("=")]
-        found += [workload, engine, *filter(None, parts)]
-    return list(dict.fromkeys(found))
+        words += [workload, engine, *filter(None, parts)]
+    return list(dict.fromkeys(words))

@@ -79,7 +79,7 @@ def refused(monkeypatch, capfd, *arguments) -> str:
         (["-k", "strnog"], "-k 'strnog' selects no case; did you mean strong?"),
         (["-k", "unheard"], "-k 'unheard' selects no case; the cases are squares-3 x 16 engine;"),
         (["-k", "a and"], "-k 'a and' does not parse at character 6"),
-        (["-k", "squares(n=3)"], "squares(...) is no word"),
+        (["-k", "squares(n=3)"], "-k 'squares(n=3)' does not parse at character"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )

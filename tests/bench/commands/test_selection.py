@@ -21,6 +21,7 @@ SIZES = [10, 1000]
 VARIANTS = ["engine", "engine:output_references=strong", "engine:retain_grad=on", "dezero"]
 GROUPS, COMPARISONS = plan(NAMES, SIZES, VARIANTS)
 WORDS = ["squares", "squares-3", "matyas", "10", "1e3", "strong", "RETAIN_GRAD", "dezero", "engine"]
+WORDS += ["retain_grad=on", "engine:output_references=strong"]
 
 
 def matches(word: str, workload: str, size: int, variant: str) -> bool:
