@@ -93,7 +93,8 @@ def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
         yield Remark(label, text)
     if missing := law_search.lacking(run):
         yield Remark("", missing)
-    yield from _first("", prose.notes(run))
+    for lines in (prose.origins(run), prose.grounds(run), prose.notes(run)):
+        yield from _first("", lines)
     if not run.finished:
         workloads = [case for case in run.cases if not case.ordinary]
         how = "; gradmeter run --resume goes on with it" if workloads or not run.cases else ""
