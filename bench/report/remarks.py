@@ -14,7 +14,7 @@ from gradmeter.bench.report.summary import FIGURES, Alike, Summary
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import law_search, verdicts
 
-MOST = 3  # sentences of a kind; the others are counted
+MOST, MOST_OF_CALLS = 3, 6  # sentences of a kind; the others are counted
 FIGURE_MEANINGS = {
     "peak": "most alive at once",
     "held": "alive at the end",
@@ -86,14 +86,15 @@ def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
     yield from _alike("not measured", problems)
     yield from _alike("not supported", [each for each in summary.failures if not each.is_problem])
     yield from _alike("not as predicted", summary.surprises)
-    yield from _alike("", ordinary.remarks(run))
+    yield from _alike("", ordinary.remarks(run), MOST_OF_CALLS)
     yield from _undecided(summary)
     if any(case.times and not case.ordinary for case in run.cases):
         label, _, text = sentences.noise_text(run).partition(": ")
         yield Remark(label, text)
     if missing := law_search.lacking(run):
         yield Remark("", missing)
-    yield from _first("", prose.notes(run))
+    for lines in (prose.origins(run), prose.grounds(run), prose.notes(run)):
+        yield from _first("", lines)
     if not run.finished:
         workloads = [case for case in run.cases if not case.ordinary]
         how = "; gradmeter run --resume goes on with it" if workloads or not run.cases else ""
@@ -108,18 +109,18 @@ def what_is_next(run: Run, summary: Summary) -> Remark | None:
     return Remark("next", f"{command}  ({purpose})") if command else None
 
 
-def _alike(label: str, found: Sequence[Alike]) -> Iterator[Remark]:
+def _alike(label: str, found: Sequence[Alike], most: int = MOST) -> Iterator[Remark]:
     texts = []
     for each in found:
         count = len(each.titles)
         more = f" and {count - 1:,} more" if count > 1 else ""
         texts.append(f"{each.titles[0]}{more}: {each.text}")
-    yield from _first(label, texts)
+    yield from _first(label, texts, most)
 
 
-def _first(label: str, texts: Sequence[str]) -> Iterator[Remark]:
+def _first(label: str, texts: Sequence[str], most: int = MOST) -> Iterator[Remark]:
     """The first sentences of a kind, and how many more there are."""
-    shown = MOST if len(texts) > MOST + 1 else MOST + 1
+    shown = most if len(texts) > most + 1 else most + 1
     for text in texts[:shown]:
         yield Remark(label, text)
     if len(texts) > shown:

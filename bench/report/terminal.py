@@ -19,7 +19,7 @@ STYLES = {"head": "bold", "title": "bold"}
 COLOURS = {
     r"(?<=\d )slower\b": "red",
     r"(?<=\d )faster\b": "green",
-    r"^(not measured|not supported|not as predicted|self-test failed|undecided|next)(?=:)": "yellow",
+    r"^(not (measured|supported|as predicted)|self-test failed|undecided|next)(?=:)": "yellow",
 }
 
 

@@ -42,7 +42,7 @@ WRITTEN = [
     ("show", "RUN"),
     ("check", "RUN", "--fail-on", "peak<=1B"),
     ("check", "RUN", "--fail-on", "peak<=1B", "--markdown"),
-    ("compare", "RUN", "RUN"),
+    ("compare", "RUN", "RUN", "--all"),
     ("compare", "RUN", "RUN", "--markdown"),
     ("run", "--variant", HARD),
     ("run", f"--{HARD}"),

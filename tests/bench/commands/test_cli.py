@@ -12,8 +12,15 @@ import pytest
 from gradmeter.bench import cli, engines, workloads
 from gradmeter.bench.commands.reading import read_size
 from gradmeter.bench.results import run_file
+from gradmeter.bench.results.readings import Allocations
 
 from ..command import GRADMETER, TINY, gradmeter
+from ..run_files import ordinary, run
+
+PEAKS = {
+    n: [Allocations(forward=0, backward=0, peak=peak, held=1)] * 3
+    for n, peak in ((1, 2000), (2, 1000), (3, 3000))
+}
 
 
 def called(monkeypatch, capfd, *arguments) -> tuple[int, str, str]:
@@ -297,6 +304,22 @@ def test_a_run_fits_eighty_columns_and_no_figure_is_cut(finished):
     lines = gradmeter("show", finished[0]).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if "…" in line]
+
+
+def test_a_run_of_calls_is_shown_sorted_and_as_long_as_is_asked(tmp_path):
+    calls = [ordinary(f"a/test.py::test[{n}]", allocations=peaks) for n, peaks in PEAKS.items()]
+    run_file.save(run(*calls, comparisons=[]), tmp_path / "run.json")
+
+    def rows(*options: object) -> list[str]:
+        lines = gradmeter("show", tmp_path, *options).stdout.splitlines()
+        return [line.split()[0] for line in lines if line.startswith("  test[")]
+
+    assert rows() == ["test[3]", "test[1]", "test[2]"]
+    assert rows("--sort", "name", "--top", 2) == ["test[1]", "test[2]"]
+    refused = gradmeter("show", tmp_path, "--sort", "size")
+    assert refused.returncode == 2
+    assert "--sort 'size': calls are sorted by peak, held, time, name" in refused.stderr
+    assert len(gradmeter("show", tmp_path, "-v").stdout) > len(gradmeter("show", tmp_path).stdout)
 
 
 def test_a_baseline_holds_every_case_and_is_the_same_every_time(finished, tmp_path):

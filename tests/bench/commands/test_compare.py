@@ -34,7 +34,7 @@ def test_variants_are_compared_in_one_run_with_a_sentence_for_each_verdict(tmp_p
     assert "noise floor" in found["noise"]
     loaded = run_file.load(tmp_path / "run.json")
     assert len(loaded.cases[0].times) in (10, 14)
-    shown = gradmeter("show", tmp_path)
+    shown = gradmeter("show", tmp_path, "--all")
     assert one["sentences"][3] in " ".join(shown.stdout.split())
 
 
@@ -42,7 +42,7 @@ def test_two_files_are_compared_to_the_byte_and_their_times_only_shown(tmp_path)
     for name, found in (("a", run()), ("b", run(case(), strong(allocations=case().allocations)))):
         (tmp_path / name).mkdir()
         run_file.save(found, tmp_path / name / "run.json")
-    done = gradmeter("compare", tmp_path / "a" / "run.json", tmp_path / "b")
+    done = gradmeter("compare", tmp_path / "a" / "run.json", tmp_path / "b", "-v")
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
     assert "engine@after:output_references=strong" in "".join(words.split())

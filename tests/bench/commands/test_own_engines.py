@@ -285,7 +285,9 @@ OWN = ADAPTER.replace("make=Mine", 'make=Mine, memory="own"')
 def test_unlike_figures_are_never_put_beside_each_other(tmp_path):
     path = adapter(tmp_path, OWN)
     out = tmp_path / "out"
-    done = gradmeter("run", "--size", "100000", *TINY[2:], *BOTH, "--engine", path, "--out", out)
+    done = gradmeter(
+        "run", "--size", "100000", *TINY[2:], *BOTH, "--engine", path, "--out", out, "--all"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = run_file.load(out / "run.json")
     ours, mine = (found.case("squares-3", 100_000, name) for name in ("engine", "mine"))

@@ -265,6 +265,8 @@ def test_compared_variants_are_whole_in_a_shard_and_a_gate_may_name_those_of_ano
     assert told.keys() == {"squares-3", "matyas"}
     said = gradmeter("merge", "s1", "s2", "--out", "merged", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
+    assert "measured in 2 parts (shard 1/2 and shard 2/2)" in " ".join(said.stdout.split())
+    said = gradmeter("show", "merged", "--all", cwd=tmp_path)
     assert "(shard 1/2)" in said.stdout
     assert "(shard 2/2)" in said.stdout
 

@@ -125,7 +125,7 @@ def test_grouping_saving_and_comparing_work_and_our_section_comes_before_a_faile
     )
     assert done.ret != 0
     assert "0001_base" in done.stdout.str()
-    done.stdout.fnmatch_lines(["*gradmeter: memory and time*", "*written: *run.json"])
+    done.stdout.fnmatch_lines(["*gradmeter: memory and time*", "*written: *run.json, report.md*"])
 
 
 def test_rounds_and_time_steer_the_runner(one):

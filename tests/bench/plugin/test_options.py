@@ -25,6 +25,7 @@ TELL = """
             f"collector: {s.collector}",
             f"sets: {s.sets}",
             f"exact: {s.exact}",
+            f"sort: {s.sort} {s.top}",
             f"against: {s.against and s.against.relative_to(config.rootpath)}",
             f"fail_on: {' '.join(s.fail_on)}",
         ]
@@ -39,6 +40,8 @@ OPTIONS = [
     ("collector", "off", "collector: off", "on", "collector: on"),
     ("sets", "9", "sets: 9", "2", "sets: 2"),
     ("exact", "true", "exact: True", "false", "exact: False"),
+    ("sort", "held", "sort: held None", "name", "sort: name None"),
+    ("top", "9", "sort: None 9", "0", "sort: None 0"),
     ("against", "a.json", "against: a.json", "b.json", "against: b.json"),
     ("fail_on", "peak<=1MB", "fail_on: peak<=1MB", "cycle<=0", "fail_on: cycle<=0"),
 ]
@@ -48,6 +51,8 @@ DEFAULTS = {
     "collector": "collector: on",
     "sets": "sets: 4",
     "exact": "exact: False",
+    "sort": "sort: None None",
+    "top": "sort: None None",
     "against": "against: None",
     "fail_on": "fail_on: ",
 }
@@ -137,6 +142,8 @@ def test_a_baseline_is_beside_the_ini_file_or_where_the_command_was_typed(told, 
     [
         ("memory", "perhaps", "perhaps"),
         ("collector", "sometimes", "'sometimes' is neither on nor off"),
+        ("sort", "size", "'size' is none of peak, held, time, name"),
+        ("top", "all", "all is not a number"),
         ("sets", "0", "0 is not a positive number"),
         ("sets", "many", "many is not a positive number"),
         ("sets", "-1", "-1 is not a positive number"),
