@@ -43,7 +43,7 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = kind(**{each: values.pop(each) for each in names})
         command(**values)
 
-    del call.__wrapped__  # type: ignore[attr-defined]  # its annotations are not those of the call
+    del call.__wrapped__  # its annotations are not those of the call
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call

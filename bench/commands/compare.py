@@ -156,9 +156,10 @@ def compare(
     printed = Printed(markdown=markdown, json=json_, quiet=quiet, everything=everything)
     share, elsewhere, words = measuring.share, measuring.elsewhere, what or []
     suite, files = words[:1] == [PYTEST], False
+    ours: dict[str, object]
     ours = {"--workload": workload, "--size": size, "--engine": engine, "-k": keyword}
     ours["--functions"] = measuring.functions
-    theirs = {"--with": with_, "--python": python, "--bench-all": whole}
+    theirs: dict[str, object] = {"--with": with_, "--python": python, "--bench-all": whole}
     theirs |= {"--bench-memory": layers, "--bench-tests": tests != HEAD}
     refuse_options([name for name, v in (ours if suite else theirs).items() if v], suite=suite)
     if not suite:  # whose arguments may be files

@@ -116,7 +116,7 @@ class Group(TyperGroup):
 
 def refusal(error: Any) -> str:
     """Say in one sentence why the parser of the command line refused a call."""
-    context = getattr(error, "ctx", None)
+    context: Any = getattr(error, "ctx", None)
     if context is None:  # the first word is the command
         path = " ".join(["gradmeter", *(w for w in sys.argv[1:2] if not w.startswith("-"))])
     else:
