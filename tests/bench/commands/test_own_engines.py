@@ -276,7 +276,7 @@ def test_what_an_engine_is_known_not_to_do_is_said_and_no_failure(tmp_path):
     assert "it is tired of them" in (tmp_path / "out/report.md").read_text()
     checked = gradmeter("check", tmp_path / "out", "--fail-on", "peak<=1MB")
     assert checked.returncode == 0, checked.stdout
-    assert "tired" in gradmeter("list", "engines", "--engine", path).stdout
+    assert "tired" in gradmeter("list", "engines", "-v", "--engine", path).stdout
 
 
 OWN = ADAPTER.replace("make=Mine", 'make=Mine, memory="own"')
