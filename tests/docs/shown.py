@@ -13,7 +13,8 @@ What is before a block of a console says where its output is from:
 
 A line of three dots stands for any lines. Commands run in a folder of the page's own, which has
 copies of reports/ and docs/runs/. A block after ``<!-- file: NAME -->`` is written into it, and
-``<!-- run: COMMAND -->`` runs there without being shown; $TOP is the top of the repository.
+``<!-- run: COMMAND -->`` runs there without being shown; $TOP is the top of the repository. What
+lies in the folder python/ is imported before what is installed.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Folder:
             "HOME": str(path / ".home"),
             "TOP": str(TOP),
             "COLUMNS": "80",
+            "PYTHONPATH": str(path / "python"),
             **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
                (("NAME", "A. Reader"), ("EMAIL", "reader@example.org"), ("DATE", DATE))},
         }  # fmt: skip
@@ -103,7 +105,7 @@ class Folder:
             text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         told = [line for line in done.stderr.splitlines() if line.startswith("gradmeter: ")]
-        return [line.rstrip() for line in (*done.stdout.splitlines(), *told)]
+        return [line.rstrip() for line in (*done.stdout.strip("\n").splitlines(), *told)]
 
     def prepare(self, block: Block) -> None:
         """Do what a block asks for without showing it."""
