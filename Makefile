@@ -138,10 +138,10 @@ gate-instructions: $(VENV)/ready
 instructions: $(VENV)/ready
 	$(BIN)/gradmeter costs --out reports/instructions.md
 
-# The documentation as a site, in build/docs: a warning is an error, and nothing in it is loaded
+# The documentation as a site, in build/docs/index.html: a warning is an error, and nothing in it is loaded
 # from a network.
 docs: $(VENV)/ready
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
 	$(BIN)/python -m pytest tests/docs/test_site.py -p no:benchmark --quiet
 
 # What the documentation shows and lists, anew: the output of its commands, the reference, the

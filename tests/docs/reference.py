@@ -74,8 +74,8 @@ def _item(text: str, *, named: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    """A paragraph: code as Markdown has it, and nothing else that it takes for its own."""
-    pieces = re.split(r"(``.+?``|`[^`]+`)", text)
+    """A paragraph: code and options as code, and nothing else that Markdown takes for its own."""
+    pieces = re.split(r"(``.+?``|`[^`]+`|(?<![\w-])--[a-z][\w-]*(?:=[\w,]+)?)", text)
     pieces[1::2] = [f"`{piece.strip('`')}`" for piece in pieces[1::2]]
     pieces[::2] = [re.sub(r"([*<_\[\]])", r"\\\1", piece) for piece in pieces[::2]]
     return "".join(pieces)

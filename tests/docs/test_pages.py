@@ -81,7 +81,7 @@ def test_a_link_to_nothing_is_seen(tmp_path):
 
 
 def test_every_page_is_in_the_navigation():
-    assert {*DOCS.rglob("*.md"), *NOTEBOOKS} == navigation()
+    assert {*DOCS.rglob("*.md"), *NOTEBOOKS} <= navigation()
 
 
 @every_page

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
-from .pages import DOCS, TOP
+from .pages import TOP, pages
 
 SITE = TOP / "build/docs"
 LOADED = {"src", "srcset", "poster", "data", "background"}
@@ -89,7 +89,7 @@ def test_a_load_from_elsewhere_is_seen(name, text):
 
 
 def test_every_page_is_built_and_every_link_inside_leads_somewhere(site):
-    names = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")}
+    names = {path.relative_to(TOP).with_suffix(".html") for path in pages()}
     assert names <= {path.relative_to(SITE) for path in site}
     read = {path: Page(text) for path, text in site.items() if path.suffix == ".html"}
     wrong = []
