@@ -14,13 +14,7 @@ from sphinx.application import Sphinx
 project = "gradmeter"
 extensions = ["myst_nb"]
 root_doc = "docs/index"
-include_patterns = [
-    "*.md",
-    "docs/**/*.md",
-    "docs/**/*.ipynb",
-    "reports/*.md",
-    "reports/*/report.md",
-]
+include_patterns = ["*.md", "docs/**", "reports/*.md", "reports/*/report.md"]
 exclude_patterns = [".venv", "build", "**/.ipynb_checkpoints", "reports/latest", "reports/compare"]
 nitpicky = True
 smartquotes = False  # two hyphens begin an option

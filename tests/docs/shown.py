@@ -99,7 +99,7 @@ class Folder:
             shutil.copytree(DOCS / "runs", path / "docs/runs")
 
     def output(self, command: str) -> list[str]:
-        """Run a command; return the lines that it prints, and what gradmeter says of its failure."""
+        """Run a command; return the lines that it prints, and what gradmeter says of a failure."""
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.path, env=self.variables, capture_output=True,
             text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
