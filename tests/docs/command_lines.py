@@ -70,8 +70,13 @@ def wrong(line: str, *, whole: bool) -> str:
     return ""
 
 
+@cache
+def _group() -> Any:
+    return typer.main.get_command(app)
+
+
 def _gradmeter(words: list[str], *, whole: bool) -> str:
-    group: Any = typer.main.get_command(app)
+    group = _group()
     if words[0].startswith("-"):
         return "" if words[0] in ("--help", "-h", "--version") else f"no option {words[0]}"
     if _PLACEHOLDER.fullmatch(words[0]):
