@@ -18,6 +18,12 @@ _PART = re.compile(
 )
 _INDENTED = re.compile(r"(?:^ {4}(?! *[-*0-9]).*\n)+", re.MULTILINE)
 _LINK = re.compile(r"!?\[(?:[^]\\]|\\.)*\]\((?P<target>[^)\s]+)\)")
+# A script: what is more indented than its "run", which a hyphen may stand before.
+_STEP = re.compile(
+    r"^(?P<margin> *)(?P<hyphen>- )?run: *(?P<first>.*)\n"
+    r"(?P<rest>(?:(?P=margin)(?(hyphen)   | ).*\n|\n)*)",
+    re.MULTILINE,
+)
 _CONTINUED = re.compile(r"\s*\\\n\s*")
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 
@@ -103,19 +109,18 @@ def commands(page: str) -> Iterator[str]:
 
 
 def _steps(workflow: str) -> Iterator[str]:
-    """The lines of the scripts of a workflow, whole or a part."""
-    depth = None
-    for line in workflow.splitlines():
-        inside = len(line) - len(line.lstrip())
-        if depth is not None and (inside > depth or not line.strip()):
-            yield line.strip()
-            continue
-        depth = None
-        if match := re.match(r"( *(?:- )?)run: *(.*)", line):
-            if match[2] in ("|", ">"):
-                depth = len(match[1])
-            else:
-                yield match[2]
+    """The lines of the scripts of a workflow, whole or a part; those of a folded one are one."""
+    for match in _STEP.finditer(workflow):
+        yield from _script(match["first"], match["rest"])
+
+
+def _script(first: str, rest: str) -> Iterator[str]:
+    if first.startswith("|"):
+        yield from (line.strip() for line in rest.splitlines())
+    elif first.startswith(">"):
+        yield " ".join(rest.split())
+    else:
+        yield first
 
 
 def inline(page: str) -> Iterator[str]:

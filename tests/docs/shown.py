@@ -13,8 +13,8 @@ What is before a block of a console says where its output is from:
 
 A line of three dots stands for any lines. Commands run in a folder of the page's own, which has
 copies of reports/ and docs/runs/. A block after ``<!-- file: NAME -->`` is written into it, and
-``<!-- run: COMMAND -->`` runs there without being shown; $TOP is the top of the repository. What
-lies in the folder python/ is imported before what is installed.
+``<!-- run: COMMAND -->`` runs there, before the next block, without being shown; $TOP is the top of
+the repository. What lies in the folder python/ is imported before what is installed.
 """
 
 from __future__ import annotations
@@ -98,14 +98,19 @@ class Folder:
         if (DOCS / "runs").exists():
             shutil.copytree(DOCS / "runs", path / "docs/runs")
 
-    def output(self, command: str) -> list[str]:
-        """Run a command; return the lines that it prints, and what gradmeter says of a failure."""
+    def output(self, command: str) -> tuple[list[str], int]:
+        """Run a command.
+
+        Returns:
+            The lines that it prints with what gradmeter says of a failure, and its exit code.
+        """
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.path, env=self.variables, capture_output=True,
             text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         told = [line for line in done.stderr.splitlines() if line.startswith("gradmeter: ")]
-        return [line.rstrip() for line in (*done.stdout.strip("\n").splitlines(), *told)]
+        lines = [line.rstrip() for line in (*done.stdout.strip("\n").splitlines(), *told)]
+        return lines, done.returncode
 
     def prepare(self, block: Block) -> None:
         """Do what a block asks for without showing it."""
@@ -164,19 +169,21 @@ def renewed(page: Path, *, slow: bool = True) -> tuple[str, list[Difference]]:
     text, parts, at = page.read_text(), [], 0
     differences: list[Difference] = []
     with tempfile.TemporaryDirectory() as path:
-        folder = Folder(Path(path))
+        folder, ahead = Folder(Path(path)), list[Block]()
         for block in blocks(text):
-            folder.prepare(block)
             if block.language != "console":
+                ahead.append(block)
                 continue
             how = source(block)
             if not how.run or how.missing or (how.slow and not slow):
                 continue
+            while ahead:
+                folder.prepare(ahead.pop(0))
             new = ""
             for command, lines in shown(block.text):
                 words = command.removeprefix("$ ")
-                actual = folder.output(how.command or words)
-                if not fits(lines, actual):
+                actual, code = folder.output(how.command or words)
+                if not fits(lines, actual) or (code and lines == ["..."]):
                     differences.append(Difference(name(page), words, lines, actual))
                     lines = actual
                 new += "".join(f"{line}\n" for line in (command, *lines))

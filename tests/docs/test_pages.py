@@ -133,6 +133,11 @@ Or:
 - run: |
     gradmeter compare --rev a \\
       --rev b
+- name: folded
+  run: >-
+    gradmeter show
+    x
+  with: {run: no}
 ```
 """
     assert [words for line in commands(page) for words in calls(line)] == [
@@ -140,6 +145,7 @@ Or:
         ["make", "bench"],
         ["gradmeter", "check", "--against", "x"],
         ["gradmeter", "compare", "--rev", "a", "--rev", "b"],
+        ["gradmeter", "show", "x"],
         ["gradmeter", "run", "--resume"],
     ]
 

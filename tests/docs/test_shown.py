@@ -71,9 +71,23 @@ for ever
 
 def test_a_hidden_command_that_fails_is_no_output(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("<!-- run: false -->\n")
+    page.write_text("<!-- run: false -->\n<!-- shown: exact -->\n```console\n$ true\n```\n")
     with pytest.raises(RuntimeError, match="false failed"):
         renewed(page)
+
+
+def test_three_dots_alone_hide_no_failure(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- shown: exact -->\n```console\n$ echo a; false\n...\n$ echo b\n...\n```\n")
+    _, (found,) = renewed(page)
+    assert (found.command, found.actual) == ("echo a; false", ["a"])
+
+
+def test_what_is_slow_costs_a_quick_test_nothing(tmp_path):
+    page = tmp_path / "page.md"
+    slow = "<!-- run: false -->\n<!-- shown: exact, slow -->\n```console\n$ true\nold\n```\n"
+    page.write_text(slow)
+    assert renewed(page, slow=False) == (slow, [])
 
 
 @pytest.mark.parametrize(
