@@ -35,7 +35,7 @@ def pages() -> list[Path]:
 
 def name(page: Path) -> str:
     """The path of a page from the top, for the name of a test."""
-    return page.relative_to(TOP).as_posix()
+    return page.relative_to(TOP).as_posix() if page.is_relative_to(TOP) else page.name
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ What is before a block of a console says where its output is from:
     <!-- shown: exact -->               the same in every run: run here, and by a test
     <!-- shown: exact, slow -->         the same; the test is one of make test-thorough
     <!-- shown: exact, with dezero -->  the same, where these packages are installed
-    <!-- shown: by gradmeter show docs/runs/NAME -->  of a measured run: what this command says
     <!-- shown: by hand: WHY -->        not run: times, a network, another repository
 
+Times are shown by gradmeter show, of runs that are kept in reports/ and docs/runs/, and so exact.
 A line of three dots stands for any lines. Commands run in a folder of the page's own, which has
 copies of reports/ and docs/runs/. A block after ``<!-- file: NAME -->`` is written into it, and
 ``<!-- run: COMMAND -->`` runs there, before the next block, without being shown; $TOP is the top of
@@ -43,13 +43,11 @@ class Source:
 
     Attributes:
         run: whether it is run here.
-        command: which command gives it; empty for those that are shown.
         slow: whether its test is one of make test-thorough.
         packages: without which it cannot be run.
     """
 
     run: bool
-    command: str = ""
     slow: bool = False
     packages: tuple[str, ...] = ()
 
@@ -68,12 +66,10 @@ def source(block: Block) -> Source:
     told = block.told("shown") or ""
     if re.fullmatch(r"by hand: .+", told, flags=re.DOTALL):
         return Source(run=False)
-    if told.startswith("by gradmeter show "):
-        return Source(run=True, command=told.removeprefix("by "))
     match = re.fullmatch(r"exact(?P<slow>, slow)?(?:, with (?P<packages>[\w ]+))?", told)
     if match is None:
         raise ValueError(f"<!-- {block.comment} --> does not say where the output is from")
-    return Source(True, "", bool(match["slow"]), tuple((match["packages"] or "").split()))
+    return Source(True, bool(match["slow"]), tuple((match["packages"] or "").split()))
 
 
 class Folder:
@@ -125,7 +121,7 @@ class Folder:
                 text=True, timeout=PATIENCE,
             )  # fmt: skip
             if done.returncode:
-                raise RuntimeError(f"{command} failed: {done.stderr}")
+                raise RuntimeError(f"{command} failed: {done.stdout}{done.stderr}")
 
 
 def shown(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -182,7 +178,7 @@ def renewed(page: Path, *, slow: bool = True) -> tuple[str, list[Difference]]:
             new = ""
             for command, lines in shown(block.text):
                 words = command.removeprefix("$ ")
-                actual, code = folder.output(how.command or words)
+                actual, code = folder.output(words)
                 if not fits(lines, actual) or (code and lines == ["..."]):
                     differences.append(Difference(name(page), words, lines, actual))
                     lines = actual

@@ -97,7 +97,6 @@ def test_what_is_slow_costs_a_quick_test_nothing(tmp_path):
         ("shown: exact, slow", Source(True, slow=True)),
         ("shown: exact, with dezero jax", Source(True, packages=("dezero", "jax"))),
         ("shown: by hand: it takes a day", Source(False)),
-        ("shown: by gradmeter show x", Source(True, "gradmeter show x")),
     ],
 )
 def test_a_comment_says_where_output_is_from(comment, expected):
