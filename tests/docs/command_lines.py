@@ -78,7 +78,8 @@ def _group() -> Any:
 def _gradmeter(words: list[str], *, whole: bool) -> str:
     group = _group()
     if words[0].startswith("-"):
-        return "" if words[0] in ("--help", "-h", "--version") else f"no option {words[0]}"
+        known = {"--help", "-h", *(option for each in group.params for option in each.opts)}
+        return "" if words[0] in known else f"no option {words[0]}"
     if _PLACEHOLDER.fullmatch(words[0]):
         return ""
     command = group.commands.get(words[0])
