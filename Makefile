@@ -28,7 +28,7 @@ $(VENV)/peers: $(VENV)/ready
 
 # Those of other engines' adapters need the engines: make test-engines.
 test: lint types
-	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines --ignore=tests/docs/test_site.py
+	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
 
 # With every example of each property, and every case that is chosen by chance or crossed with
 # others: see tests/thorough.py. To be run before a release.
@@ -41,7 +41,7 @@ test-quick: $(VENV)/ready
 
 # The adapters against the engines themselves; one that is not installed fails.
 test-engines: $(VENV)/peers
-	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines tests/docs/test_shown.py -n 2 --dist worksteal -p no:benchmark
+	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 --dist worksteal -p no:benchmark
 
 # A run of 40 groups on two workers of a Dask cluster, of which one is killed, then the client, then
 # the scheduler: its result is that of a local run.
@@ -138,15 +138,16 @@ gate-instructions: $(VENV)/ready
 instructions: $(VENV)/ready
 	$(BIN)/gradmeter costs --out reports/instructions.md
 
-# The documentation as a site, in build/docs/index.html: a warning is an error, and nothing in it is loaded
-# from a network.
-docs: $(VENV)/ready
+.PHONY: docs shown
+# The documentation as a site, in build/docs/index.html: a warning is an error, and nothing in it is
+# loaded from a network.
+docs: $(VENV)/ready ## the documentation as a site, in build/docs, checked
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
-	$(BIN)/python -m pytest tests/docs/test_site.py -p no:benchmark --quiet
+	$(BIN)/python -m pytest tests/docs/built_site.py -p no:benchmark --quiet
 
 # What the documentation shows and lists, anew: the output of its commands, the reference, the
 # picture of the house.
-shown: $(VENV)/ready
+shown: $(VENV)/ready ## what the documentation shows and lists, anew
 	$(BIN)/python -m tests.docs.shown
 
 format: $(VENV)/ready

@@ -2,7 +2,110 @@
 
 from __future__ import annotations
 
-from .house import GRAPH, LEVEL, MODULES, circles, room
+import ast
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import gradmeter
+
+TOP = Path(gradmeter.__file__).parent
+
+# From the top floor down; the rooms of one floor know nothing of each other.
+FLOORS = (
+    {"cli"},
+    {"commands", "goals"},
+    {"plugin", "interactive"},
+    {"filling"},
+    {"suite"},
+    {"machines"},
+    {"suite_session"},
+    {"session"},
+    {"report"},
+    {"history"},
+    {"runs"},
+    {"verdicts"},
+    {"timelines", "lines"},
+    {"meters"},
+    {"cases"},
+    {"engines"},
+    {"workloads"},
+    {"results"},
+    {"laws", "statistics"},
+    {"numbers"},
+    {"archives", "git", "installing", "loading", "main_program"},
+    {"errors", "output"},
+    {"text"},
+)
+LEVEL = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its name."""
+    found = {}
+    for part in ("engine", "bench"):
+        for path in (TOP / part).rglob("*.py"):
+            words = path.relative_to(TOP).with_suffix("").parts
+            words = words[:-1] if words[-1] == "__init__" else words
+            found[".".join(["gradmeter", *words])] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name: str) -> Iterator[str]:
+    """The modules of ours that a module imports, wherever in it, for types or for work."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                if inner in MODULES:
+                    yield inner
+                elif base in MODULES:
+                    yield base
+
+
+GRAPH = {name: set(imports(name)) - {name} for name in MODULES}
+
+
+def room(name: str) -> str:
+    """The room of a module of the harness."""
+    return name.split(".")[2]
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The sets of modules that reach each other (Tarjan, SIAM J. Comput. 1 (1972), 146-160)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = set()
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in graph[name]:
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            part = set()
+            while name not in part:
+                part.add(stack.pop())
+            if len(part) > 1:
+                found.add(frozenset(part))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found
 
 
 def test_the_walk_sees_imports():

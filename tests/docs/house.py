@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from xml.sax.saxutils import escape
 
-from ..house import FLOORS, GRAPH, LEVEL, MODULES, room
+from ..test_house import FLOORS, GRAPH, LEVEL, MODULES, room
 from .pages import DOCS
 
 PICTURE = DOCS / "house.svg"

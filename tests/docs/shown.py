@@ -25,7 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -156,11 +156,18 @@ class Difference:
         return "\n".join([first, *self.actual])
 
 
-def renewed(page: Path, *, slow: bool = True) -> tuple[str, list[Difference]]:
+def runs_here(how: Source) -> bool:
+    """Whether a block can be run here."""
+    return how.run and not how.missing
+
+
+def renewed(
+    page: Path, chosen: Callable[[Source], bool] = runs_here
+) -> tuple[str, list[Difference]]:
     """Run what a page shows; return its text with the true output, and what was another.
 
     Args:
-        slow: whether also what takes long is run.
+        chosen: whether a block with this source is run.
     """
     text, parts, at = page.read_text(), [], 0
     differences: list[Difference] = []
@@ -170,8 +177,7 @@ def renewed(page: Path, *, slow: bool = True) -> tuple[str, list[Difference]]:
             if block.language != "console":
                 ahead.append(block)
                 continue
-            how = source(block)
-            if not how.run or how.missing or (how.slow and not slow):
+            if not chosen(source(block)):
                 continue
             while ahead:
                 folder.prepare(ahead.pop(0))
@@ -186,6 +192,15 @@ def renewed(page: Path, *, slow: bool = True) -> tuple[str, list[Difference]]:
             parts += [text[at : block.start], new]
             at = block.stop
     return "".join([*parts, text[at:]]), differences
+
+
+def shown_in(of_pages: Iterable[Path], chosen: Callable[[Source], bool]) -> list[Path]:
+    """The pages that have a block with such a source."""
+    return [
+        page
+        for page in of_pages
+        if any(b.language == "console" and chosen(source(b)) for b in blocks(page.read_text()))
+    ]
 
 
 def main(names: Iterable[str]) -> None:
