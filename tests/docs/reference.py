@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from gradmeter import bench
 from gradmeter.bench.cli import app
 from gradmeter.bench.plugin import options as pytest_options
 
+from .markdown import cell, sentence, table, text_of
 from .pages import DOCS
 
 MADE = "This page is made from the code by `make shown`.\n"
@@ -33,67 +33,19 @@ def _page(title: str, opening: str, *parts: str) -> str:
     return "\n".join([f"# {title}\n", f"{opening}\n", MADE, *parts]).rstrip() + "\n"
 
 
-def _cell(text: str) -> str:
-    """A text as the cell of a table: in one line."""
-    return _plain(" ".join(text.replace("\\[", "[").split())).replace("|", "\\|")
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    heads = list(heads)
-    return "\n".join([f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines, ""])
-
-
-def _sentence(text: str) -> str:
-    """The first sentence of a text, in one line."""
-    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
-
-
-def _text(text: str) -> str:
-    """A docstring or a help text in Markdown: what is indented is code, or a list of names."""
-    parts = []
-    for part in re.split(r"\n\s*\n", inspect.cleandoc(text.replace("\\[", "[").replace("\b", ""))):
-        head, _, rest = part.partition("\n")
-        if re.fullmatch(r"(Args|Attributes|Raises|Returns|Yields):", head):
-            named = head in ("Args:", "Attributes:", "Raises:")
-            items = re.split(r"^ {4}(?! )", rest, flags=re.MULTILINE) if named else [rest]
-            lines = [_item(" ".join(item.split()), named=named) for item in items if item.strip()]
-            parts.append(f"**{head[:-1]}**\n\n" + "\n".join(lines))
-        elif head.startswith("    ") or (head.endswith(":") and rest.startswith("  ")):
-            code = rest if head.endswith(":") and not head.startswith(" ") else part
-            parts += [_plain(head)] if code is rest else []
-            parts.append(f"```text\n{textwrap.dedent(code)}\n```")
-        else:
-            parts.append(_plain(part))
-    return "\n\n".join(parts) + "\n"
-
-
-def _item(text: str, *, named: bool) -> str:
-    name, colon, rest = text.partition(": ")
-    return f"- `{name}`: {_plain(rest)}" if named and colon else f"- {_plain(text)}"
-
-
-def _plain(text: str) -> str:
-    """A paragraph: code and options as code, and nothing else that Markdown takes for its own."""
-    pieces = re.split(r"(``.+?``|`[^`]+`|(?<![\w-])--[a-z][\w-]*(?:=[\w,]+)?)", text)
-    pieces[1::2] = [f"`{piece.strip('`')}`" for piece in pieces[1::2]]
-    pieces[::2] = [re.sub(r"([*<_\[\]])", r"\\\1", piece) for piece in pieces[::2]]
-    return "".join(pieces)
-
-
 def commands() -> str:
     """Every command, with its arguments and options."""
     group: Any = typer.main.get_command(app)
     shown = {name: command for name, command in group.commands.items() if not command.hidden}
     parts = [
-        _table(
+        table(
             ("command", "what it does"),
             (
-                (f"[`{name}`](#gradmeter-{name})", _cell(_sentence(command.help or "")))
+                (f"[`{name}`](#gradmeter-{name})", cell(sentence(command.help or "")))
                 for name, command in shown.items()
             ),
         ),
-        _text(app.info.epilog or ""),
+        text_of(app.info.epilog or ""),
     ]
     for name, command in shown.items():
         usage = " ".join(
@@ -104,12 +56,12 @@ def commands() -> str:
                 "[OPTIONS]",
             ]
         )
-        parts += [f"## gradmeter {name}\n", f"```text\n{usage}\n```\n", _text(command.help or "")]
+        parts += [f"## gradmeter {name}\n", f"```text\n{usage}\n```\n", text_of(command.help or "")]
         panels = dict.fromkeys(p.rich_help_panel for p in command.params)
         for panel in panels:
             rows = [_row(p) for p in command.params if p.rich_help_panel == panel and not p.hidden]
             parts += [f"{panel}:\n"] * bool(panel and len(panels) > 1)
-            parts += [_table(("option", "what it does"), rows)] * bool(rows)
+            parts += [table(("option", "what it does"), rows)] * bool(rows)
     return _page(
         "Commands",
         "After this page you can give every command of `gradmeter` any of its options.",
@@ -135,7 +87,7 @@ def _row(parameter: Any) -> tuple[str, str]:
         value = "" if parameter.is_flag else f" {_metavar(parameter)}"
         names = [*parameter.opts, *parameter.secondary_opts]
         name = ", ".join(f"`{option}{value}`" for option in names).replace("|", "\\|")
-    text = _cell(parameter.help or "")
+    text = cell(parameter.help or "")
     default = (
         parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
     )
@@ -155,7 +107,7 @@ def of_pytest() -> str:
         if given["help"] != "==SUPPRESS==":
             names = [f"{name} {given.get('metavar') or ''}".strip() for name in option.names()]
             text = ", ".join(f"`{name}`" for name in names).replace("|", "\\|")
-            rows.append((text, _cell(given["help"].replace("%%", "%"))))
+            rows.append((text, cell(given["help"].replace("%%", "%"))))
     ini = [
         (f"`{name}`", f"as `{_option(name)}`")
         for name in parser._inidict
@@ -164,9 +116,9 @@ def of_pytest() -> str:
     return _page(
         "Options of pytest",
         "After this page you can set everything of gradmeter in a pytest session or its ini file.",
-        _table(("option", "what it does"), rows),
+        table(("option", "what it does"), rows),
         "In the ini file, which the command line overrides:\n",
-        _table(("setting", "what it is"), ini),
+        table(("setting", "what it is"), ini),
         "`@pytest.mark.bench_memory(...)` bounds one test: see [budgets]"
         "(../how-to/your-benchmark-suite.md#budgets).\n",
     )
@@ -189,7 +141,7 @@ def run_file() -> str:
     ]
     for name in [first, *(other for other in sorted(structures) if other != first)]:
         structure = structures[name]
-        parts += [f"## {name}\n", _text(structure.get("description", ""))]
+        parts += [f"## {name}\n", text_of(structure.get("description", ""))]
         rows = [
             (
                 f"`{field}`",
@@ -198,7 +150,7 @@ def run_file() -> str:
             )
             for field, kind in structure.get("properties", {}).items()
         ]
-        parts += [_table(("field", "what it holds", "default"), rows)] * bool(rows)
+        parts += [table(("field", "what it holds", "default"), rows)] * bool(rows)
     return _page(
         "The run file", "After this page you can read any figure out of a `run.json`.", *parts
     )
@@ -238,20 +190,20 @@ def public_names() -> str:
         ("[`gradmeter.engine`](#the-engine)", "The engine, under the names of the book."),
         ("`gradmeter.__version__`", "The version."),
     ]
-    parts.append(_table(("name", "what it is"), rows))
+    parts.append(table(("name", "what it is"), rows))
     for name in names:
         value = getattr(gradmeter, name)
         parts += [f"## gradmeter.{name}\n", f"```python\n{_shown(name, value)}\n```\n"]
-        parts += [_text(inspect.getdoc(value) or "")] * _documented(value)
+        parts += [text_of(inspect.getdoc(value) or "")] * _documented(value)
         methods = [
-            (f"`{method}{_arguments(function)}`", _cell(_sentence(inspect.getdoc(function) or "")))
+            (f"`{method}{_arguments(function)}`", cell(sentence(inspect.getdoc(function) or "")))
             for method, function in (vars(value) if inspect.isclass(value) else {}).items()
             if inspect.isfunction(function) and not method.startswith("_")
         ]
-        parts += [_table(("method", "what it does"), methods)] * bool(methods)
+        parts += [table(("method", "what it does"), methods)] * bool(methods)
     parts += ["## The engine\n", "```python\nfrom gradmeter.engine import Variable\n```\n"]
     rows = [(f"`{name}`", _about(gradmeter.engine, name)) for name in gradmeter.engine.__all__]
-    parts.append(_table(("name", "what it is"), rows))
+    parts.append(table(("name", "what it is"), rows))
     return _page(
         "Public names",
         "After this page you can use every name that gradmeter promises to keep.",
@@ -270,7 +222,7 @@ def _about(module: Any, name: str) -> str:
         value = type(value)
     if not _documented(value):
         return f"The type `{_type(value)}`.".replace("|", "\\|")
-    return _cell(_sentence(inspect.getdoc(value) or ""))
+    return cell(sentence(inspect.getdoc(value) or ""))
 
 
 def _type(value: Any) -> str:
