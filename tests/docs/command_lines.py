@@ -85,7 +85,7 @@ def _gradmeter(words: list[str], *, whole: bool) -> str:
     command = group.commands.get(words[0])
     if command is None:
         return f"there is no command {words[0]}"
-    if "--help" in words:
+    if any(word.startswith("--help") for word in words):
         return ""
     if "--" in words:
         theirs = words[words.index("--") + 1 :]

@@ -58,6 +58,7 @@ def commands() -> str:
         )
         parts += [f"## gradmeter {name}\n", f"```text\n{usage}\n```\n", text_of(command.help or "")]
         panels = dict.fromkeys(p.rich_help_panel for p in command.params)
+        panels = sorted(panels, key=lambda panel: panel == "Rare")
         for panel in panels:
             rows = [_row(p) for p in command.params if p.rich_help_panel == panel and not p.hidden]
             parts += [f"{panel}:\n"] * bool(panel and len(panels) > 1)
