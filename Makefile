@@ -144,6 +144,18 @@ instructions: $(VENV)/ready
 pictures: $(VENV)/ready
 	$(BIN)/python -m tests.bench.report.pictures
 
+.PHONY: docs shown
+# The documentation as a site, in build/docs/index.html: a warning is an error, and nothing in it is
+# loaded from a network.
+docs: $(VENV)/ready ## the documentation as a site, in build/docs, checked
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
+	$(BIN)/python -m pytest tests/docs/built_site.py -p no:benchmark --quiet
+
+# What the documentation shows and lists, anew: the output of its commands, the reference, the
+# picture of the house.
+shown: $(VENV)/ready ## what the documentation shows and lists, anew
+	$(BIN)/python -m tests.docs.shown
+
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

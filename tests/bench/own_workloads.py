@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# What the README shows; test_own_workloads.py holds the two together.
+# What a page of docs/how-to shows; test_own_workloads.py holds the two together.
 README = '''
 import gradmeter
 

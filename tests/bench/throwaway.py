@@ -7,7 +7,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-# What the README shows; test_own_engines.py holds the two together.
+# What a page of docs/how-to shows; test_own_engines.py holds the two together.
 ADAPTER = """
 import numpy as np
 from types import SimpleNamespace
