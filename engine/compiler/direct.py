@@ -34,7 +34,7 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
     """
     program, nodes = plan.program, plan.program.nodes
     calls = _calls(plan, threads)
-    if calls is None or plan.arena_bytes:
+    if calls is None or plan.places:
         return None
     kernels, sums = calls
     # Each word's array among inputs and results, and where what it is the address of begins.

@@ -47,9 +47,10 @@ class Workspace:
         self.nbytes = sum([array.nbytes for array in buffers])
         nodes = plan.program.nodes
         self.arrays: list[Any] = [None] * len(nodes)
-        for number, start in plan.places.items():
-            node = nodes[number]
-            self.arrays[number] = np.ndarray(node.shape, node.dtype, self.arena, start)
+        for number, place in plan.places.items():
+            if place.result is None:
+                node = nodes[number]
+                self.arrays[number] = np.ndarray(node.shape, node.dtype, self.arena, place.start)
         for number in plan.constants:
             self.arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
         if plan.scratch_addresses:
@@ -83,6 +84,10 @@ def execute(
     arrays = workspace.arrays.copy()
     for number, index in plan.owners.items():
         arrays[number] = outputs[index]
+    for number, place in plan.places.items():
+        if place.result is not None:
+            node, memory = program.nodes[number], outputs[place.result]
+            arrays[number] = np.ndarray(node.shape, node.dtype, memory, place.start)
     for number, node in plan.ready:
         if node.kind == "view":
             arrays[number] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])

@@ -10,7 +10,7 @@ import numpy as np
 from .fusion import Loop, Whole, steps
 from .layout import Layout, contiguous, lay_out
 from .loops import Address, KernelPart, LoopPlan, NumpyPart, base, plan_loop
-from .planning import Lifetime, offsets
+from .planning import Lifetime, Place, places
 from .program import Array, Node, Program
 from .running import Driver, driver
 
@@ -28,7 +28,7 @@ class Plan:
         steps: loops and whole-array operations, in order.
         drivers: of the loops, by step.
         owners: by node, the output that holds its value as it is computed.
-        lifetimes, places: of each array in the arena, by node.
+        lifetimes, places: of each array in the arena or in a result, by node.
         arena_bytes, scratch_bytes, partial_bytes: the sizes of a workspace; scratch memory
             and the table are per thread.
         table: the words that the kernels read, without addresses.
@@ -43,7 +43,7 @@ class Plan:
     drivers: dict[int, Driver]
     owners: dict[int, int]
     lifetimes: dict[int, Lifetime]
-    places: dict[int, int]
+    places: dict[int, Place]
     arena_bytes: int
     scratch_bytes: int
     partial_bytes: int
@@ -72,10 +72,11 @@ class Plan:
         if self.lifetimes:
             lines.append(f"{'bytes':>15} {'at':>15} {'born':>5} {'dies':>5}  buffer")
         for number, life in sorted(self.lifetimes.items(), key=lambda item: item[1].birth):
-            node = nodes[number]
+            node, place = nodes[number], self.places[number]
+            where = "" if place.result is None else f" in output {place.result}"
             lines.append(
-                f"{life.bytes:15,} {self.places[number]:15,} {life.birth:5} {life.death:5}  "
-                f"{node.operation} {node.dtype} {node.shape}; {node.place}"
+                f"{life.bytes:15,} {place.start:15,} {life.birth:5} {life.death:5}  "
+                f"{node.operation} {node.dtype} {node.shape}{where}; {node.place}"
             )
         for number, index in self.owners.items():
             node = nodes[number]
@@ -111,12 +112,17 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
     for index, number in enumerate(program.outputs):
         if number in step_of:
             owners.setdefault(number, index)
-    lifetimes = {
-        n: Lifetime(nodes[n].bytes, step_of[n], death)
-        for n, death in deaths.items()
-        if n not in owners
-    }
-    starts, arena_bytes = offsets(list(lifetimes.values()))
+    end = len(ordered)
+
+    def lifetime(n: int, birth: int, death: int = end) -> Lifetime:
+        return Lifetime(nodes[n].bytes, birth, death, nodes[n].dtype.alignment)
+
+    lifetimes = {n: lifetime(n, step_of[n], death) for n, death in deaths.items() if n not in owners}
+    results = [
+        lifetime(n, step_of[n] if owners.get(n) == index else end)
+        for index, n in enumerate(program.outputs)
+    ]
+    placed, arena_bytes = places(list(lifetimes.values()), results)
     planned_steps: list[LoopPlan | Whole] = []
     words = partials = scratch_bytes = 0
     addresses: list[tuple[tuple[int, int], ...]] = []
@@ -158,7 +164,7 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
         {i: driver(program, s) for i, s in enumerate(planned_steps) if isinstance(s, LoopPlan)},
         owners,
         lifetimes,
-        dict(zip(lifetimes, starts, strict=True)),
+        dict(zip(lifetimes, placed, strict=True)),
         arena_bytes,
         scratch_bytes,
         partials,
