@@ -14,7 +14,7 @@ import numpy as np
 
 from .addresses import address_of
 from .loops import LoopPlan
-from .plan import Plan
+from .plan import Plan, new_array
 from .planning import ALIGNMENT
 from .program import Array, Program, apply_view
 from .running import Driver, finish_sums, operation
@@ -35,29 +35,26 @@ class Workspace:
 
     def __init__(self, plan: Plan, threads: int) -> None:
         self.plan = plan
-        self.threads = threads
-        self.arena = aligned(plan.arena_bytes)
-        loops = [step for step in plan.steps if isinstance(step, LoopPlan)]
-        used = max([threads_of(loop, threads) for loop in loops], default=1)
-        self.scratch = [aligned(plan.scratch_bytes) for _ in range(used)]
-        self.tables = [plan.table.copy() for _ in range(used)]
+        arena = aligned(plan.arena_bytes)
+        self.tables = _tables(plan, threads)
+        self.scratch = [aligned(plan.scratch_bytes) for _ in self.tables]
         self.partials = np.empty(plan.partial_bytes, np.uint8)
         self.busy = False
-        buffers = [self.arena, *self.scratch, *self.tables, self.partials]
-        self.nbytes = sum([array.nbytes for array in buffers])
+        self.nbytes = sum([x.nbytes for x in (arena, *self.scratch, *self.tables, self.partials)])
         nodes = plan.program.nodes
-        self.arrays: list[Any] = [None] * len(nodes)
-        for number, place in plan.places.items():
-            if place.result is None:
-                node = nodes[number]
-                self.arrays[number] = np.ndarray(node.shape, node.dtype, self.arena, place.start)
-        for number in plan.constants:
-            self.arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
-        if plan.scratch_addresses:
-            for table, scratch in zip(self.tables, self.scratch, strict=True):
-                address = address_of(scratch)
-                for word, offset in plan.scratch_addresses:
-                    table[word] = address + offset
+        self.arrays = {
+            n: np.ndarray(nodes[n].shape, nodes[n].dtype, arena, buffer.start)
+            for buffer in plan.buffers
+            for n in buffer.nodes
+            if buffer.output is None
+        }
+
+
+def _tables(plan: Plan, threads: int) -> list[Array]:
+    """Return a table for each thread that the plan can use."""
+    loops = [step for step in plan.steps if isinstance(step, LoopPlan)]
+    used = max([threads_of(loop, threads) for loop in loops], default=1)
+    return [plan.table.copy() for _ in range(used)]
 
 
 def threads_of(loop: LoopPlan, threads: int) -> int:
@@ -77,17 +74,28 @@ def aligned(size: int) -> Array:
 
 
 def execute(
-    plan: Plan, inputs: Sequence[Array], outputs: Sequence[Array], workspace: Workspace
-) -> None:
-    """Run a plan: read the inputs and write the outputs, which overlap nothing."""
-    program = plan.program
-    arrays = workspace.arrays.copy()
-    for number, index in plan.owners.items():
+    plan: Plan,
+    threads: int,
+    inputs: Sequence[Array],
+    outputs: Sequence[Array] | None,
+    workspace: Workspace | None,
+) -> list[Array]:
+    """Run a plan: read the inputs and return the outputs.
+
+    Without a workspace, every array is allocated by the step that computes it, and freed by
+    the last one that reads it.
+
+    Args:
+        outputs: where to write the outputs, arrays that overlap nothing; None for new ones.
+    """
+    program, nodes = plan.program, plan.program.nodes
+    arrays: list[Any] = [None] * len(nodes)
+    for number, array in workspace.arrays.items() if workspace else ():
+        arrays[number] = array
+    for number, index in plan.owners.items() if outputs is not None else ():
         arrays[number] = outputs[index]
-    for number, place in plan.places.items():
-        if place.result is not None:
-            node, memory = program.nodes[number], outputs[place.result]
-            arrays[number] = np.ndarray(node.shape, node.dtype, memory, place.start)
+    for number in plan.constants:
+        arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
     for number, node in plan.ready:
         if node.kind == "view":
             arrays[number] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])
@@ -95,10 +103,15 @@ def execute(
             arrays[number] = inputs[node.index]
         else:
             arrays[number] = program.arrays[node.index]
-    SILENT.copy().run(_execute_steps, plan, arrays, workspace)
+    SILENT.copy().run(_execute_steps, plan, threads, arrays, workspace)
+    results = []
     for index, number in enumerate(program.outputs):
+        result = arrays[number]
         if plan.owners.get(number) != index:
-            np.copyto(outputs[index], arrays[number])
+            result = new_array(nodes[number], threads) if outputs is None else outputs[index]
+            np.copyto(result, arrays[number])
+        results.append(result)
+    return results
 
 
 # NumPy's errstate belongs to a context. To run in a copy of one takes a tenth of the time
@@ -107,24 +120,58 @@ SILENT = Context()
 SILENT.run(np.seterr, all="ignore")
 
 
-def _execute_steps(plan: Plan, arrays: list[Any], workspace: Workspace) -> None:
-    for i, (step, words) in enumerate(zip(plan.steps, plan.addresses, strict=True)):
+def _execute_steps(
+    plan: Plan, threads: int, arrays: list[Any], workspace: Workspace | None
+) -> None:
+    nodes = plan.program.nodes
+    tables = workspace.tables if workspace else _tables(plan, threads)
+    for i, step in enumerate(plan.steps):
+        for buffer in plan.born[i]:
+            node = nodes[buffer.nodes[0]]
+            if arrays[buffer.nodes[0]] is None:
+                is_result = buffer.output is not None
+                array = new_array(node, threads) if is_result else np.empty(node.shape, node.dtype)
+                for n in buffer.nodes:
+                    arrays[n] = array
+        for n in plan.views[i]:
+            node = nodes[n]
+            arrays[n] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])
         if isinstance(step, LoopPlan):
-            for word, number in words:
+            if workspace:
+                scratch, partials = workspace.scratch, workspace.partials
+            else:
+                used = threads_of(step, threads)
+                scratch = [aligned(step.scratch_bytes) for _ in range(used)]
+                partials = np.empty(step.partial_bytes, np.uint8)
+            for word, number in plan.addresses[i]:
                 address = address_of(arrays[number])
-                for table in workspace.tables:
+                for table in tables:
                     table[word] = address
-            _execute_loop(step, plan.drivers[i], arrays, workspace)
-            finish_sums(plan.program, step, arrays, workspace.partials)
+            for table, memory in zip(tables, scratch, strict=False):
+                start = address_of(memory)
+                for word, offset in plan.scratch_addresses[i]:
+                    table[word] = start + offset
+            _execute_loop(step, plan.drivers[i], arrays, tables, scratch, partials)
+            finish_sums(plan.program, step, arrays, partials)
+            del scratch, partials
         else:
             _execute_whole(plan.program, step.node, arrays)
+        for n in plan.freed[i]:
+            arrays[n] = None
 
 
-def _execute_loop(loop: LoopPlan, driver: Driver, arrays: list[Any], workspace: Workspace) -> None:
+def _execute_loop(
+    loop: LoopPlan,
+    driver: Driver,
+    arrays: list[Any],
+    tables: Sequence[Array],
+    scratch: Sequence[Array],
+    partials: Array,
+) -> None:
     n = loop.lengths[0]
     if not math.prod(loop.lengths):
         return
-    threads = threads_of(loop, len(workspace.tables))
+    threads = threads_of(loop, len(tables))
     step = loop.block
     if step is None:
         step = max(-(-n // (PIECES_PER_THREAD * threads)), 1) if threads > 1 else n
@@ -136,13 +183,9 @@ def _execute_loop(loop: LoopPlan, driver: Driver, arrays: list[Any], workspace: 
         shares[i % lanes % threads].append(block)
 
     def compute(k: int) -> None:
-        table = address_of(workspace.tables[k])
-        driver(arrays, workspace.scratch[k], table, workspace.partials, shares[k])
+        driver(arrays, scratch[k], address_of(tables[k]), partials, shares[k])
 
-    futures = [
-        _pool(len(workspace.tables)).submit(SILENT.copy().run, compute, k)
-        for k in range(1, threads)
-    ]
+    futures = [_pool(len(tables)).submit(SILENT.copy().run, compute, k) for k in range(1, threads)]
     try:
         compute(0)
     finally:

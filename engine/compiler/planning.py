@@ -1,13 +1,13 @@
-"""Memory planning: the place of each buffer in one arena or in a result, from its lifetime.
+"""Memory planning: which arrays share memory, and the place of each buffer in one arena.
 
-Greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+Places are found greedily by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
 Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
-buffer that lives at the same time. The memory of a result is free until its value is computed.
+buffer that lives at the same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 64  # bytes: a cache line
@@ -15,82 +15,99 @@ ALIGNMENT = 64  # bytes: a cache line
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """A buffer's size in bytes, and the first and the last step that need it.
-
-    Its address is a multiple of the alignment, in bytes.
-    """
+    """A buffer's size in bytes, and the first and the last step that need it."""
 
     bytes: int
     birth: int
     death: int
-    alignment: int = 1
 
     def meets(self, other: Lifetime) -> bool:
         """Whether some step needs both buffers."""
         return self.birth <= other.death and other.birth <= self.death
 
-    def holds(self, other: Lifetime) -> bool:
-        """Whether this buffer is large enough for another one that dies before it is born."""
-        return (
-            other.death < self.birth
-            and other.bytes <= self.bytes
-            and self.alignment % other.alignment == 0
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a buffer begins, in bytes: in the arena, or else in the result of this index."""
+class Buffer:
+    """Memory that one array after the other lies in.
 
+    Attributes:
+        nodes: the arrays, in the order of time.
+        life: from the birth of the first to the death of the last.
+        output: the result that it is; None for none.
+        start: where it begins in the arena of a workspace, which has no results.
+    """
+
+    nodes: tuple[int, ...]
+    life: Lifetime
+    output: int | None
     start: int
-    result: int | None = None
 
 
-def places(
-    lifetimes: Sequence[Lifetime], results: Sequence[Lifetime] = ()
-) -> tuple[tuple[Place, ...], int]:
-    """Return the place of each buffer, and the bytes of the arena.
-
-    Buffers that live at the same time do not overlap, and none overlaps a result that is born;
-    every start is aligned.
+def share(
+    lifetimes: Mapping[int, Lifetime], taken: Mapping[int, int], outputs: Mapping[int, int]
+) -> tuple[tuple[Buffer, ...], int]:
+    """Return the buffers of arrays, and the bytes of the arena of those that are no results.
 
     Args:
-        results: the buffers that there are all the time, each needed from its birth on.
+        lifetimes: of the arrays, by node.
+        taken: by array, the one whose memory it takes over, in the order of time.
+        outputs: by array, the result that it is.
     """
-    placed: dict[int, Place] = {}
-    smallest_first = sorted(range(len(results)), key=lambda r: results[r].bytes)
-    total = 0
-    for i in sorted(range(len(lifetimes)), key=lambda i: -lifetimes[i].bytes):
-        life = lifetimes[i]
-        for r in smallest_first:
-            if results[r].holds(life):
-                start = _lowest_start(life, lifetimes, placed, r)
-                if start + life.bytes <= results[r].bytes:
-                    placed[i] = Place(start, r)
-                    break
-        else:
-            placed[i] = Place(_lowest_start(life, lifetimes, placed, None))
-            total = max(total, placed[i].start + life.bytes)
-    return tuple([placed[i] for i in range(len(lifetimes))]), total
+    chains = {n: [n] for n in lifetimes if n not in taken}
+    first = {n: n for n in chains}
+    for n, old in taken.items():
+        first[n] = first[old]
+        chains[first[n]].append(n)
+    lives = [
+        Lifetime(lifetimes[n].bytes, lifetimes[n].birth, lifetimes[nodes[-1]].death)
+        for n, nodes in chains.items()
+    ]
+    inside = [i for i, nodes in enumerate(chains.values()) if nodes[-1] not in outputs]
+    placed, total = offsets([lives[i] for i in inside])
+    starts = dict(zip(inside, placed, strict=True))
+    buffers = [
+        Buffer(tuple(nodes), life, outputs.get(nodes[-1]), starts.get(i, 0))
+        for i, (nodes, life) in enumerate(zip(chains.values(), lives, strict=True))
+    ]
+    return tuple(buffers), total
+
+
+def peak(lifetimes: Iterable[Lifetime], besides: Mapping[int, int]) -> int:
+    """Return the most bytes that a step needs.
+
+    Args:
+        besides: what else a step needs, in bytes.
+    """
+    lives = [*lifetimes]
+    steps = {*besides, *[life.birth for life in lives]}
+    return max(
+        [
+            besides.get(i, 0) + sum([x.bytes for x in lives if x.birth <= i <= x.death])
+            for i in steps
+        ],
+        default=0,
+    )
 
 
 def offsets(lifetimes: Sequence[Lifetime]) -> tuple[tuple[int, ...], int]:
-    """Return where each buffer begins in an arena, and the bytes of the arena."""
-    placed, total = places(lifetimes)
-    return tuple([place.start for place in placed]), total
+    """Return where each buffer begins, and the bytes of the arena that holds them all.
 
-
-def _lowest_start(
-    life: Lifetime, lifetimes: Sequence[Lifetime], placed: dict[int, Place], result: int | None
-) -> int:
-    occupied_ranges = sorted(
-        (place.start, place.start + lifetimes[j].bytes)
-        for j, place in placed.items()
-        if place.result == result and lifetimes[j].meets(life)
-    )
-    start = 0
-    for low, high in occupied_ranges:
-        if start + life.bytes <= low:
-            break
-        start = max(start, -(-high // ALIGNMENT) * ALIGNMENT)
-    return start
+    Buffers that live at the same time do not overlap; every offset is aligned.
+    """
+    placed: list[int] = []
+    starts = [0] * len(lifetimes)
+    for i in sorted(range(len(lifetimes)), key=lambda i: -lifetimes[i].bytes):
+        occupied_ranges = sorted(
+            (starts[j], starts[j] + lifetimes[j].bytes)
+            for j in placed
+            if lifetimes[j].meets(lifetimes[i])
+        )
+        start = 0
+        for low, high in occupied_ranges:
+            if start + lifetimes[i].bytes <= low:
+                break
+            start = max(start, -(-high // ALIGNMENT) * ALIGNMENT)
+        starts[i] = start
+        placed.append(i)
+    total = max((starts[i] + life.bytes for i, life in enumerate(lifetimes)), default=0)
+    return tuple(starts), total
