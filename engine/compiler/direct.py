@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from .addresses import address_of
-from .fusion import base
 from .execution import SILENT, aligned, threads_of
+from .fusion import base
 from .kernels import compile_kernel
 from .layout import Layout, contiguous
 from .loops import KernelPart, LoopPlan, SumPart
@@ -36,7 +36,7 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
     """
     program, nodes = plan.program, plan.program.nodes
     calls = _calls(plan, threads)
-    if calls is None or plan.arena_bytes:
+    if calls is None or any(buffer.output is None for buffer in plan.buffers):
         return None
     kernels, sums = calls
     # Each word's array among inputs and results, and where what it is the address of begins.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .program import Program, Shape
 
@@ -143,14 +143,16 @@ def _late(program: Program, ordered: Sequence[Loop | Whole]) -> tuple[Loop | Who
                 more += nodes[n].bytes + (needed <= now)
         if more <= nodes[number].bytes:
             step_of |= dict.fromkeys(moved, then)
-    kept: list[Loop | Whole] = []
-    for i, step in enumerate(ordered):
-        if isinstance(step, Loop):
-            operations = sorted({n for n in step_of if step_of[n] == i} - {*step.sums})
-            step = Loop(step.domain, tuple(operations), step.sums)
-        if step.members:
-            kept.append(step)
-    return tuple(kept)
+    members: list[list[int]] = [[] for _ in ordered]
+    for n in sorted(step_of):
+        members[step_of[n]].append(n)
+    return tuple(
+        replace(step, nodes=tuple([n for n in numbers if n not in step.sums]))
+        if isinstance(step, Loop)
+        else step
+        for step, numbers in zip(ordered, members, strict=True)
+        if numbers
+    )
 
 
 def base(program: Program, number: int) -> int:

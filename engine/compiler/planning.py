@@ -1,7 +1,7 @@
 """Memory planning: which arrays share memory, and the place of each buffer in one arena.
 
-Places are found greedily by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
-Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
+Places are greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural
+Net Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
 buffer that lives at the same time.
 """
 
