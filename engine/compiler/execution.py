@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .addresses import address_of
+from .fusion import Whole
 from .loops import LoopPlan
 from .plan import Plan, new_array
 from .planning import ALIGNMENT
@@ -128,44 +129,60 @@ SILENT.run(np.seterr, all="ignore")
 def _execute_steps(
     plan: Plan, threads: int, arrays: list[Any], workspace: Workspace | None
 ) -> None:
-    nodes = plan.program.nodes
     tables = workspace.tables if workspace else _tables(plan, threads)
     for i, step in enumerate(plan.steps):
-        for buffer in plan.born[i]:
-            node = nodes[buffer.nodes[0]]
-            if arrays[buffer.nodes[0]] is None:
-                is_result = buffer.output is not None
-                array = new_array(node, threads) if is_result else np.empty(node.shape, node.dtype)
-                for n in buffer.nodes:
-                    arrays[n] = array
-        for n in plan.views[i]:
-            node = nodes[n]
-            arrays[n] = apply_view(node.operation, node.detail, arrays[node.arguments[0]])
-        if isinstance(step, LoopPlan):
-            if workspace:
-                scratch, partials = workspace.scratch, workspace.partials
-            else:
-                used = threads_of(step, threads)
-                scratch = [aligned(step.scratch_bytes) for _ in range(used)]
-                partials = np.empty(step.partial_bytes, np.uint8)
-            for word, number in plan.addresses[i]:
-                address = address_of(arrays[number])
-                for table in tables:
-                    table[word] = address
-            for table, memory in zip(tables, scratch, strict=False):
-                start = address_of(memory)
-                for word, offset in plan.scratch_addresses[i]:
-                    table[word] = start + offset
-            _execute_loop(step, plan.drivers[i], arrays, tables, scratch, partials)
-            finish_sums(plan.program, step, arrays, partials)
-            del scratch, partials
-        else:
+        _begin(plan, i, threads, arrays)
+        if isinstance(step, Whole):
             _execute_whole(plan.program, step.node, arrays)
+        elif workspace:
+            scratch, partials = workspace.scratch, workspace.partials
+            _execute_loop(plan, i, step, arrays, tables, scratch, partials)
+        else:
+            memory = [aligned(step.scratch_bytes) for _ in range(threads_of(step, threads))]
+            partials = np.empty(step.partial_bytes, np.uint8)
+            _execute_loop(plan, i, step, arrays, tables, memory, partials)
+            del memory, partials
         for n in plan.freed[i]:
             arrays[n] = None
 
 
+def _begin(plan: Plan, i: int, threads: int, arrays: list[Any]) -> None:
+    """Allocate the arrays that begin with a step, unless they are given."""
+    nodes = plan.program.nodes
+    for buffer in plan.born[i]:
+        first = nodes[buffer.nodes[0]]
+        if arrays[buffer.nodes[0]] is None:
+            is_result = buffer.output is not None
+            array = new_array(first, threads) if is_result else np.empty(first.shape, first.dtype)
+            for n in buffer.nodes:
+                arrays[n] = array
+    for n in plan.views[i]:
+        (viewed,) = nodes[n].arguments
+        arrays[n] = apply_view(nodes[n].operation, nodes[n].detail, arrays[viewed])
+
+
 def _execute_loop(
+    plan: Plan,
+    i: int,
+    loop: LoopPlan,
+    arrays: list[Any],
+    tables: Sequence[Array],
+    scratch: Sequence[Array],
+    partials: Array,
+) -> None:
+    """Compute a loop, the step of this number."""
+    for table, memory in zip(tables, scratch, strict=False):
+        for word, number in plan.addresses[i]:
+            table[word] = address_of(arrays[number])
+        start = address_of(memory)
+        for word, offset in plan.scratch_addresses[i]:
+            table[word] = start + offset
+    if math.prod(loop.lengths):
+        _execute_blocks(loop, plan.drivers[i], arrays, tables, scratch, partials)
+    finish_sums(plan.program, loop, arrays, partials)
+
+
+def _execute_blocks(
     loop: LoopPlan,
     driver: Driver,
     arrays: list[Any],
@@ -174,8 +191,6 @@ def _execute_loop(
     partials: Array,
 ) -> None:
     n = loop.lengths[0]
-    if not math.prod(loop.lengths):
-        return
     threads = threads_of(loop, len(tables))
     step = loop.block
     if step is None:
@@ -184,8 +199,8 @@ def _execute_loop(
     # What adds to one partial result belongs to one thread.
     lanes = loop.partials or len(blocks)
     shares: list[list[tuple[int, int]]] = [[] for _ in range(threads)]
-    for i, block in enumerate(blocks):
-        shares[i % lanes % threads].append(block)
+    for k, block in enumerate(blocks):
+        shares[k % lanes % threads].append(block)
 
     def compute(k: int) -> None:
         driver(arrays, scratch[k], address_of(tables[k]), partials, shares[k])

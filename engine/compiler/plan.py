@@ -197,7 +197,7 @@ def _plan(program: Program, layouts: Sequence[Layout], ordered: Sequence[Loop | 
         arena_bytes,
         max([loop.scratch_bytes for loop in loops.values()], default=0),
         max([loop.partial_bytes for loop in loops.values()], default=0),
-        peak([buffer.life for buffer in buffers], besides),
+        peak([buffer.life for buffer in buffers], besides) + 8 * len(table),
         np.array(table, np.int64),
         tuple(tuple((w, n) for w, n in words if n not in scratch) for words in addresses),
         tuple(tuple((w, scratch[n]) for w, n in words if n in scratch) for words in addresses),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradmeter import engine
 from gradmeter.engine import Function, Variable
-from gradmeter.engine.compiler import execution, loops
+from gradmeter.engine.compiler import execution, loops, plan
 
 from ..thorough import examples
 
@@ -231,12 +231,14 @@ def agree(got, expected):
         np.testing.assert_allclose(got, expected, small, small)
 
 
-@pytest.fixture(params=["blocks as large as they are", "small blocks", "small kernels"])
+@pytest.fixture(params=["large blocks", "small blocks", "small blocks of whole arrays", "kernels"])
 def block_sizes(request, monkeypatch):
     """Also in blocks of a row or a few, whose partial results add up, and in several kernels."""
-    if request.param == "small kernels":
+    if request.param == "kernels":
         monkeypatch.setattr(loops, "MAX_KERNEL_OPERATIONS", 2)
-    if request.param == "small blocks":
+    if "whole" in request.param:
+        monkeypatch.setattr(plan, "LITTLE_BYTES", -(10**9))
+    if "small" in request.param:
         for name, value in (("SCRATCH_BYTES", 64), ("MIN_BLOCK", 1), ("MAX_BLOCK", 8)):
             monkeypatch.setattr(loops, name, value)
         monkeypatch.setattr(loops, "PARTIAL_BYTES", 0)
