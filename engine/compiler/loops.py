@@ -127,7 +127,7 @@ def plan_loop(
     loop: Loop,
     layouts: Sequence[Layout],
     stored: frozenset[int],
-    dying: frozenset[int],
+    dying: Collection[int],
     first_word: int,
 ) -> LoopPlan:
     """Plan a loop.
@@ -333,7 +333,8 @@ def _taken_over(
                     and all(in_place(program, r, n) for r in unit)
                 ):
                     taken[number] = n
-                    in_arrays |= {number} if n in in_arrays else set()
+                    if n in in_arrays:
+                        in_arrays.add(number)
                     break
     return taken
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
-from .fusion import Loop, Whole, base, steps
+from .fusion import Loop, Whole, arrays_read, base, steps
 from .layout import Layout, contiguous, lay_out
 from .loops import Address, KernelPart, LoopPlan, NumpyPart, plan_loop
 from .planning import Buffer, Lifetime, peak, share
@@ -123,27 +123,20 @@ def plan(program: Program, inputs: Sequence[Layout]) -> Plan:
 def _plan(program: Program, layouts: Sequence[Layout], ordered: Sequence[Loop | Whole]) -> Plan:
     nodes, end = program.nodes, len(ordered)
     step_of = {n: i for i, step in enumerate(ordered) for n in step.members}
-    in_loops = {n for step in ordered if isinstance(step, Loop) for n in step.nodes}
-    deaths: dict[int, int] = {n: i for n, i in step_of.items() if n not in in_loops}
-    for number, node in enumerate(nodes):
-        for n in node.arguments if node.kind != "view" else ():
-            reader_step, source = step_of[number], base(program, n)
-            if source in step_of and (step_of[source] != reader_step):
-                deaths[source] = max(deaths.get(source, 0), reader_step)
-    for number in program.outputs:
-        if base(program, number) in step_of:
-            deaths[base(program, number)] = end
-
+    deaths = _deaths(program, ordered, step_of)
+    stored = frozenset(deaths)
+    dying: list[set[int]] = [set() for _ in range(end + 1)]
+    for n, death in deaths.items():
+        if step_of[n] < death:
+            dying[death].add(n)
     planned_steps: list[LoopPlan | Whole] = []
     table: list[int] = []
     taken: dict[int, int] = {}
-    stored = frozenset(deaths)
     for i, step in enumerate(ordered):
         if isinstance(step, Whole):
             planned_steps.append(step)
             continue
-        dying = frozenset({n for n in deaths if step_of[n] < i == deaths[n]})
-        loop = plan_loop(program, step, layouts, stored, dying, len(table))
+        loop = plan_loop(program, step, layouts, stored, dying[i], len(table))
         planned_steps.append(loop)
         taken |= loop.taken
         for part in loop.parts:
@@ -202,6 +195,20 @@ def _plan(program: Program, layouts: Sequence[Layout], ordered: Sequence[Loop | 
         tuple(tuple((w, n) for w, n in words if n not in scratch) for words in addresses),
         tuple(tuple((w, scratch[n]) for w, n in words if n in scratch) for words in addresses),
     )
+
+
+def _deaths(
+    program: Program, ordered: Sequence[Loop | Whole], step_of: Mapping[int, int]
+) -> dict[int, int]:
+    """Return the last step that needs each array: that of a result is after all of them."""
+    in_loops = {n for step in ordered if isinstance(step, Loop) for n in step.nodes}
+    deaths = {n: i for n, i in step_of.items() if n not in in_loops}
+    for reader, i in step_of.items():
+        for n in arrays_read(program, reader):
+            if n in step_of and step_of[n] != i:
+                deaths[n] = max(deaths.get(n, 0), i)
+    results = {base(program, n) for n in program.outputs}
+    return deaths | dict.fromkeys(results & step_of.keys(), len(ordered))
 
 
 def new_array(node: Node, threads: int) -> Array:
