@@ -235,6 +235,9 @@ def rows_read(
         rows = domain(nodes[matrix].shape, max_row)
         if len(rows) == 1 and domain(shapes[1], max_row) == rows:
             return rows, {matrix, right}, True
-    if len(shapes[0]) == 2 >= len(shapes[1]) and len(domain(shapes[0], max_row)) == len(own) == 1:
+    by_row = len(domain(shapes[0], max_row)) == len(own) == 1 and left != untransposed(
+        program, right
+    )
+    if len(shapes[0]) == 2 >= len(shapes[1]) and by_row:
         return own, {left}, False
     return None, set(), False

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gradmeter import engine
@@ -491,9 +491,12 @@ ACTIVATIONS = {
     names=st.lists(st.sampled_from([*ACTIVATIONS]), min_size=3, max_size=3),
     threads=st.integers(1, 2),
 )
+@example(rows=100, widths=[64, 512, 10], names=["tanh"], threads=1)
+@example(rows=1_000, widths=[30, 300, 300, 3], names=["tanh", "tanh"], threads=2)
+@example(rows=100, widths=[128, 128, 128, 10], names=["tanh", "sigmoid"], threads=1)
 @settings(
     deadline=None,
-    max_examples=examples(100),
+    max_examples=examples(60),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_no_network_takes_more_array_data_than_eager(rows, widths, names, threads, array_bytes):

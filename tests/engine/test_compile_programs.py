@@ -274,3 +274,24 @@ def test_compiled_is_eager(leaves, constant, steps, returns, threads):
     everything = [x for x in (*several, *got_gradients) if x is not None]
     for i, x in enumerate(everything):
         assert not any(np.shares_memory(x, y) for y in (*everything[:i], *leaves))
+
+
+ALSO_READ_ELSEWHERE = {
+    "transposed": lambda z: z + Transposed()(z),
+    "as a factor": lambda z: engine.tanh(z @ z + z),
+    "as a transposed factor": lambda z: (z * 2) @ Transposed()(z * 2) + z,
+    "summed": lambda z: z * engine.sum(z, 0),
+    "reshaped": lambda z: z + engine.sum(Column()(z)),
+}
+
+
+@pytest.mark.usefixtures("block_sizes")
+@pytest.mark.parametrize("name", ALSO_READ_ELSEWHERE)
+@pytest.mark.parametrize("n", [7, 140])
+def test_what_takes_over_memory_leaves_what_others_read_of_it(name, n):
+    def function(x):
+        return ALSO_READ_ELSEWHERE[name](x @ x)
+
+    x = Variable(np.random.default_rng(n).normal(size=(n, n)) / n)
+    compiled = engine.compile(function, gradients=False)
+    np.testing.assert_allclose(compiled(x)[0], function(x).data, 1e-9, 1e-12)
