@@ -3,7 +3,7 @@
 An operation belongs to a stage: the number of steps (sums, matrix products, loops over
 another domain) that must finish, one after the other, before it can begin. All elementwise
 operations of one shape and stage make one loop, which also computes the sums over all axes
-of its results.
+of its results. What only a later loop reads is computed there, if that takes less memory.
 
 Where rows are short, arrays of equally many rows share a loop over their rows, whatever
 their shapes: matrix products and reductions of each row belong to it, and so do the products
@@ -104,7 +104,7 @@ def steps(program: Program, max_row: int = MAX_ROW) -> tuple[Loop | Whole, ...]:
 def _late(program: Program, ordered: Sequence[Loop | Whole]) -> tuple[Loop | Whole, ...]:
     """Move operations into the first loop that reads them, where less memory lives meanwhile.
 
-    So 1 - y * y, which tanh's backward multiplies by, is computed there, as y lives anyway.
+    So 1 - y * y, a factor of tanh's backward, is computed there: y is an array until then.
     """
     nodes = program.nodes
     step_of = {n: i for i, step in enumerate(ordered) for n in step.members}
@@ -139,7 +139,7 @@ def _late(program: Program, ordered: Sequence[Loop | Whole]) -> tuple[Loop | Who
             ):
                 moved.add(n)
                 operands |= arrays_read(program, n)
-            else:  # it lives longer; without need where it would have died with this loop
+            else:  # lives longer; one byte more where nothing is won, as it would die here
                 more += nodes[n].bytes + (needed <= now)
         if more <= nodes[number].bytes:
             step_of |= dict.fromkeys(moved, then)

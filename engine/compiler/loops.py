@@ -24,7 +24,7 @@ SCRATCH_BYTES = 1 << 19  # a part of a core's second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1 << 15  # elements
 MAX_KERNEL_OPERATIONS = 300  # operations
 PARTIAL_BYTES = 1 << 16  # of all partial results, but for
-MIN_PARTIALS = 8  # of each
+MIN_PARTIALS = 4  # of each
 
 
 @dataclass(frozen=True, slots=True)
