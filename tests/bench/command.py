@@ -16,7 +16,7 @@ import pytest
 import pytest.__main__
 from _pytest.pathlib import make_numbered_dir
 
-from .preloaded import Preloaded
+from .preloaded import Forked, Preloaded
 
 GRADMETER = str(Path(sys.executable).parent / "gradmeter")
 # Seconds after which what should have ended never will, however busy the machine is.
@@ -27,7 +27,7 @@ TINY = ("--size", "16", "--budget", "0", "--sets", "1", "--min-rounds", "1")
 
 @cache
 def _preloaded() -> Preloaded:
-    return Preloaded(GRADMETER)
+    return Preloaded()
 
 
 def gradmeter(
@@ -37,7 +37,7 @@ def gradmeter(
     words = [*map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "80", **(env or {})}
     if not options and _preloaded().serves(words, environment):
-        return _preloaded().run(words, environment, cwd or Path.cwd(), PATIENCE)
+        return forked([GRADMETER, *words], environment, cwd or Path.cwd())
     return subprocess.run(
         [GRADMETER, *words],
         capture_output=True,
@@ -49,9 +49,18 @@ def gradmeter(
     )
 
 
-@cache
-def _preloaded_pytest() -> Preloaded:
-    return Preloaded(pytest.__main__.__file__, "pytest")
+def forked(
+    words: list[str], environment: Mapping[str, str], folder: Path, **files: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, as ``subprocess.run``, in a fork of a preloaded process."""
+    files = files or {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Forked(_preloaded(), words, environment, folder, **files) as process:
+        try:
+            output, errors = process.communicate(timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
 
 def preloaded_pytest(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
@@ -61,18 +70,17 @@ def preloaded_pytest(pytester: pytest.Pytester) -> Callable[..., pytest.RunResul
         arguments = [*map(str, words)]
         paths = filter(None, [str(pytester.path), os.environ.get("PYTHONPATH")])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        process = _preloaded_pytest()
-        if not process.serves(arguments, environment):
+        if not _preloaded().serves(arguments, environment):
             return type(pytester).runpytest_subprocess(pytester, *arguments, timeout=timeout)
         folder = make_numbered_dir(root=pytester.path, prefix="runpytest-", mode=0o700)
-        arguments = [f"--basetemp={folder}", *arguments]
+        arguments = [pytest.__main__.__file__, f"--basetemp={folder}", *arguments]
         began = time.perf_counter()
         with (
             (pytester.path / "stdout").open("w+", encoding="utf8") as out,
             (pytester.path / "stderr").open("w+", encoding="utf8") as errors,
         ):
-            files = [out.fileno(), errors.fileno()]
-            code = process.run_into(arguments, environment, Path.cwd(), timeout, files)
+            files = {"stdout": out.fileno(), "stderr": errors.fileno()}
+            code = forked(arguments, environment, Path.cwd(), **files).returncode
             texts = [file.read() for file in (out, errors) if not file.seek(0)]
         for text in texts:
             print(text)  # for a test that fails
