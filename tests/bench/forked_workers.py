@@ -24,7 +24,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 from preloaded import call
@@ -40,7 +40,6 @@ READ_BY_WORKERS = {
 
 
 def fork_workers(
-    start: str,
     read_late: Collection[str],
     folders: Callable[[Mapping[str, str]], list[str]],
     customized: Callable[[Mapping[str, str]], bool],
@@ -48,13 +47,18 @@ def fork_workers(
     """From now on, start workers as forks of this process, or of its own forks.
 
     Args:
-        start: the path of start_worker.py.
         read_late: the variables of the environment in which workers may differ.
         folders: what Python adds to its import path for an environment.
         customized: whether Python would run somebody's code when it starts.
     """
+    from gradmeter.bench.runs import allocators, spec
+    from gradmeter.bench.runs.launcher import START
+
     late = {*read_late, *READ_BY_WORKERS}
     here = {name: value for name, value in os.environ.items() if name not in late}
+    # Who needs no policy of the allocator, and no number of threads, may have any.
+    chosen = {*allocators.variables("kept"), *spec._THREADS}
+    any_of = [here, {name: value for name, value in here.items() if name not in chosen}]
     image = _Image([each for each in sys.path if each not in folders(os.environ)][1:])
     original = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 
@@ -62,14 +66,15 @@ def fork_workers(
         _, _, _, keep, folder, variables, *_ = more
         streams, new_session = more[9:15], more[20]
         words = [*map(os.fspath, args)] if isinstance(args, list) else []
-        if words[1:2] == ["-P"]:
-            del words[1]
+        options = [*takewhile(lambda word: word in ("-P", "-u"), words[1:])]
+        words = words[1 + len(options) :]
         environment = dict(os.environ if variables is None else variables)
         others = {name: value for name, value in environment.items() if name not in late}
         if (
-            words[:2] != [sys.executable, start]
+            args[0] != sys.executable
+            or words[:1] not in ([str(START)], ["-c"])
             or streams[0] < 0  # a user's program, which has our standard input
-            or others != here
+            or others not in any_of
             or customized(environment)
         ):
             original(process, args, *more)
@@ -84,7 +89,7 @@ def fork_workers(
             os.environ.update(environment)
             if folder is not None:
                 os.chdir(folder)
-            image.run(words[1:], folders(environment))
+            image.run(words, folders(environment))
         process._child_created = True
         process._close_pipe_fds(*streams)
 
@@ -105,7 +110,11 @@ class _Image:
         sys.argv[:] = words
         gc.freeze()
         new = contextvars.Context()
+        if words[0] == "-c":
+            sys.path.insert(0, "")
+            call(lambda: new.run(exec, words[1], {"__name__": "__main__"}))
         call(lambda: new.run(runpy.run_path, words[0], run_name="__main__") and 0)
+
     def _forget(self) -> None:
         """Undo what has been imported and set since, and all of gradmeter."""
         atexit._clear()

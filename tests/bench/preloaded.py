@@ -41,6 +41,17 @@ READ_LATE = {
     "USERPROFILE",
     "XDG_CACHE_HOME",
 }
+# What a run, its page and its workers import when they need it.
+IMPORTED_LATE = (
+    "gradmeter.bench.report.page",
+    "gradmeter.bench.runs.fork_server",
+    "gradmeter.bench.runs.function_worker",
+    "gradmeter.bench.runs.worker",
+    "llvmlite.binding",
+    "memory_profiler",
+    "numpy.random",
+    "sympy",
+)
 
 
 class Preloaded:
@@ -98,15 +109,16 @@ class Forked(subprocess.Popen[str]):
         self._preloaded = preloaded
         self._status, self._told = os.pipe()
         super().__init__(
-            [*words], env=dict(environment), cwd=folder, text=True, start_new_session=True,
-            **{"stdin": subprocess.DEVNULL, **files},
+            [*words], env=dict(environment), cwd=folder, text=True,
+            **{"stdin": subprocess.DEVNULL, **files, "start_new_session": True},
         )  # fmt: skip
 
     def _execute_child(self, args: list[str], *more: Any) -> None:
         folder, environment, streams = more[4], more[5], more[9:15]
         request = json.dumps([args, environment, str(folder)]).encode()
-        files = [streams[0], streams[3], streams[5], self._told]
-        socket.send_fds(self._preloaded.channel, [request], files)
+        files = [streams[0], streams[3], streams[5]]
+        files = [ours if number < 0 else number for ours, number in enumerate(files)]
+        socket.send_fds(self._preloaded.channel, [request], [*files, self._told])
         os.close(self._told)
         self.pid = int(os.read(self._status, 64))
         self._child_created = True
@@ -169,9 +181,7 @@ def serve(channel: socket.socket) -> None:
             running[os.pidfd_open(pid)] = pid, told
 
 
-def _become(
-    streams: list[int], words: list[str], environment: dict[str, str], folder: str
-) -> None:
+def _become(streams: list[int], words: list[str], environment: dict[str, str], folder: str) -> None:
     """Give a fork its session, its streams and all else that a new process is given."""
     os.setsid()
     for standard, number in enumerate(streams):
@@ -190,16 +200,13 @@ def _become(
 def import_all() -> dict[str, Callable[[], object]]:
     """Import gradmeter with what a run, its page and its workers import, and pytest."""
     import forked_workers  # which lies beside this script
-    import llvmlite.binding
-    import memory_profiler
-    import numpy.random
-    import sympy  # noqa: F401
     import typer.main
 
     from gradmeter.bench.cli import app, main
-    from gradmeter.bench.report import page, template  # noqa: F401
-    from gradmeter.bench.runs import fork_server, function_worker, launcher, worker  # noqa: F401
+    from gradmeter.bench.report import template
 
+    for name in IMPORTED_LATE:
+        import_module(name)
     command = typer.main.get_command(app)  # which imports more
     typer.main.get_command = lambda _app: command
     for name in ("page", "frame", "macros", "history"):
@@ -207,7 +214,7 @@ def import_all() -> dict[str, Callable[[], object]]:
     with suppress(ImportError):  # which Typer imports for the first option that it reads
         import_module("typer._adapters")
     console_main = import_pytest()
-    forked_workers.fork_workers(str(launcher.START), READ_LATE, _folders, _customized)
+    forked_workers.fork_workers(READ_LATE, _folders, _customized)
     _remember_self_tests()
     return {"gradmeter": main, "__main__.py": console_main}
 
