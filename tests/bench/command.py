@@ -51,7 +51,7 @@ def process(
     words = [command, *map(str, arguments)]
     environment = {**os.environ, **(env or {})}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    if not options.keys() - FORKED_WITH and _preloaded().serves(words, environment):
+    if not options.keys() - FORKED_WITH and _preloaded().serves(environment):
         return Forked(_preloaded(), words, environment, cwd or Path.cwd(), **options)
     if command == PYTEST:
         words[:1] = [sys.executable, "-m", "pytest"]

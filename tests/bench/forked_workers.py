@@ -73,7 +73,6 @@ def fork_workers(
         if (
             args[0] != sys.executable
             or words[:1] not in ([str(START)], ["-c"])
-            or streams[0] < 0  # a user's program, which has our standard input
             or others not in any_of
             or customized(environment)
         ):
@@ -89,7 +88,8 @@ def fork_workers(
             os.environ.update(environment)
             if folder is not None:
                 os.chdir(folder)
-            image.run(words, folders(environment))
+            # A user's program has our standard input.
+            image.run(words, folders(environment), ending=streams[0] < 0)
         process._child_created = True
         process._close_pipe_fds(*streams)
 
@@ -103,8 +103,8 @@ class _Image:
         self.path, self.finders, self.filters = path, [*sys.meta_path], [*warnings.filters]
         self.modules = {name for name in sys.modules if name.partition(".")[0] != "gradmeter"}
 
-    def run(self, words: list[str], folders: list[str]) -> NoReturn:
-        """Run a program as a new process would, and end this process."""
+    def run(self, words: list[str], folders: list[str], *, ending: bool) -> NoReturn:
+        """Run a program as a new process would, and end this process; see `call`."""
         self._forget()
         sys.path[:] = [*folders, *self.path]
         sys.argv[:] = words
@@ -113,7 +113,7 @@ class _Image:
         if words[0] == "-c":
             sys.path.insert(0, "")
             call(lambda: new.run(exec, words[1], {"__name__": "__main__"}))
-        call(lambda: new.run(runpy.run_path, words[0], run_name="__main__") and 0)
+        call(lambda: new.run(runpy.run_path, words[0], run_name="__main__") and 0, ending=ending)
 
     def _forget(self) -> None:
         """Undo what has been imported and set since, and all of gradmeter."""

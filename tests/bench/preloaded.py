@@ -8,6 +8,7 @@ else, does from there on what the command does.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import json
 import os
@@ -75,16 +76,14 @@ class Preloaded:
         process.communicate()  # it has forked, and no child of ours is left
         atexit.register(self.channel.close)
 
-    def serves(self, words: Sequence[str], environment: Mapping[str, str]) -> bool:
-        """Whether a fork does what the command would do in this environment.
+    def serves(self, environment: Mapping[str, str]) -> bool:
+        """Whether a fork does what a command would do in this environment.
 
-        Not one that runs somebody's program in its own process, or that is found by a variable
-        of its environment, which other processes see as it was at first, or for which Python
-        runs what it finds when it starts.
+        Not one that is found by a variable of its environment, which other processes see as it
+        was at first, or for which Python runs what it finds when it starts.
         """
         others = {name: value for name, value in environment.items() if name not in READ_LATE}
-        runs_a_script = "trace" in words and any(word.endswith(".py") for word in words)
-        return others == self.environment and not runs_a_script and not _customized(environment)
+        return others == self.environment and not _customized(environment)
 
 
 class Forked(subprocess.Popen[str]):
@@ -263,8 +262,13 @@ def import_pytest() -> Callable[[], object]:
     return pytest.console_main
 
 
-def call(main: Callable[[], object]) -> NoReturn:
-    """Run a program and end the process without what only frees memory."""
+def call(main: Callable[[], object], *, ending: bool = False) -> NoReturn:
+    """Run a program and end the process.
+
+    Args:
+        ending: as Python does, for what runs somebody's program; without what only frees memory
+            otherwise.
+    """
     code: object = 1
     try:
         code = main()
@@ -272,10 +276,13 @@ def call(main: Callable[[], object]) -> NoReturn:
         code = end.code or 0
     except BaseException:
         traceback.print_exc()
+    number = code if isinstance(code, int) else 1
+    if ending:
+        ctypes.pythonapi.Py_Exit(number)
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 1)
+    os._exit(number)
 
 
 if __name__ == "__main__":
@@ -287,4 +294,4 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()  # or else each fork copies it all
     serve(socket.socket(fileno=int(sys.argv[1])))
-    call(commands[Path(sys.argv[0]).name])
+    call(commands[Path(sys.argv[0]).name], ending="trace" in sys.argv)

@@ -197,6 +197,7 @@ def test_the_suite_gets_its_own_words_of_the_command_line(pytester):
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 def test_a_gate_on_instructions_that_no_call_has_is_refused(pytester):
     result = pytester.runpytest_subprocess(
         *LIGHT, "--bench-rev=main", "--bench-fail-on=instructions>0.5%"
