@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -12,6 +11,7 @@ import pytest
 
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Case, Run
+from tests.bench.command import GRADMETER, process
 from tests.bench.machines.clusters import Cluster, agents_of, environment, kill, wait_for
 
 GROUPS = int(os.environ.get("GRADMETER_GROUPS", "8"))
@@ -54,12 +54,12 @@ def cluster(tmp_path_factory):
         cluster.close()
 
 
-def start(project: Path, out: str, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gradmeter", "run", *WHAT, "--out", out, *more]
+def start(project: Path, out: str, *more: str) -> subprocess.Popen[str]:
     with (project / f"{out}.txt").open("wb") as log:
-        return subprocess.Popen(
-            command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=log
-        )
+        return process(
+            GRADMETER, "run", *WHAT, "--out", out, *more, cwd=project, env=environment(project),
+            stdout=subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
 
 
 def said(project: Path, out: str) -> str:
