@@ -55,13 +55,18 @@ IMPORTED_LATE = (
 )
 
 
+# Of this process, before a test has changed it for itself.
+AT_FIRST = dict(os.environ)
+
+
 class Preloaded:
     """The process that forks; it ends with this one."""
 
     def __init__(self) -> None:
-        from gradmeter.bench.runs.spec import undisturbed
+        from gradmeter.bench.runs import allocators, spec
 
-        self.environment = {k: v for k, v in os.environ.items() if k not in READ_LATE}
+        # As most workers are started: see forked_workers.py.
+        chosen = allocators.variables("kept") | dict.fromkeys(spec._THREADS, "1")
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = theirs.fileno()
         with theirs:
@@ -70,7 +75,7 @@ class Preloaded:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # as each call has it
                 stderr=subprocess.PIPE,
-                env=undisturbed("kept", 1),  # as most workers are started: see forked_workers.py
+                env=AT_FIRST | chosen,
                 pass_fds=[number],
             )
         process.communicate()  # it has forked, and no child of ours is left
@@ -82,8 +87,7 @@ class Preloaded:
         Not one that is found by a variable of its environment, which other processes see as it
         was at first, or for which Python runs what it finds when it starts.
         """
-        others = {name: value for name, value in environment.items() if name not in READ_LATE}
-        return others == self.environment and not _customized(environment)
+        return _others(environment) == _others(AT_FIRST) and not _customized(environment)
 
 
 class Forked(subprocess.Popen[str]):
@@ -135,6 +139,11 @@ class Forked(subprocess.Popen[str]):
             self.returncode = int(os.read(self._status, 64))
             os.close(self._status)
         return self.returncode
+
+
+def _others(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables in which the command may not differ from the process that forks."""
+    return {name: value for name, value in environment.items() if name not in READ_LATE}
 
 
 def _folders(environment: Mapping[str, str]) -> list[str]:
