@@ -1,4 +1,5 @@
-# Two commands: `make test` and `make bench`. Each does all of its own set-up, in .venv.
+# Two commands: `make test` and `make bench`. Each does all of its own set-up, in .venv; `make help`
+# lists the others.
 # Hundreds of processes import what is here; without their bytecode each compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
@@ -10,9 +11,16 @@ OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compile
 QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/test_statistics.py \
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+XDIST := -n 2 --dist worksteal -p no:benchmark
 
-.PHONY: test test-thorough cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines pictures lint types format clean
+.PHONY: help test tests test-thorough cluster test-quick test-engines bench engines compilers gate \
+  gate-instructions selftest goals keeping published history instructions laws lines \
+  pictures docs shown lint types \
+  format dist clean
 .DEFAULT_GOAL := test
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -26,46 +34,50 @@ $(VENV)/peers: $(VENV)/ready
 	$(PIP) --editable '.[peers]'
 	@touch $@
 
+# All at once, since mypy takes one core only.
+test: $(VENV)/ready ## style, types and all tests but those of other engines; 6 minutes
+	@+$(MAKE) --no-print-directory --jobs=3 lint types tests
+
 # Those of other engines' adapters need the engines: make test-engines.
-test: lint types
-	$(BIN)/python -m pytest tests -n 2 --dist worksteal -p no:benchmark --ignore=tests/bench/engines
+tests: $(VENV)/ready
+	$(BIN)/python -m pytest tests $(XDIST) --ignore=tests/bench/engines
 
 # With every example of each property, and every case that is chosen by chance or crossed with
 # others: see tests/thorough.py. To be run before a release.
 test-thorough: export THOROUGH := 1
-test-thorough: test
+test-thorough: test ## the same with every example and case; before a release
 
 # While one thing is changed: what needs no other process, in about a minute.
-test-quick: $(VENV)/ready
-	$(BIN)/python -m pytest $(QUICK) -n 2 --dist worksteal -p no:benchmark --quiet
+test-quick: $(VENV)/ready ## the properties of the engine and of verdicts; under a minute
+	$(BIN)/python -m pytest $(QUICK) $(XDIST) --quiet
 
 # The adapters against the engines themselves; one that is not installed fails.
-test-engines: $(VENV)/peers
-	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines -n 2 --dist worksteal -p no:benchmark
+test-engines: $(VENV)/peers ## the adapters of other engines
+	GRADMETER_PEERS=1 $(BIN)/python -m pytest tests/bench/engines $(XDIST)
 
 # A run of 40 groups on two workers of a Dask cluster, of which one is killed, then the client, then
 # the scheduler: its result is that of a local run. The same on four machines that are namespaces,
 # where Linux lets this user make any. Then what a group takes more on a worker.
-cluster: $(VENV)/ready
+cluster: $(VENV)/ready ## a run on a Dask cluster whose machines are killed
 	GRADMETER_GROUPS=40 $(BIN)/python -m pytest tests/bench/machines -p no:benchmark -rs
 	$(BIN)/python -m tests.bench.machines.overhead
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready ## ruff, check and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/ready
+types: $(VENV)/ready ## mypy --strict
 	$(BIN)/mypy
 
-bench: $(VENV)/ready
+bench: $(VENV)/ready ## our engine, its variants and its compiler: the suite, measured; 4 minutes
 	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --benchmark-max-time=0.4 --bench-sets=8 --benchmark-quiet
 
 # Every engine that `pip install 'gradmeter[peers]'` brings, in one table; about 20 minutes.
-engines: $(VENV)/peers
+engines: $(VENV)/peers ## every engine in one table; 20 minutes
 	$(BIN)/python -m pytest bench/suite/bench_engines.py --benchmark-only --benchmark-max-time=0.8 --bench-sets=8 --bench-out=reports/engines --benchmark-quiet
 
 # The peaks of engines whose arrays are NumPy's, explained line by line.
-lines: $(VENV)/peers
+lines: $(VENV)/peers ## reports/lines.md: where the bytes are, line by line
 	@{ echo '# Where the bytes are, line by line'; echo; \
 	  echo 'Exact bytes of three engines and ours, the same in every run; made by `make lines`.'; \
 	  for variant in engine dezero autograd mygrad; do \
@@ -82,7 +94,7 @@ LAWS := squares-30 self_products-30 constant_sums-30 step17_loop diamond matyas 
   training_step
 LAW_VARIANTS := engine engine:output_references=strong engine:retain_grad=on engine:retain_graph=on \
   engine:enable_backprop=off engine:checkpoint=3 engine:execution=compiled dezero dezero:core=simple autograd mygrad
-laws: $(VENV)/peers
+laws: $(VENV)/peers ## reports/laws.md: exact bytes as formulas; 4 minutes
 	@{ echo '# Laws: exact memory at any size'; echo; \
 	  echo 'Made by `make laws`; the same in [laws.json](laws.json), which `gradmeter law --against`'; \
 	  echo 'compares with.'; echo; \
@@ -91,31 +103,31 @@ laws: $(VENV)/peers
 	} > reports/laws.md.new && mv reports/laws.md.new reports/laws.md
 
 # Compiled programs of ours, PyTorch's and JAX's, up to 1e7 elements; about 40 minutes.
-compilers: $(VENV)/peers
+compilers: $(VENV)/peers ## compiled programs of ours, PyTorch and JAX; 40 minutes
 	$(BIN)/python -m pytest bench/suite/bench_compilers.py --benchmark-only --benchmark-max-time=0.6 --bench-sets=8 --bench-out=reports/compilers --benchmark-quiet
 
 # Exact bytes of the suite against the committed ones.
-gate: $(VENV)/ready
+gate: $(VENV)/ready ## exact bytes against the committed ones
 	$(BIN)/python -m pytest bench/suite $(OURS) --benchmark-only --quiet --bench-exact --benchmark-quiet --bench-against=reports/baseline.json
 
-selftest: $(VENV)/ready
+selftest: $(VENV)/ready ## how often verdicts on time are wrong, on this machine
 	$(BIN)/gradmeter selftest --comparisons 100
 
-goals: $(VENV)/peers
+goals: $(VENV)/peers ## the speed goals of engine and compiler
 	$(BIN)/python -m gradmeter.bench.goals
 
 # The means of keeping freed memory, each in processes of its own; about 10 minutes.
-keeping: $(VENV)/ready
+keeping: $(VENV)/ready ## the means of keeping freed memory; 10 minutes
 	$(BIN)/python -m gradmeter.bench.goals.keeping
 
 # Releases of published packages compared by their own suites, as a table to commit; 40 minutes
 # on a busy core, less on one that is not.
-published: $(VENV)/ready
+published: $(VENV)/ready ## releases of published packages, compared; 40 minutes
 	$(BIN)/python -m gradmeter.bench.goals.published
 
 # The history of the gate's cases, and its steps; after the first time, only what is new is measured.
 HISTORY ?= HEAD~50..HEAD
-history: $(VENV)/ready
+history: $(VENV)/ready ## reports/history.md: the exact bytes of the last commits
 	$(BIN)/gradmeter fill $(HISTORY) --cases reports/baseline.json --size 10000
 	@{ echo '# What changed in the exact memory of the last commits'; echo; \
 	  echo 'Made by `make history`: the cases of the gate at 10,000 elements, from the figures in'; \
@@ -127,7 +139,7 @@ history: $(VENV)/ready
 # A change that is meant to cost more makes the table anew (make instructions), and so shows it.
 BASE ?= $(shell base=$$(git merge-base HEAD origin/main 2>/dev/null); \
 	test -n "$$base" -a "$$base" != "$$(git rev-parse HEAD)" && echo $$base || echo HEAD~1)
-gate-instructions: $(VENV)/ready
+gate-instructions: $(VENV)/ready ## instructions of operations against the base (takes valgrind)
 	@if ! command -v valgrind >/dev/null; then \
 	  echo "valgrind is not installed, so the instructions of operations are not compared"; \
 	elif ! git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null; then \
@@ -137,14 +149,13 @@ gate-instructions: $(VENV)/ready
 	else $(BIN)/gradmeter costs --rev $(BASE); fi
 
 # The engine's cost per operation, as a table to commit; takes valgrind.
-instructions: $(VENV)/ready
+instructions: $(VENV)/ready ## reports/instructions.md: the cost of each operation (takes valgrind)
 	$(BIN)/gradmeter costs --out reports/instructions.md
 
 # The pictures of the example's page, as Chromium draws it.
-pictures: $(VENV)/ready
+pictures: $(VENV)/ready ## reports/example: the pictures of the page
 	$(BIN)/python -m tests.bench.report.pictures
 
-.PHONY: docs shown
 # The documentation as a site, in build/docs/index.html: a warning is an error, and nothing in it is
 # loaded from a network.
 docs: $(VENV)/ready ## the documentation as a site, in build/docs, checked
@@ -156,9 +167,17 @@ docs: $(VENV)/ready ## the documentation as a site, in build/docs, checked
 shown: $(VENV)/ready ## what the documentation shows and lists, anew
 	$(BIN)/python -m tests.docs.shown
 
-format: $(VENV)/ready
+format: $(VENV)/ready ## mend style, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+# Both distributions, as an index wants them; installed and tried in a fresh environment.
+dist: $(VENV)/ready ## the wheel and the source distribution, checked and tried
+	$(PIP) --editable '.[dev,dist]'
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+	THOROUGH=1 $(BIN)/python -m pytest tests/test_installed.py $(XDIST) --quiet
+
+clean: ## remove what was made, .venv included
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
 from collections.abc import Iterator
 from importlib.util import resolve_name
 from pathlib import Path
@@ -147,3 +149,11 @@ def test_nothing_imports_in_circles_but_what_is_the_engines_nature():
     """A variable knows the function that made it, which knows its variables, and goes backward."""
     engine = {f"gradmeter.engine.{name}" for name in ("variable", "function", "backward")}
     assert circles(GRAPH) == {frozenset(engine)}
+
+
+def test_every_target_of_the_makefile_has_a_line_of_help():
+    done = subprocess.run(["make", "help"], cwd=TOP.parent, capture_output=True, text=True)
+    text = (TOP.parent / "Makefile").read_text()
+    targets = set(re.search(r"^\.PHONY:((?:.*\\\n)*.*)", text, re.MULTILINE)[1].split()) - {"\\"}
+    listed = {line.split()[1] for line in done.stdout.splitlines()}
+    assert targets - {"tests"} == listed  # the part of `make test` that is not style and types

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest.__main__
 from _pytest.pathlib import make_numbered_dir
 
-from .preloaded import Preloaded
+from .preloaded import Forked, Preloaded
 
 GRADMETER = str(Path(sys.executable).parent / "gradmeter")
+PYTEST = pytest.__main__.__file__  # as ``python -m pytest`` has it
+FORKED_WITH = {"stdin", "stdout", "stderr", "start_new_session"}
 # Seconds after which what should have ended never will, however busy the machine is.
 PATIENCE = 300.0
 # The least that is still a measurement.
@@ -27,55 +30,69 @@ TINY = ("--size", "16", "--budget", "0", "--sets", "1", "--min-rounds", "1")
 
 @cache
 def _preloaded() -> Preloaded:
-    return Preloaded(GRADMETER)
+    return Preloaded()
+
+
+def process(
+    command: str,
+    *arguments: object,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    **options: Any,
+) -> subprocess.Popen[str]:
+    """Start a command, by GRADMETER or PYTEST, in a fork of a process that has imported it.
+
+    Where a fork would not do what the command does, it is a new process.
+
+    Args:
+        env: variables beside those of this process.
+        options: of `subprocess.Popen`; its outputs are read by default.
+    """
+    words = [command, *map(str, arguments)]
+    environment = {**os.environ, **(env or {})}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    if not options.keys() - FORKED_WITH and _preloaded().serves(environment):
+        return Forked(_preloaded(), words, environment, cwd or Path.cwd(), **options)
+    if command == PYTEST:
+        words[:1] = [sys.executable, "-m", "pytest"]
+    return subprocess.Popen(words, cwd=cwd, env=environment, text=True, **options)
+
+
+def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for the end of a process, and read what it writes."""
+    with process:
+        try:
+            output, errors = process.communicate(timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def gradmeter(
     *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, **options
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, on 80 columns."""
-    words = [*map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "80", **(env or {})}
-    if not options and _preloaded().serves(words, environment):
-        return _preloaded().run(words, environment, cwd or Path.cwd(), PATIENCE)
-    return subprocess.run(
-        [GRADMETER, *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        timeout=PATIENCE,
-        **options,
-    )
-
-
-@cache
-def _preloaded_pytest() -> Preloaded:
-    return Preloaded(pytest.__main__.__file__, "pytest")
+    environment = {"COLUMNS": "80", **(env or {})}
+    return finished(process(GRADMETER, *arguments, cwd=cwd, env=environment, **options))
 
 
 def preloaded_pytest(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     """What runs pytest as ``pytester.runpytest_subprocess``, where a fork does the same."""
 
-    def run(*words: object, timeout: float = PATIENCE) -> pytest.RunResult:
-        arguments = [*map(str, words)]
+    def run(*words: object) -> pytest.RunResult:
         paths = filter(None, [str(pytester.path), os.environ.get("PYTHONPATH")])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        process = _preloaded_pytest()
-        if not process.serves(arguments, environment):
-            return type(pytester).runpytest_subprocess(pytester, *arguments, timeout=timeout)
         folder = make_numbered_dir(root=pytester.path, prefix="runpytest-", mode=0o700)
-        arguments = [f"--basetemp={folder}", *arguments]
         began = time.perf_counter()
-        with (
-            (pytester.path / "stdout").open("w+", encoding="utf8") as out,
-            (pytester.path / "stderr").open("w+", encoding="utf8") as errors,
-        ):
-            files = [out.fileno(), errors.fileno()]
-            code = process.run_into(arguments, environment, Path.cwd(), timeout, files)
-            texts = [file.read() for file in (out, errors) if not file.seek(0)]
+        done = finished(
+            process(
+                PYTEST, f"--basetemp={folder}", *words, env={"PYTHONPATH": os.pathsep.join(paths)}
+            )
+        )
+        texts = (done.stdout, done.stderr)
         for text in texts:
             print(text)  # for a test that fails
+        code = done.returncode
         with suppress(ValueError):
             code = pytest.ExitCode(code)
         lines = [text.splitlines() for text in texts]
@@ -87,18 +104,13 @@ def preloaded_pytest(pytester: pytest.Pytester) -> Callable[..., pytest.RunResul
 @contextmanager
 def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """The command, when it has begun to measure; ended with its block."""
-    with subprocess.Popen(
-        [GRADMETER, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # as a terminal gives a job its own process group
-    ) as process:
+    # As a terminal gives a job its own process group.
+    with process(GRADMETER, *arguments, start_new_session=True) as command:
         try:
-            line = process.stderr.readline()
+            line = command.stderr.readline()
             assert "gradmeter   0%" in line, line
-            yield process
+            yield command
         finally:
-            if process.poll() is None:
+            if command.poll() is None:
                 with suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGKILL)
+                    command.send_signal(signal.SIGKILL)

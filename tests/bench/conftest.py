@@ -33,8 +33,10 @@ def _as_without_xdist(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
+def _cache(tmp_path_factory, pytestconfig):
+    """A cache folder; under pytest-xdist, one for all its workers."""
+    top = tmp_path_factory.getbasetemp()
+    return (top.parent if hasattr(pytestconfig, "workerinput") else top) / "cache"
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.runs.progress import Teller
 
 from ..thorough import repeated
-from .command import GRADMETER, TINY, gradmeter
+from .command import GRADMETER, TINY, gradmeter, process
 from .run_files import ordinary, run, strong
 from .suite_files import LIGHT
 
@@ -105,13 +105,7 @@ def test_pytest_shows_the_figures_of_a_test_whose_name_the_console_lacks(tmp_pat
 def full(arguments: list[object]) -> subprocess.CompletedProcess[str]:
     """The command with its standard output on a full disk."""
     with open("/dev/full", "w") as nowhere:
-        return subprocess.run(
-            [GRADMETER, *map(str, arguments)],
-            stdout=nowhere,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=120,
-        )
+        return gradmeter(*arguments, stdout=nowhere)
 
 
 @pytest.mark.parametrize(
@@ -142,14 +136,10 @@ def test_a_run_whose_tables_cannot_be_written_is_saved(tmp_path):
 
 @pytest.mark.parametrize(("gate", "code"), [("peak<=1GB", 0), ("peak<=1B", 1)])
 def test_a_reader_who_leaves_changes_no_outcome(saved, gate, code):
-    with subprocess.Popen(
-        [GRADMETER, "check", str(saved), "--fail-on", gate],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == code
+    with process(GRADMETER, "check", saved, "--fail-on", gate) as command:
+        command.stdout.close()
+        assert command.stderr.read() == ""
+    assert command.returncode == code
 
 
 def test_a_process_without_standard_output_ends_with_a_sentence(saved):

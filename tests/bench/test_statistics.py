@@ -7,6 +7,7 @@ import math
 import random
 import statistics as averages
 from fractions import Fraction
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -131,6 +132,17 @@ def forked(rng, _):
     return statistics.paired(rounds["a"], rounds["b"])
 
 
+@cache
+def draws(noise):
+    """A thousand experiments of forty sets each, of which each test takes what it looks at."""
+    rng = random.Random(noise.__name__)
+    found = []
+    for _ in range(TRIALS // 2):
+        state: dict[str, float] = {}
+        found.append([noise(rng, state) for _ in range(statistics.looks(10, 40)[-1])])
+    return found
+
+
 NOISES = (drifting, heavy_tailed, biased_by_process, quiet_then_busy, forked)
 TRIALS = 2000
 # Of 2000 trials with a probability of 1%, more than 35 come up once in 2,000 times.
@@ -141,12 +153,10 @@ MOST = 35
 @pytest.mark.parametrize("effect", [0.0, math.log(1.05)])
 def test_coverage_is_what_is_claimed_also_with_several_looks(noise, effect):
     """An experimenter who looks at every planned number of sets is wrong no more often."""
-    rng = random.Random(repr((noise.__name__, effect)))
     looks = statistics.looks(10, 40)
     missed = 0
-    for _ in range(TRIALS // 2):
-        state: dict[str, float] = {}
-        drawn = [effect + noise(rng, state) for _ in range(looks[-1])]
+    for experiment in draws(noise):
+        drawn = [effect + value for value in experiment]
         intervals = [statistics.interval(drawn[:n], ALPHA / len(looks)) for n in looks]
         missed += any(not (i.low <= effect <= i.high) for i in intervals)
     assert missed <= MOST // 2 + 6
@@ -203,12 +213,11 @@ def test_a_spending_function_would_save_few_sets():
         assert 0 <= saved < 0.05
 
 
-def decided(rng, noise, effect):
+def decided(drawn):
     """The verdict of a comparison as the runner makes it."""
-    looks, drawn, state = statistics.looks(10, 40), [], {}
+    looks = statistics.looks(10, 40)
     for n in looks:
-        drawn += [effect + noise(rng, state) for _ in range(n - len(drawn))]
-        word = statistics.judge(statistics.interval(drawn, ALPHA / len(looks)), 0.02)
+        word = statistics.judge(statistics.interval(drawn[:n], ALPHA / len(looks)), 0.02)
         if word != "inconclusive":
             break
     return word
@@ -216,15 +225,14 @@ def decided(rng, noise, effect):
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_identical_code_is_called_different_in_less_than_one_of_a_hundred(noise):
-    rng = random.Random("false alarms of " + noise.__name__)
-    words = [decided(rng, noise, 0.0) for _ in range(TRIALS // 2)]
+    words = [decided(experiment) for experiment in draws(noise)]
     assert words.count("slower") + words.count("faster") <= 10
 
 
 def test_five_per_cent_are_detected_at_the_scatter_of_a_busy_machine():
     rng = random.Random(5)
     words = [
-        decided(rng, lambda r, _: r.gauss(0, 0.025), math.log(1.05)) for _ in range(TRIALS // 4)
+        decided([rng.gauss(math.log(1.05), 0.025) for _ in range(40)]) for _ in range(TRIALS // 4)
     ]
     assert words.count("slower") >= 0.95 * len(words)
     assert "faster" not in words

@@ -60,13 +60,15 @@ def variant_of(settings: dict) -> Variant:
     return Variant(ENGINE, tuple(sorted((k, v) for k, v in settings.items() if v != PLAIN[k])))
 
 
-@pytest.mark.parametrize("name", ["squares-6", "self_products-6", "constant_sums-6", "step17_loop"])
+PROGRAMS = ("squares-6", "self_products-6", "constant_sums-6", "step17_loop")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_every_prediction_is_the_law_that_is_found(name):
     number = 0
-    # Each variant with two of the four workloads, unless all are wanted.
-    half = int(name in ("squares-6", "constant_sums-6"))
+    # Each variant with one of the four workloads, unless all are wanted.
     for index, settings in enumerate(VARIANTS):
-        if not THOROUGH and index.bit_count() % 2 == half:
+        if not THOROUGH and PROGRAMS[(index + index // 4) % 4] != name:
             continue
         variant = variant_of(settings)
         predicted = predicted_laws(workloads.get(name), variant)
@@ -80,7 +82,7 @@ def test_every_prediction_is_the_law_that_is_found(name):
         ), (variant, results)
         # Where both hold: from two operations on, and at every size.
         assert all(r.at == {"N": 1, **({"n": 2} if "-" in name else {})} for r in results)
-    assert number >= (11 if THOROUGH else 5)
+    assert number >= (11 if THOROUGH else 2)
 
 
 @pytest.mark.parametrize("segments", repeated([2], [5]))

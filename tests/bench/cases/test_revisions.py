@@ -17,7 +17,7 @@ from gradmeter.bench.cases.stale import remove_stale_folders
 from gradmeter.bench.errors import UsageError
 
 from ...thorough import repeated
-from ..command import GRADMETER, PATIENCE, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter, process
 
 ENGINE = Path(__file__).resolve().parents[3] / "engine"
 # The least that is still a comparison: of memory, since one set says nothing of time.
@@ -209,19 +209,15 @@ def test_interrupted_it_leaves_nothing_behind(repository, tmp_path, how):
     before = state(repository)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    with subprocess.Popen(
-        [GRADMETER, "compare", "--rev", "v1", "--size", "16", "--out", tmp_path / "out"],
-        cwd=repository,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        process.stderr.readline()
+    with process(
+        GRADMETER, "compare", "--rev", "v1", "--size", 16, "--out", tmp_path / "out",
+        cwd=repository, env={"TMPDIR": str(temporary)}, start_new_session=True,
+    ) as command:  # fmt: skip
+        command.stderr.readline()
         time.sleep(1)
-        os.killpg(process.pid, how)  # as a terminal does
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+        os.killpg(command.pid, how)  # as a terminal does
+        command.communicate(timeout=PATIENCE)
+    assert command.returncode == 130
     assert leftovers(temporary) == []
     assert state(repository) == before
 
@@ -233,15 +229,12 @@ def killed(repository, tmp_path, monkeypatch):
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    with subprocess.Popen(
-        [GRADMETER, "compare", "--rev", "v1", "--size", "16", "--out", tmp_path / "out"],
-        cwd=repository,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        process.stderr.readline()
-        process.kill()
+    with process(
+        GRADMETER, "compare", "--rev", "v1", "--size", 16, "--out", tmp_path / "out",
+        cwd=repository, stdout=None, start_new_session=True,
+    ) as command:  # fmt: skip
+        command.stderr.readline()
+        command.kill()
     return temporary
 
 

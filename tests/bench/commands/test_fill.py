@@ -19,7 +19,7 @@ from gradmeter.bench.history import branch, store
 from gradmeter.bench.history.recording import encoded
 from gradmeter.bench.results import run_file
 
-from ..command import GRADMETER, PATIENCE, gradmeter
+from ..command import GRADMETER, PATIENCE, gradmeter, process
 from ..history.planted import BROKEN, SEARCHED, Writer, module
 from ..repositories import git
 from ..run_files import case, run
@@ -82,18 +82,16 @@ def filled(planted):
     folder = planted.folder / STORE
     chance = random.Random(3)
     for number in range(2):
-        process = subprocess.Popen(
-            [GRADMETER, *words], cwd=planted.folder, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        unheard = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        command = process(GRADMETER, *words, cwd=planted.folder, **unheard)
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and process.poll() is None:
+        while time.monotonic() < deadline and command.poll() is None:
             if folder.is_dir() and len(list(folder.glob("*.txt"))) > number:
                 break
             time.sleep(0.05)
         time.sleep(chance.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=PATIENCE)
+        command.send_signal(signal.SIGKILL)
+        command.wait(timeout=PATIENCE)
     before = len({r.head.commit for r in store.load(folder).recordings})
     assert 1 < before < 9
     done = planted.run(*words)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import msgspec
 import pytest
@@ -15,7 +13,7 @@ from gradmeter.bench.results import run_file
 from gradmeter.bench.results.lines import Explanation, Lines, Origin, Peak, Place
 from gradmeter.bench.results.readings import Allocations
 
-from ..command import PATIENCE, gradmeter
+from ..command import PYTEST, finished, gradmeter, process
 from ..history.histories import GROUNDS, HERE, THERE, recording
 from ..repositories import git, repository, write
 from ..run_files import MB, case, run, strong
@@ -341,10 +339,8 @@ def test_a_suite_at_two_commits_has_its_step_in_the_line_that_did_it(tmp_path):
         if number:
             write(folder, {"smoothing.py": slower})
             git(folder, "commit", "--quiet", "--all", "--message", "copy the input")
-        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--bench-memory", "--bench-lines"]
-        done = subprocess.run(
-            [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-        )
+        words = ("-q", "-p", "no:cacheprovider", "--bench-memory", "--bench-lines")
+        done = finished(process(PYTEST, *words, cwd=folder))
         assert done.returncode == 0, done.stdout + done.stderr
         assert gradmeter("record", cwd=folder).returncode == 0
     shown = gradmeter("steps", cwd=folder).stdout

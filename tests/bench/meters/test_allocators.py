@@ -15,6 +15,8 @@ import pytest
 from gradmeter.bench.cases.program import END
 from gradmeter.bench.meters.allocations import counting, measure
 
+from ...thorough import examples
+
 DOMAINS = (0, 1, 2)
 
 
@@ -110,7 +112,7 @@ threads = [threading.Thread(target=others) for _ in range(2)]
 for thread in threads:
     thread.start()
 outer, arrays = [], []
-for round in range(40):
+for round in range(ROUNDS):
     churn(outer)
     with counting() as count:
         churn(outer)
@@ -140,7 +142,7 @@ print("alive")
 @pytest.mark.parametrize("allocator", ["default", "malloc", "malloc_debug", "pymalloc_debug"])
 def test_the_interpreter_works_afterwards_with_any_allocator(allocator):
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", CHURN],
+        [sys.executable, "-X", "faulthandler", "-c", CHURN.replace("ROUNDS", str(examples(40)))],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONMALLOC": allocator},

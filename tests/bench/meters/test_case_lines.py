@@ -12,7 +12,7 @@ from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases.program import program, sources
 from gradmeter.bench.cases.variants import parse
 from gradmeter.bench.cases.watched import watched
-from gradmeter.bench.meters import allocations, case_lines
+from gradmeter.bench.meters import allocations, case_lines, holders
 from gradmeter.bench.meters.cycles import collector_off
 from gradmeter.bench.meters.watched_files import WatchedFiles
 from gradmeter.bench.results.lines import Lines, LineTimeline
@@ -53,7 +53,17 @@ class Measured:
 
 @pytest.fixture(scope="module")
 def measured():
-    """Each case once."""
+    """Each case once.
+
+    What holds the arrays is searched for in other tests: here it would be in all that hypothesis,
+    and whatever else a process of tests has imported, refer to.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holders, "_OBJECTS", 20_000)
+        yield _measure_once()
+
+
+def _measure_once():
     cases: dict[tuple[str, str], Measured] = {}
 
     def measure(variant: str, workload: str) -> Measured:

@@ -61,7 +61,7 @@ def text_of(result: pytest.RunResult) -> str:
 
 def run(pytester: pytest.Pytester, *options: str, extra: int = 1) -> pytest.RunResult:
     suite(pytester, SUITE.replace("EXTRA", str(extra)))
-    return pytester.runpytest(*PLAIN, "-q", *options)
+    return pytester.runpytest_subprocess(*PLAIN, "-q", *options)
 
 
 def test_laws_are_told_written_and_judged(pytester):
@@ -123,7 +123,7 @@ def test_laws_are_told_written_and_judged(pytester):
 
 def test_a_session_without_values_to_compare_says_so(pytester):
     suite(pytester, "def test_plain(benchmark):\n    benchmark(array, 3)\n")
-    result = pytester.runpytest(*PLAIN, "--bench-law")
+    result = pytester.runpytest_subprocess(*PLAIN, "--bench-law")
     assert result.ret == 0
     assert (
         "laws: no test was measured at several values of a parameter that is a whole number"
@@ -133,7 +133,7 @@ def test_a_session_without_values_to_compare_says_so(pytester):
 
 def test_laws_need_memory(pytester):
     suite(pytester, "def test_plain(benchmark):\n    benchmark(array, 3)\n")
-    result = pytester.runpytest(*PLAIN, "--bench-law", "--no-bench-memory")
+    result = pytester.runpytest_subprocess(*PLAIN, "--bench-law", "--no-bench-memory")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "--bench-law is about what --no-bench-memory leaves out" in result.stderr.str()
 
@@ -141,7 +141,7 @@ def test_laws_need_memory(pytester):
 def test_the_ini_file_asks_for_laws_too(pytester):
     suite(pytester, SUITE.replace("EXTRA", "1"))
     pytester.makeini("[pytest]\nbench_law = true\nbench_law_file = found.json\n")
-    result = pytester.runpytest(*PLAIN, "-k", "made")
+    result = pytester.runpytest_subprocess(*PLAIN, "-k", "made")
     assert "test_made[n-float64]" in text_of(result)
     programs = [each.program for each in law_file.load(pytester.path / "found.json")]
     assert programs == [f"test_theirs.py::test_made[n-{dtype}]" for dtype in ("float32", "float64")]
@@ -150,7 +150,7 @@ def test_the_ini_file_asks_for_laws_too(pytester):
 def test_a_file_that_cannot_be_written_fails_the_session(pytester):
     suite(pytester, SUITE.replace("EXTRA", "1"))
     (pytester.path / "laws").write_text("a file and no folder")
-    result = pytester.runpytest(*PLAIN, "--bench-law-file=laws/laws.json", "-k", "made")
+    result = pytester.runpytest_subprocess(*PLAIN, "--bench-law-file=laws/laws.json", "-k", "made")
     assert result.ret == 1
     assert "laws: " in text_of(result)
     assert "1 law failed" in text_of(result)

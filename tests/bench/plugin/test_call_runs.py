@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import signal
 import subprocess
-import sys
 from html import unescape
 
 import pytest
@@ -22,7 +21,7 @@ from gradmeter.bench.verdicts import gates
 from gradmeter.bench.verdicts.regressions import judge
 
 from .. import run_files
-from ..command import PATIENCE, gradmeter
+from ..command import PATIENCE, PYTEST, gradmeter, process
 from ..misbehaviour import within
 from ..report.test_reports import every_table, shown
 from ..run_files import MB, case, run, strong
@@ -270,23 +269,17 @@ def test_both_kinds_of_tests_make_one_run_one_section_and_one_gate(pytester, mon
 def test_ctrl_c_while_the_workers_measure_leaves_both_kinds(pytester):
     ours, _, theirs = SUITE.format(size=5).partition("def test_theirs")
     suite(pytester, f"def test_theirs{theirs}\n{ours}")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *QUICK, "--benchmark-only", "--benchmark-max-time=60"],
-        cwd=pytester.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     path = pytester.path / OUT / "run.json"
-    with process:
+    words = (PYTEST, *QUICK, "--benchmark-only", "--benchmark-max-time=60")
+    with process(*words, cwd=pytester.path, stderr=subprocess.STDOUT) as session:
         assert within(
             lambda: (
-                process.poll() is not None or (path.exists() and "squares-3" in path.read_text())
+                session.poll() is not None or (path.exists() and "squares-3" in path.read_text())
             )
         )
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+        session.send_signal(signal.SIGINT)
+        said, _ = session.communicate(timeout=PATIENCE)
+    assert session.returncode == pytest.ExitCode.INTERRUPTED, said
     found = loaded(pytester)
     assert not found.finished
     assert found.case("test_theirs.py::test_theirs", 0, "").memory.peak == 5

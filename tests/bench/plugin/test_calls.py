@@ -6,12 +6,11 @@ import json
 import re
 import signal
 import subprocess
-import sys
 
 import psutil
 import pytest
 
-from ..command import PATIENCE
+from ..command import PATIENCE, PYTEST, process
 from ..misbehaviour import within
 from ..suite_files import LIGHT, OUT, PLAIN, QUICK, figures, loaded, suite
 
@@ -411,22 +410,15 @@ def test_a_real_ctrl_c_in_a_pass_gives_the_collector_back(pytester):
         "        state = gc.isenabled(), gc.get_debug(), tracemalloc.is_tracing()\n"
         "        open('state', 'w').write(repr(state))\n",
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *QUICK],
-        cwd=pytester.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with process:
+    with process(PYTEST, *QUICK, cwd=pytester.path, stderr=subprocess.STDOUT) as session:
         path = pytester.path / OUT / "run.json"
         # When the first test has its figures, the pass that runs is that of the second one.
         assert within(lambda: path.exists() and "test_one" in path.read_text())
-        assert within(lambda: psutil.Process(process.pid).children())
-        forked = psutil.Process(process.pid).children()
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED, said
+        assert within(lambda: psutil.Process(session.pid).children())
+        forked = psutil.Process(session.pid).children()
+        session.send_signal(signal.SIGINT)
+        said, _ = session.communicate(timeout=PATIENCE)
+    assert session.returncode == pytest.ExitCode.INTERRUPTED, said
     assert "INTERNALERROR" not in said
     assert forked
     assert not forked[0].is_running()

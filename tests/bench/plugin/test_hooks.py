@@ -6,14 +6,13 @@ import json
 import re
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Run
 
-from ..command import PATIENCE, gradmeter
+from ..command import PATIENCE, PYTEST, finished, gradmeter, process
 from ..misbehaviour import within
 from ..suite_files import LIGHT
 
@@ -203,18 +202,12 @@ def test_a_workload_that_does_not_exist_is_told_in_a_sentence(pytester):
 
 
 def test_ctrl_c_leaves_a_valid_run_file(one):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *LIGHT, "--benchmark-only", "--benchmark-max-time=60"],
-        cwd=one.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with process:
-        assert within(lambda: process.poll() is not None or (one.path / OUT).exists())
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    words = (PYTEST, *LIGHT, "--benchmark-only", "--benchmark-max-time=60")
+    with process(*words, cwd=one.path, stderr=subprocess.STDOUT) as session:
+        assert within(lambda: session.poll() is not None or (one.path / OUT).exists())
+        session.send_signal(signal.SIGINT)
+        said, _ = session.communicate(timeout=PATIENCE)
+    assert session.returncode == pytest.ExitCode.INTERRUPTED
     assert "INTERNALERROR" not in said
     assert not loaded(one).finished
 
@@ -265,21 +258,9 @@ def test_collecting_only_measures_nothing(suite):
 
 
 def test_the_suites_modules_run_as_smoke_tests(pytestconfig):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *LIGHT,
-            "bench/suite",
-            "-q",
-            "-k",
-            "10000- and not bench_engines and not bench_compile",  # which need others
-        ],
-        cwd=pytestconfig.rootpath,
-        capture_output=True,
-        text=True,
-    )
+    ours = "10000- and not bench_engines and not bench_compile"  # which need others
+    words = (PYTEST, *LIGHT, "bench/suite", "-q", "-k", ours)
+    done = finished(process(*words, cwd=pytestconfig.rootpath))
     assert done.returncode == 0, done.stdout
     assert "64 passed" in done.stdout
 

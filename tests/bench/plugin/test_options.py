@@ -178,6 +178,7 @@ def test_a_toml_file_says_it_too(pytester):
     assert "fail_on: peak<=1MB held<=1MB" in found
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 def test_the_ini_file_alone_measures_and_gates(pytester):
     pytester.makepyfile("import numpy as np\ndef test_ones(benchmark): benchmark(np.ones, 1000)")
     pytester.makeini(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from gradmeter.bench.plugin import revisions
 from gradmeter.bench.results import run_file
 
-from ..command import GRADMETER, PATIENCE
+from ..command import GRADMETER, PYTEST, finished, process
 from ..misbehaviour import processes_with, within
 from ..repositories import LEAST, OUT, Result, clean, compare, git, repository, write
 
@@ -25,12 +24,9 @@ LIGHT = ("-p", "no:hypothesispytest")
 QUICK = (*LIGHT, "--bench-sets=1", "--benchmark-max-time=0.001", "--benchmark-min-rounds=1")
 
 
-def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def pytest_in(folder: Path, *arguments: str) -> CompletedProcess[str]:
     """Run pytest in a folder, as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *QUICK, *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE,
-    )  # fmt: skip
+    return finished(process(PYTEST, *QUICK, *arguments, cwd=folder))
 
 
 def project(folder: Path, **more: str) -> Path:
@@ -173,17 +169,15 @@ def test_an_end_in_the_middle_leaves_nothing(tmp_path, monkeypatch, number):
     mark = uuid.uuid4().hex
     monkeypatch.setenv("MARKER", mark)
     folder = project(tmp_path / "top")
-    command = [
-        GRADMETER, "compare", *map(str, LEAST), "--sets", "60", "--most-sets", "60", "--out", OUT,
-        "--rev", "main~1", "--", "pytest", *LIGHT, "benchmarks",
-    ]  # fmt: skip
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert "gradmeter" in process.stderr.readline()
+    with process(
+        GRADMETER, "compare", *LEAST, "--sets", "60", "--most-sets", "60", "--out", OUT,
+        "--rev", "main~1", "--", "pytest", *LIGHT, "benchmarks", cwd=folder, stdout=None,
+    ) as command:  # fmt: skip
+        assert "gradmeter" in command.stderr.readline()
         time.sleep(1)
-        process.send_signal(number)
-        process.stderr.read()
-    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+        command.send_signal(number)
+        command.stderr.read()
+    assert command.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     assert within(lambda: all(p.pid == os.getpid() for p in processes_with(mark)))
     if number == signal.SIGKILL:  # what it could not remove, the next run does
         again = compare(folder, "--rev", "main", "--", "-k", "nothing")
@@ -203,6 +197,7 @@ def test_the_suite_gets_its_own_words_of_the_command_line(pytester):
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 def test_a_gate_on_instructions_that_no_call_has_is_refused(pytester):
     result = pytester.runpytest_subprocess(
         *LIGHT, "--bench-rev=main", "--bench-fail-on=instructions>0.5%"

@@ -23,6 +23,7 @@ def test_a_package_that_is_missing_costs_our_section_only(pytester, package, use
     assert (f"import of {package} halted" in said) == used
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
@@ -48,6 +49,7 @@ def test_an_error_of_ours_is_one_sentence(pytester, broken, said):
     assert text.count(said) == 1
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 def test_gates_that_an_error_of_ours_leaves_unjudged_fail_the_session(pytester):
     pytester.makeconftest(
         "from gradmeter.bench.plugin import gathered\n"
@@ -63,6 +65,7 @@ def test_gates_that_an_error_of_ours_leaves_unjudged_fail_the_session(pytester):
 ONE, TWO = ["peak<=4B"], ["peak<=4B", "held<=4B", "cycle<=0"]
 
 
+@pytest.mark.usefixtures("_preloaded_pytest")
 @pytest.mark.parametrize(
     ("gates", "last", "more"),
     [

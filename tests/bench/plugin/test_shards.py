@@ -15,6 +15,8 @@ from ..command import gradmeter
 from ..run_files import run as earlier
 from ..suite_files import LIGHT, PLAIN, QUICK, suite
 
+pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
+
 THEIRS = """
 @pytest.mark.parametrize("n", [10, 20, 30, 40, 50])
 def test_call(benchmark, n):
