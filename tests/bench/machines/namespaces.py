@@ -12,6 +12,7 @@ import psutil
 from tests.bench.machines.clusters import Child, Cluster, wait_for
 
 NETWORK = "10.77.0"
+APART = ("unshare", "--user", "--map-root-user", "--net", "sh", "-c")
 HUB = (
     "ip link set lo up && ip link add hub type bridge && ip link set hub up && "
     f"ip address add {NETWORK}.1/24 dev hub && echo ready && exec cat"
@@ -29,7 +30,7 @@ OWN = ("--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-
 def unavailable() -> str:
     """Why there are no namespaces here; empty where there are."""
     trial = f"({HUB}) && exec unshare {' '.join(OWN)} true"
-    command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", trial]
+    command = [*APART, trial]
     try:
         done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
     except OSError as error:
@@ -46,14 +47,12 @@ class Namespaces(Cluster):
     hub: Child = field(init=False)
 
     def __post_init__(self) -> None:
-        command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c", HUB]
-        self.hub = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.hub = subprocess.Popen([*APART, HUB], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.hub.stdout is not None
         assert self.hub.stdout.readline() == b"ready\n"
         self.host = f"{NETWORK}.1"
         self.prefix = (
-            "nsenter", f"--target={self.hub.pid}", "--user", "--net", "--mount",
-            "--preserve-credentials",
+            "nsenter", f"--target={self.hub.pid}", "--user", "--net", "--preserve-credentials",
         )  # fmt: skip
 
     def worker(self, *more: str) -> Child:
@@ -63,8 +62,9 @@ class Namespaces(Cluster):
         boot.write_text(f"{number:08x}-0000-0000-0000-000000000000\n")
         machine = ("unshare", *OWN, "sh", "-c", BOOT, "boot", str(number), str(boot))
         child = self._worker(machine, f"{NETWORK}.{number}", *more)
-        ours = Path(f"/proc/{self.hub.pid}/ns/net").readlink()
-        wait_for(lambda: Path(f"/proc/{child.pid}/ns/net").readlink() != ours, "a network")
+        others = {Path(f"/proc/{pid}/ns/net").readlink() for pid in ("self", self.hub.pid)}
+        own = Path(f"/proc/{child.pid}/ns/net")
+        wait_for(lambda: own.readlink() not in others, "a machine has a network")
         for words in (
             ("link", "add", f"wire-{number}", "type", "veth", "peer", "name", "wire"),
             ("link", "set", "wire", "netns", str(child.pid)),

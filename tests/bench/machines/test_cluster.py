@@ -179,14 +179,15 @@ def test_revisions_of_an_engine_are_compared_there_as_they_are_here(tmp_path, cl
 
 @thorough
 def test_what_is_timed_says_on_which_machine_and_each_has_a_noise_floor(project, cluster):
+    out = f"timed on {cluster.folder.name}"
     sizes = [word for n in range(12) for word in ("--size", str(1000 + n))]
     done = run(
         project, *cluster.prefix, sys.executable, "-m", "gradmeter", "compare", "engine",
         "engine:retain_grad=on", *sizes, "--sets", "2", "--most-sets", "2", "--seconds", "0",
-        "--budget", "0.05", "--min-rounds", "2", "--on", cluster.address, "--out", "timed",
+        "--budget", "0.05", "--min-rounds", "2", "--on", cluster.address, "--out", out,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    timed = run_file.load(project / "timed" / "run.json")
+    timed = run_file.load(project / out / "run.json")
     names = [*timed.machines]
     assert len(names) == (4 if isinstance(cluster, Namespaces) else 0)
     assert {case.machine for case in timed.cases} == {*(names or [""])}
