@@ -121,7 +121,7 @@ def test_one_revision_is_compared_with_the_files_as_they_lie_there(repository, t
     git(repository, "checkout", "v1", "--", "engine")  # staged, not committed
     (repository / "engine" / "new.py").write_text("raise RuntimeError('never imported')\n")
     before = state(repository)
-    dirty = compared(repository, tmp_path, "--rev", "main", "--fail-on", "peak>0")
+    dirty = compared(repository, tmp_path, "--rev", "main", "--fail-on", "peak>0", "-v")
     assert dirty.returncode == 0, dirty.stderr
     assert "with uncommitted changes" in " ".join(dirty.stdout.split())
     assert "(-3.00 arrays)" in dirty.stdout
