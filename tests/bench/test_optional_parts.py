@@ -87,7 +87,7 @@ def test_a_page_that_is_a_folder_leaves_the_run_shown_and_saved(tmp_path):
     (tmp_path / "report.html").mkdir()
     done = gradmeter("run", *TINY, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "squares-3 x 16" in done.stdout
+    assert "squares-3" in done.stdout
     assert "report.htmlcannotbewritten" in "".join(done.stdout.split())  # wherever it wraps
     assert run_file.load(tmp_path / "run.json").finished
 
