@@ -145,5 +145,5 @@ def _table(section: Section, width: int) -> Iterator[Printed]:
 
 def _rows(line: Line, indent: str, width: int) -> Iterator[tuple[str, Sequence[str]]]:
     yield indent + shortened(plain(line.name), 2 * (width - len(indent))), line.cells
-    if line.remark:
-        yield indent + "  " + shortened(plain(line.remark), 2 * (width - 4)), ()
+    for remark in line.remarks:
+        yield indent + "  " + shortened(plain(remark), 2 * (width - 4)), ()

@@ -24,11 +24,11 @@ EXPLAINED = 3  # effects, the largest, whose lines of source are named
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table: its name, its cells by column, and a remark below it."""
+    """A row of a table: its name, its cells by column, and remarks below it."""
 
     name: str
     cells: tuple[str, ...]
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,29 +245,33 @@ def _lines(
     if effect.program in others and effect.sizes != (ORDINARY,):
         name = f"{name} x {', '.join(f'{size:,}' for size in effect.sizes)}"
     figures = columns.amounts(effect, before)
-    remark = _remark(effect, ranks)
+    below = _remarks(effect, ranks)
     depths = effect.depths
     if None in depths:
-        yield Line(name, (*figures, *columns.times(effect.rows)), remark)
+        yield Line(name, (*figures, *columns.times(effect.rows)), below)
         return
     timed = {depth: columns.times(rows) for depth, rows in depths.items()}
     if not any(any(cells) for cells in timed.values()):
         values = ", ".join(str(depth) for depth in depths)
-        yield Line(f"{name}, n = {values}", figures, remark)
+        yield Line(f"{name}, n = {values}", figures, below)
         return
     before_depth = f"{name}, "
     for depth, cells in list(timed.items())[0 if detail.every_depth else -1 :]:
-        yield Line(f"{before_depth}n = {depth}", (*figures, *cells), remark)
+        yield Line(f"{before_depth}n = {depth}", (*figures, *cells), below)
         before_depth = " " * cell_len(before_depth)
-        figures, remark = ("",) * len(figures), ""
+        figures, below = ("",) * len(figures), ()
 
 
-def _remark(effect: Effect, ranks: Mapping[int, int]) -> str:
+def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
     """What is in no column: other layers of memory, the lines of source, or other figures."""
     row = effect.rows[-1]
-    parts = [sentences.layer_change_text(change) for change in row.layer_changes]
-    if ranks[id(effect)] < EXPLAINED:
-        parts += sentences.lines_sentences(row)
+    layers = "; ".join(map(sentences.layer_change_text, row.layer_changes))
+    others = ""
     if effect.others and not any(each.is_changed for each in effect.amounts.values()):
-        parts.append(f"another {' and '.join(effect.others)}")
-    return "; ".join(parts)
+        others = f"another {' and '.join(effect.others)}"
+    figures: dict[str, list[str]] = {}
+    for sentence in sentences.lines_sentences(row) if ranks[id(effect)] < EXPLAINED else ():
+        figure, _, text = sentence.partition(" ")
+        figures.setdefault(text, []).append(figure)
+    lines = (f"{' and '.join(names)} {text}" for text, names in figures.items())
+    return tuple(filter(None, [layers, others, *lines]))

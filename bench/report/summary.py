@@ -265,7 +265,7 @@ def _effect(program: str, rows: Sequence[Row], family: FamilyLaws | None) -> Eff
         program=program,
         amounts=_at_size(largest) if family is None else _as_laws(largest, family),
         is_law=family is not None,
-        is_heap=not largest.exact and largest.changes is not None,
+        is_heap=largest.case.figures is None or not (largest.exact or largest.baseline.failure),
         others=tuple(sorted(changes - {*FIGURES, *HEAP.values()})),
         rows=tuple(ordered),
     )
@@ -293,8 +293,13 @@ def _as_laws(row: Row, family: FamilyLaws) -> dict[str, Amount]:
 
 
 def _at_size(row: Row) -> dict[str, Amount]:
-    """The figures of a candidate beside its baseline's, both of the same kind; empty for none."""
+    """The figures of a candidate beside its baseline's, both of the same kind; empty for none.
+
+    Where the baseline failed, the candidate's stand alone.
+    """
     after, before = verdicts.beside(row.case, row.baseline)
+    if after is None and row.baseline.failure:
+        after, before = verdicts.beside(row.case, row.case)
     if after is None or before is None:
         return {}
     heap = "peak" not in after
@@ -317,7 +322,8 @@ def _amount(after: int, before: int, row: Row, *, is_exact: bool) -> Amount:
         if new == old and after != before:
             sign = "-" if after < before else "+"
             new = f"{old} {sign} {bytes_text(abs(after - before))}"
-    return Amount(old if row.compared else "", new, (after - before) / unit)
+    alone = not row.compared or row.baseline.failure
+    return Amount("" if alone else old, new, (after - before) / unit)
 
 
 def in_arrays(count: int, array_bytes: int) -> str:

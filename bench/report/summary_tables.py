@@ -27,8 +27,8 @@ def _table(section: Section) -> str:
         for line in block.lines:
             cells = " | ".join(markdown(cell) for cell in (line.name.strip(), *line.cells))
             lines.append(f"| {cells} |")
-            if line.remark:
-                lines.append(f"| {markdown(line.remark)} |" + " |" * len(section.heads))
+            blank = " |" * len(section.heads)
+            lines += [f"| {markdown(remark)} |{blank}" for remark in line.remarks]
     if lines:
         heads = "".join(f" {head} |" for head in section.heads)
         lines = [f"| |{heads}", "| --- |" + " ---: |" * len(section.heads), *lines]

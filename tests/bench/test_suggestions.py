@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench import cli, engines, workloads
@@ -33,6 +33,7 @@ def mistyped(data: st.DataObject, name: str) -> str:
 
 
 @pytest.mark.parametrize("kind", VOCABULARIES)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_slip_in_a_name_is_found_out(kind, data):
     names = VOCABULARIES[kind]
@@ -42,6 +43,7 @@ def test_a_slip_in_a_name_is_found_out(kind, data):
     assert suggestion(word, names).startswith("; did you mean ")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=8))
 def test_what_is_suggested_is_a_few_of_the_names(word, names):
     found = similar(word, names)

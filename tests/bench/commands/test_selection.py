@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench import engines
@@ -48,6 +48,7 @@ def expressions(draw, depth=2):
     return f"({left}) or ({right})", lambda *key: means_left(*key) or means_right(*key)
 
 
+@settings(deadline=None)
 @given(expressions())
 def test_an_expression_selects_what_it_says_and_the_baselines_of_that(expression):
     text, means = expression

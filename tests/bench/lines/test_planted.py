@@ -57,8 +57,7 @@ def test_a_comparison_of_revisions_names_the_planted_line_and_no_other(compared)
     folder, shown = compared
     run = run_file.load(folder / "out/run.json")
     line = f"{SURPLUS} {place(folder / 'taped.py')}"
-    for figure in ("peak", "held"):
-        assert f"    {figure} {line}\n" in shown
+    assert f"    peak and held {line}\n" in shown
     reports = (
         shown,
         (folder / "out/report.md").read_text(),
@@ -67,7 +66,7 @@ def test_a_comparison_of_revisions_names_the_planted_line_and_no_other(compared)
     )
     for text in reports[1:]:
         assert escaped(line) in text
-    assert shown.count("taped.py:") == 4, "in the table and at the gates, for peak and held"
+    assert shown.count("taped.py:") == 3, "in the table, and at the gates for peak and held"
     assert shown.split("gate failed")[1].count(f"    {line}\n") == 1
 
 
