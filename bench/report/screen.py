@@ -279,7 +279,7 @@ def _lines(
 
 
 def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
-    """What is in no column: other layers of memory, the lines of source, or other figures."""
+    """What is in no column: resident and other layers of memory, lines of source, other figures."""
     row = effect.rows[-1]
     layers = "; ".join(map(sentences.layer_change_text, row.layer_changes))
     others = ""
@@ -290,4 +290,5 @@ def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
         figure, _, text = sentence.partition(" ")
         figures.setdefault(text, []).append(figure)
     lines = (f"{' and '.join(names)} {text}" for text, names in figures.items())
-    return tuple(filter(None, [layers, others, *lines]))
+    left = sentences.left_sentence(row).rpartition(": ")[2]
+    return tuple(filter(None, [layers, left, others, *lines]))
