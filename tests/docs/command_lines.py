@@ -33,8 +33,6 @@ def calls(line: str) -> Iterator[list[str]]:
             if word in _WORDS:
                 yield words
                 words = []
-            elif word.startswith(">"):
-                words.append(word)
             else:
                 words.append(word.strip("'\"") if word[:1] in "'\"" else word)
     except ValueError:
@@ -50,8 +48,8 @@ def wrong(line: str, *, whole: bool) -> str:
     for words in calls(line):
         while words and re.fullmatch(r"[A-Z_]+=.*|\$|!", words[0]):
             words = words[1:]
-        if ">" in " ".join(words) and any(word.startswith(">") for word in words):
-            words = words[: next(n for n, word in enumerate(words) if word.startswith(">"))]
+        redirected = [n for n, word in enumerate(words) if word.startswith((">", "<"))]
+        words = words[: redirected[0]] if redirected else words
         if not words:
             continue
         program = words[0].rpartition("/")[2]
