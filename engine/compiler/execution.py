@@ -93,8 +93,9 @@ def execute(
     arrays: list[Any] = [None] * len(nodes)
     for number, array in workspace.arrays.items() if workspace else ():
         arrays[number] = array
-    for number, index in plan.owners.items() if outputs is not None else ():
-        arrays[number] = outputs[index]
+    if outputs is not None:
+        for number, index in plan.owners.items():
+            arrays[number] = outputs[index]
     for number in plan.constants:
         arrays[number] = np.broadcast_to(nodes[number].number, nodes[number].shape)
     for number, node in plan.ready:
