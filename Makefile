@@ -10,7 +10,9 @@ OURS := --ignore=bench/suite/bench_engines.py --ignore=bench/suite/bench_compile
 # The properties of the engine, of statistics and of verdicts, without the slowest two modules.
 QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/test_statistics.py \
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# What is never imported is never compiled: that is half of the time of an installation.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile \
+  --constraint constraints.txt
 XDIST := -n 2 --dist worksteal -p no:benchmark
 
 .PHONY: help test tests test-thorough cluster test-quick test-engines bench engines compilers gate \

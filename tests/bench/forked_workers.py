@@ -78,9 +78,14 @@ def fork_workers(
         ):
             original(process, args, *more)
             return
+        # As in a new process, no handler runs before it is started: one that raises within what
+        # Python does at a fork would not be heard.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         with warnings.catch_warnings(action="ignore"):
             process.pid = os.fork()
         if not process.pid:
+            image.forget_handlers()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             if new_session:
                 os.setsid()
             _only((streams[0], streams[3], streams[5]), keep)
@@ -92,6 +97,7 @@ def fork_workers(
             image.run(words, folders(environment), ending=streams[0] < 0)
         process._child_created = True
         process._close_pipe_fds(*streams)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
 
@@ -115,15 +121,17 @@ class _Image:
             call(lambda: new.run(exec, words[1], {"__name__": "__main__"}))
         call(lambda: new.run(runpy.run_path, words[0], run_name="__main__") and 0, ending=ending)
 
+    def forget_handlers(self) -> None:
+        """Handle signals as a new process does."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                first = number == signal.SIGINT
+                signal.signal(number, signal.default_int_handler if first else signal.SIG_DFL)
+
     def _forget(self) -> None:
         """Undo what has been imported and set since, and all of gradmeter."""
         atexit._clear()
         faulthandler.disable()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
         threading.excepthook = threading.__excepthook__
         sys.settrace(None)

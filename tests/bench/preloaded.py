@@ -44,6 +44,7 @@ READ_LATE = {
 }
 # What a run, its page and its workers import when they need it.
 IMPORTED_LATE = (
+    "coverage",  # which a process can import only once
     "gradmeter.bench.report.page",
     "gradmeter.bench.runs.fork_server",
     "gradmeter.bench.runs.function_worker",
