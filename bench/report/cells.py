@@ -124,4 +124,6 @@ def _time(row: Row) -> str:
     if time is None:
         return ""
     ratio, _ = ratio_span(time.ratio, time.low, time.high, None if time.sure else time.sets)
+    if not float(ratio):  # which a few sets tell to one decimal
+        ratio = f"{time.ratio:.1g}"
     return f"{ratio} {OPEN if time.word == 'inconclusive' else time.word}"

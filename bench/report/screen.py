@@ -192,8 +192,10 @@ def _by_workload(
             of_one = [(q, e) for q, e in here if q.baseline == baseline]
             before: dict[str, str] = {}
             if baseline:
-                line, before = _baseline_line(baseline, [e for _, e in of_one], columns)
-                lines.append(line)
+                of_baseline, before = _baseline_lines(
+                    baseline, [e for _, e in of_one], columns, detail
+                )
+                lines += of_baseline
             for question, effect in of_one:
                 every = [e for e in question.effects if e.program == program]
                 others = _partial(every)
@@ -201,18 +203,32 @@ def _by_workload(
         yield Block(program, tuple(lines))
 
 
-def _baseline_line(
-    baseline: str, effects: Sequence[Effect], columns: Columns
-) -> tuple[Line, dict[str, str]]:
+def _baseline_lines(
+    baseline: str, effects: Sequence[Effect], columns: Columns, detail: Detail
+) -> tuple[list[Line], dict[str, str]]:
     """The baseline's own figures, those of its arrays if they are known, at the largest size."""
     exact = sorted(effects, key=lambda e: (e.is_heap, -len(e.sizes), -max(e.sizes)))[0]
     amounts = {} if exact.is_heap else exact.amounts
     before = {figure: each.before for figure, each in amounts.items()}
-    rows = {row.case.size: row for effect in effects for row in effect.rows}
-    times = [_baseline_time(rows.get(size)) for size in columns.sizes]
-    cells = [before.get(figure, "-") for figure in columns.figures]
-    cells += ["-"] * columns.has_instructions
-    return Line(f"{baseline} (baseline)", (*cells, *times)), before
+    figures = [before.get(figure, "-") for figure in columns.figures]
+    figures += ["-"] * columns.has_instructions
+    rows: dict[int | None, dict[int, Row]] = {}
+    for effect in effects:
+        for depth, of_depth in effect.depths.items():
+            rows.setdefault(depth, {}).update({row.case.size: row for row in of_depth})
+    name = f"{baseline} (baseline)"
+    timed = {
+        depth: [_baseline_time(by_size.get(size)) for size in columns.sizes]
+        for depth, by_size in rows.items()
+    }
+    if len(timed) == 1 or not any(any(cells) for cells in timed.values()):
+        return [Line(name, (*figures, *next(iter(timed.values()))))], before
+    lines = []
+    name += ", "
+    for depth, cells in list(timed.items())[0 if detail.every_depth else -1 :]:
+        lines.append(Line(f"{name}n = {depth}", (*figures, *cells)))
+        name, figures = " " * cell_len(name), [""] * len(figures)
+    return lines, before
 
 
 def _baseline_time(row: Row | None) -> str:
@@ -263,7 +279,7 @@ def _lines(
 
 
 def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
-    """What is in no column: other layers of memory, the lines of source, or other figures."""
+    """What is in no column: resident and other layers of memory, lines of source, other figures."""
     row = effect.rows[-1]
     layers = "; ".join(map(sentences.layer_change_text, row.layer_changes))
     others = ""
@@ -274,4 +290,5 @@ def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
         figure, _, text = sentence.partition(" ")
         figures.setdefault(text, []).append(figure)
     lines = (f"{' and '.join(names)} {text}" for text, names in figures.items())
-    return tuple(filter(None, [layers, others, *lines]))
+    left = sentences.left_sentence(row).rpartition(": ")[2]
+    return tuple(filter(None, [layers, left, others, *lines]))

@@ -339,7 +339,7 @@ def test_what_more_is_executed_is_reported_gated_explained_and_kept_as_a_baselin
     two = ("engine", "engine:retain_grad=on")
     done = gradmeter(
         "compare", *two, "--size", "16", "--instructions", "--functions", "--sets", "1",
-        "--budget", "0", "--seconds", "0", "--fail-on", "instructions>5%", "--out", tmp_path,
+        "--budget", "0", "--seconds", "0", "--fail-on", "instructions>5%", "--out", tmp_path, "-v",
     )  # fmt: skip
     assert done.returncode == 1
     text = " ".join(done.stdout.split())

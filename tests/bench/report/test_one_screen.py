@@ -136,6 +136,21 @@ def test_what_has_no_room_is_counted_and_is_the_smallest(workloads, variants, si
         assert f"checkpoint={variants}" in words(lines)
 
 
+def test_with_more_variants_than_workloads_a_baseline_stands_above_them(committed):
+    example = committed["example"]
+    kept = [c for c in example.comparisons if c.workload in ("squares-3", "squares-30")]
+    cases = [c for c in example.cases if c.workload in ("squares-3", "squares-30")]
+    lines = shown(msgspec.structs.replace(example, comparisons=kept, cases=cases))
+    at = lines.index("squares-n")
+    assert re.match(r"  engine \(baseline\), n = 3 +n \+ 1 +3 +0 +\d", lines[at + 1])
+    assert re.match(r" +n = 30 +\d", lines[at + 2])
+    rows = {line.split(",")[0].strip(): line for line in lines[at + 3 :]}
+    assert re.match(r"  strong, n = 3 +n \+ 2 +n \+ 2 +n \+ 2 ", rows["strong"])
+    assert re.match(r"  retain_grad, n = 3 +n \+ 3 +n \+ 3 +=", rows["retain_grad"])
+    for name in ("compiled", "checkpoint=5"):
+        assert any(re.match(rf"  {name} +\d", line) for line in lines)
+
+
 def test_names_of_wide_characters_stand_in_columns():
     cases = [
         case(workload="제곱-3"),
