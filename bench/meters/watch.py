@@ -248,7 +248,8 @@ class Watch:
         retained = len(names)
         if len(event.outputs) == len(names) + len(retainable):  # with retain_grad
             names += retainable
-        if len(event.outputs) != len(names):  # two variables share an array
+        ambiguous = len(event.outputs) != len(names)  # two variables share an array
+        if ambiguous:
             retained = len(event.outputs)
             names = [f"grad {i} of store" for i in range(retained)]
         for i, (gradient, name) in enumerate(zip(event.outputs, names, strict=True)):
@@ -257,8 +258,9 @@ class Watch:
             array = self.arrays[number]
             if i < retained and array.kind == "gradient":
                 array.name = name  # other gradients may have been in this array before
-            if array.consumed is not None or i >= retained:
-                # A gradient that is first used here is a copy, made to be kept.
+            if i >= retained or (ambiguous and array.consumed is not None):
+                # A gradient that is first used here is a copy, made to be kept. A leaf's is needed,
+                # also in an array that held another one before.
                 array.retained = tick - 1 if array.consumed is None else array.consumed
 
     def _label(self, event: Event) -> str:

@@ -105,6 +105,19 @@ def test_a_gradient_is_retained_from_where_backward_is_done_with_it():
     assert "retain_grad keeps 2 gradients, 16.0 kB" in explain.advice(found)
 
 
+def test_a_leafs_gradient_in_an_array_that_was_anothers_is_not_called_retained():
+    def run():
+        x, y = leaf("x"), leaf("y")
+        z = 0.26 * (x**2 + y**2) - 0.48 * x * y
+        z.backward()
+        return x, y, z
+
+    run()
+    found = traced(run)
+    assert "grad of x" in {part.name for part in explain.alive_at(found, explain.peak(found)[1])}
+    assert not any("retain_grad" in line for line in explain.advice(found))
+
+
 def test_a_graph_without_a_backward_is_told_that_it_is_for_nothing():
     advice = explain.advice(traced(lambda: squares(leaf())))
     # The second one is saved by the operation that is at work, and would be there anyway.
