@@ -1,20 +1,17 @@
-"""Notebooks in a kernel, as a reader runs them: the one of docs/, and first mistakes."""
+"""The magics in a kernel, as a reader of a notebook runs them: figures, and first mistakes."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
-import nbclient
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
-SAMPLED = "memory_usage"  # a cell that samples says something else each time
+from ...docs.tutorial import execute
+
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 BEGIN = """%load_ext gradmeter
@@ -91,17 +88,6 @@ SENTENCES = {
 }
 
 
-def execute(notebook, folder: Path, **options):
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=120,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
-        **options,
-    )
-    return client.execute()
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """The outputs of each cell, by its name."""
@@ -118,27 +104,6 @@ def text(outputs) -> str:
 
 def traceback(outputs) -> str:
     return COLOURS.sub("", "\n".join(outputs[-1].traceback))
-
-
-def test_the_committed_notebook_says_what_it_says_afresh(tmp_path):
-    committed = nbformat.read(DOCS / "weak-references.ipynb", as_version=4)
-    fresh = execute(nbformat.from_dict(committed), tmp_path)
-    compared = 0
-    for before, after in zip(committed.cells, fresh.cells, strict=True):
-        if before.cell_type == "code" and SAMPLED not in before.source:
-            assert exact(after.outputs) == exact(before.outputs)
-            compared += len(after.outputs)
-    assert compared == 5
-    said = "".join(str(cell.get("outputs")) for cell in fresh.cells)
-    assert "peak 640,000 B, held 0 B, cycle 0 B, growth 0 B" in said
-    assert "peak 3,200,000 B, held 3,200,000 B, cycle 3,200,000 B in 240 objects" in said
-
-
-def exact(outputs) -> list[str]:
-    """What outputs say, without pictures, which differ with the version of what draws them."""
-    texts = [output.get("text") or output.data["text/plain"] for output in outputs]
-    html = [str(output.get("data", {}).get("text/html", "")) for output in outputs]
-    return texts + [re.sub("<svg.*?</svg>", "", each, flags=re.DOTALL) for each in html]
 
 
 def test_a_statement_has_its_bytes_in_one_line(ran):
