@@ -4,7 +4,7 @@
     python -m tests.docs.tutorial 17-memory  these alone
 
 The code and its outputs are those of docs/tutorial. A notebook of docs/ko has the same cells, with
-Markdown of its own, which is found by the cell's id; a new cell is in English until it is translated.
+Markdown of its own, found by the cell's id; a new cell is in English until it is translated.
 """
 
 from __future__ import annotations
