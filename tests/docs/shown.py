@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import house, reference
+from . import house, reference, tutorial
 from .pages import DOCS, TOP, Block, blocks, name, pages
 
 PATIENCE = 300.0
@@ -209,6 +209,7 @@ def main(names: Iterable[str]) -> None:
     if not chosen:
         reference.write()
         house.write()
+        tutorial.write(tutorial.NAMES)
     for page in chosen or pages():
         text, differences = renewed(page)
         page.write_text(text)
