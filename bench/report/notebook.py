@@ -24,6 +24,7 @@ from gradmeter.bench.results.measured_call import MeasuredCall
 from gradmeter.bench.results.readings import Timeline
 
 WIDTH = 80
+FITTING = 'style="max-width: 100%; height: auto"'  # a notebook's column may be narrow
 
 
 def printed(show: Callable[[Console], None], width: int = WIDTH) -> str:
@@ -66,7 +67,7 @@ def _charts(timeline: Timeline) -> str:
     if extra.missing():
         return f"<p>the charts need {escape(install(*extra.missing()))}</p>"
     try:
-        return timeline_html(timeline)
+        return timeline_html(timeline).replace("<svg ", f"<svg {FITTING} ")
     except UsageError as problem:
         return f"<p>{escape(plain(str(problem)))}</p>"
 

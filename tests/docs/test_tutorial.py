@@ -24,7 +24,7 @@ every_pair = pytest.mark.parametrize("english", PAIRS)
 
 
 def exact(cell) -> list[str]:
-    """What a cell's outputs say, without pictures, which differ with the version of what draws them.
+    """What a cell's outputs say, without pictures: they differ with the version of what draws.
 
     Of a command only the figures: lines of source have other numbers after a change, and how far a
     law is verified is a matter of seconds.

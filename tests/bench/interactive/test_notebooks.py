@@ -138,7 +138,7 @@ def test_a_timeline_is_one_output_with_its_lines_its_operations_and_charts(ran):
     assert "  In[2]\n" in said
     html = ran["a timeline"][0].data["text/html"]
     ElementTree.fromstring(f"<div>{html}</div>")
-    assert html.count("<svg") == 2
+    assert html.count("<svg") == html.count('<svg style="max-width: 100%; height: auto"') == 2
     assert "v_1 = Variable(f(x))" in html
     assert text(ran["its names"]) == "8000"
     assert "(executed text, no source)" in text(ran["a quiet one"])
