@@ -96,11 +96,12 @@ def in_korean(link: str) -> str:
 
 def facts(text: str) -> dict[str, object]:
     """What a page says in any language: its figures, code, commands and links."""
-    words = re.sub(r"\]\([^)]*\)", "]", prose(text))
+    lines = [line.partition("#") for line in commands(text)]
+    words = re.sub(r"\]\([^)]*\)", "]", prose(text)) + " ".join(line[2] for line in lines)
     return {
         "figures": Counter(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", words)),
         "code": set(inline(text)),
-        "commands": [line.partition("#")[0].rstrip() for line in commands(text)],
+        "commands": [line[0].rstrip() for line in lines],
         "blocks": [(block.comment, block.language, block.text) for block in blocks(text)],
         "links": sorted(links(text)),
         "headings": re.findall(r"^#+(?= )", text, flags=re.MULTILINE),
@@ -135,6 +136,7 @@ def test_both_languages_state_the_same_facts(english):
         "peak 160,000 B of `x`: a",
         "# peak 160,000 B of `x`: [a](b.md)",
         "peak 160,000 B of `x`: [a](b.md)\n\n    gradmeter list\n",
+        "peak of `x`: [a](b.md)\n\n    # peak 160,008 B\n",
         "peak 160,000 B of `x`: [a](b.md)\n```console\n$ make\n```\n",
     ],
 )
