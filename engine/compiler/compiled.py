@@ -23,7 +23,7 @@ from .keys import value_key
 from .known_calls import KnownCalls, call_key
 from .layout import Layout
 from .outputs import given_outputs
-from .plan import Plan, new_outputs, plan
+from .plan import Plan, plan
 from .program import Array
 from .tracing import PASS_AS_ARGUMENT, Traced, trace, unflatten
 
@@ -83,15 +83,12 @@ class Compiled:
         if workspace is None and program.direct is not None:
             outputs = program.direct(inputs, outputs)
         else:
-            if outputs is None:
-                outputs = new_outputs(plan, self._threads)
-            if workspace is None:
-                execute(plan, inputs, outputs, Workspace(plan, self._threads))
-            else:
+            if workspace is not None:
                 self._claim(workspace, plan)
-                try:
-                    execute(plan, inputs, outputs, workspace)
-                finally:
+            try:
+                outputs = execute(plan, self._threads, inputs, outputs, workspace)
+            finally:
+                if workspace is not None:
                     workspace.busy = False
         gradients = tuple([None if i is None else outputs[i] for i in program.traced.gradients])
         return unflatten(program.traced.structure, outputs), gradients

@@ -16,9 +16,11 @@ import numpy as np
 
 from .addresses import address_of
 from .execution import SILENT, aligned, threads_of
+from .fusion import base
+from .kernels import compile_kernel
 from .layout import Layout, contiguous
-from .loops import KernelPart, LoopPlan, SumPart, base
-from .plan import HUGE_PAGE_BYTES, Plan, new_outputs
+from .loops import KernelPart, LoopPlan, SumPart
+from .plan import HUGE_PAGE_BYTES, Plan, new_array
 from .program import Array, Program, Shape, apply_view
 from .running import operation
 
@@ -34,7 +36,7 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
     """
     program, nodes = plan.program, plan.program.nodes
     calls = _calls(plan, threads)
-    if calls is None or plan.arena_bytes:
+    if calls is None or any(buffer.output is None for buffer in plan.buffers):
         return None
     kernels, sums = calls
     # Each word's array among inputs and results, and where what it is the address of begins.
@@ -55,6 +57,7 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
         for index, number in enumerate(program.outputs)
         if plan.owners.get(number) != index
     ]
+    scratch_words = [pair for step in plan.scratch_addresses for pair in step]
     results = [(nodes[n].shape, nodes[n].dtype) for n in program.outputs]
     is_large = any(nodes[n].bytes > HUGE_PAGE_BYTES for n in program.outputs)
     empty, int64, zero = np.empty, ctypes.c_int64, ctypes.c_int64(0)
@@ -63,7 +66,7 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
         arrays = out
         if arrays is None:
             if is_large:
-                arrays = new_outputs(plan, threads)
+                arrays = [new_array(nodes[n], threads) for n in program.outputs]
             else:
                 arrays = [empty(shape, dtype) for shape, dtype in results]
         own_table, every = table.copy(), (*given, *arrays)
@@ -71,9 +74,9 @@ def direct_call(plan: Plan, threads: int, inputs: Sequence[Layout]) -> Direct | 
             for word, start in places:
                 own_table[word] = address_of(array) + start
         scratch = aligned(plan.scratch_bytes)
-        if plan.scratch_addresses:
+        if scratch_words:
             start = address_of(scratch)
-            for word, offset in plan.scratch_addresses:
+            for word, offset in scratch_words:
                 own_table[word] = start + offset
         first_word = address_of(own_table)
         for kernel, start, stop in kernels:
@@ -144,7 +147,7 @@ def _calls(plan: Plan, threads: int) -> tuple[list[tuple[Any, int, Any]], list[_
             return None
         for part in loop.parts if size else ():
             if isinstance(part, KernelPart) and not sums:
-                typed: Any = part.kernel
+                typed: Any = compile_kernel(part.text)
                 # Without argument types it takes ctypes' integers, which nothing converts.
                 kernel = ctypes.CFUNCTYPE(None)(ctypes.cast(typed, ctypes.c_void_p).value or 0)
                 kernels.append((kernel, 8 * part.table, ctypes.c_int64(part.scale * rows)))

@@ -8,14 +8,13 @@ results stay in the processor's cache and agree with eager execution to the bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .fusion import Loop
-from .kernels import Kernel, compile_kernel
+from .fusion import Loop, base, in_place
 from .layout import Layout, coalesce
 from .planning import Lifetime, offsets
 from .program import Program
@@ -25,7 +24,7 @@ SCRATCH_BYTES = 1 << 19  # a part of a core's second-level cache
 MIN_BLOCK, MAX_BLOCK = 256, 1 << 15  # elements
 MAX_KERNEL_OPERATIONS = 300  # operations
 PARTIAL_BYTES = 1 << 16  # of all partial results, but for
-MIN_PARTIALS = 8  # of each
+MIN_PARTIALS = 4  # of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,6 @@ class KernelPart:
     """
 
     text: str
-    kernel: Kernel
     table: int
     words: tuple[Any, ...]
     scale: int
@@ -87,9 +85,10 @@ class LoopPlan:
         lengths: its axes; where its operations have several shapes, its rows, and the elements
             of the longest.
         uniform: whether they have one.
-        stored: the operations whose results are arrays.
         scratch: offset of each block in the scratch memory, by node.
-        scratch_bytes: of all of them, per thread.
+        taken: by node, the one whose memory an array takes over, in the order of time.
+        scratch_bytes, partial_bytes: the sizes of the scratch memory, which is per thread, and of
+            the partial results.
         block: the length of a block along the outermost axis; None for no blocks.
         parts: what computes each block.
         partials: how many partial results each sum has; one is the result itself.
@@ -98,9 +97,10 @@ class LoopPlan:
     loop: Loop
     lengths: tuple[int, ...]
     uniform: bool
-    stored: frozenset[int]
     scratch: dict[int, int]
+    taken: dict[int, int]
     scratch_bytes: int
+    partial_bytes: int
     block: int | None
     parts: tuple[Part, ...]
     partials: int
@@ -127,18 +127,15 @@ def plan_loop(
     loop: Loop,
     layouts: Sequence[Layout],
     stored: frozenset[int],
+    dying: Collection[int],
     first_word: int,
-    first_partial: int,
-) -> tuple[LoopPlan, int, int]:
+) -> LoopPlan:
     """Plan a loop.
 
     Args:
         stored: the nodes of the whole program that are arrays.
+        dying: the arrays of earlier steps that no later one reads.
         first_word: where its tables begin.
-        first_partial: where its partial results begin, in bytes.
-
-    Returns:
-        The plan, the number of words of its tables, and the bytes of its partial results.
     """
     nodes = program.nodes
     inside = set(loop.nodes)
@@ -164,31 +161,37 @@ def plan_loop(
         lengths = (*loop.domain[:1], row)
     units = _units(program, loop, stored)
     unit_of = {n: i for i, unit in enumerate(units) for n in unit}
+    dying = frozenset(n for n in dying if all(in_place(program, r, n) for r in loop.members))
     last_read: dict[int, int] = {}  # of what is read outside of its kernel: the last unit to do so
     for number, i in unit_of.items():
         in_kernel = _is_kernel(program, number)
         for argument in nodes[number].arguments:
             n = base(program, argument)
-            if n in inside and (unit_of[n] != i or not in_kernel):
+            if n in dying or (n in inside and (unit_of[n] != i or not in_kernel)):
                 last_read[n] = max(last_read.get(n, 0), i)
         if not in_kernel and number in inside:
             last_read.setdefault(number, i)
     visible = {n for n in inside if n in last_read or n in stored}
-    blocks = sorted(visible - stored, key=lambda n: unit_of[n])
-    taken = _taken_over(program, units, unit_of, last_read, set(blocks))
+    hidden = sorted(visible - stored, key=lambda n: unit_of[n])
+    taken = _taken_over(program, units, unit_of, last_read, visible, stored, dying)
+    root = {n: n for n in (*dying, *visible)}
+    for n, old in taken.items():
+        root[n] = root[old]
+    in_arrays = {*dying, *[root[n] for n in visible & stored]}
+    blocks = [n for n in hidden if root[n] not in in_arrays]
 
     rows, row_elements = lengths[0], math.prod(lengths[1:]) or 1
-    row_bytes = {n: math.prod(frame[n].shape[1:]) * nodes[n].dtype.itemsize for n in blocks}
+    row_bytes = {n: math.prod(frame[n].shape[1:]) * nodes[n].dtype.itemsize for n in hidden}
     deaths = dict(last_read)
-    for n in reversed(blocks):
+    for n in reversed(hidden):
         if n in taken:
             deaths[taken[n]] = deaths[n]
-    owners = [n for n in blocks if n not in taken]
+    owners = [n for n in hidden if n not in taken or taken[n] in dying]
     live = [
         sum(row_bytes[n] for n in owners if unit_of[n] <= i <= deaths[n]) for i in range(len(units))
     ]
     block: int | None = None
-    if blocks or loop.sums or any(not _is_kernel(program, n) for n in inside):
+    if hidden or loop.sums or any(not _is_kernel(program, n) for n in inside):
         elements = SCRATCH_BYTES * row_elements // (max(live) or 8 * row_elements)
         block = max(min(max(elements, MIN_BLOCK), MAX_BLOCK) // row_elements, 1)
         block = min(block, max(rows, 1))
@@ -196,6 +199,7 @@ def plan_loop(
     sum_bytes = {n: -(-nodes[n].bytes // 8) * 8 for n in loop.sums}
     partials = min(count, max(MIN_PARTIALS, PARTIAL_BYTES // (sum(sum_bytes.values()) or 1)))
     further = list(loop.sums) if count > partials else []
+    owners = [n for n in owners if root[n] not in in_arrays]
     lifetimes = [Lifetime((block or 0) * row_bytes[n], unit_of[n], deaths[n]) for n in owners]
     lifetimes += [Lifetime(nodes[n].bytes, unit_of[n], unit_of[n]) for n in further]
     places, scratch_bytes = offsets(lifetimes)
@@ -209,35 +213,26 @@ def plan_loop(
     for unit in units:
         number = unit[0]
         if _is_kernel(program, number):
-            part = _kernel_part(
-                program, unit, frame, visible, set(blocks), taken, first_word + words
-            )
+            part = _kernel_part(program, unit, frame, visible, blocks, taken, first_word + words)
             words += len(part.words)
             parts.append(part)
         elif number in inside:
             parts.append(NumpyPart(number))
         else:
-            parts.append(SumPart(number, first_partial + partial_bytes, scratch.get(number)))
+            parts.append(SumPart(number, partial_bytes, scratch.get(number)))
             partial_bytes += partials * sum_bytes[number] if partials > 1 else 0
-    plan = LoopPlan(
+    return LoopPlan(
         loop,
         lengths,
         uniform,
-        stored & inside,
         {n: scratch[n] for n in blocks},
+        {n: old for n, old in taken.items() if n not in scratch},
         scratch_bytes,
+        partial_bytes,
         block,
         tuple(parts),
         partials,
     )
-    return plan, words, partial_bytes
-
-
-def base(program: Program, number: int) -> int:
-    """Return the node whose memory a node shows."""
-    while program.nodes[number].kind == "view":
-        (number,) = program.nodes[number].arguments
-    return number
 
 
 def _is_kernel(program: Program, number: int) -> bool:
@@ -257,7 +252,7 @@ def _units(program: Program, loop: Loop, stored: frozenset[int]) -> list[list[in
     level: dict[int, int] = {}
     is_kernel: dict[int, bool] = {}
     sizes: dict[int, int] = {}
-    for number in sorted((*loop.nodes, *loop.sums)):
+    for number in sorted(loop.members):
         is_kernel[number] = _is_kernel(program, number)
         index = 0
         for argument in nodes[number].arguments:
@@ -311,26 +306,35 @@ def _taken_over(
     units: Sequence[Sequence[int]],
     unit_of: Mapping[int, int],
     last_read: Mapping[int, int],
-    blocks: set[int],
+    visible: Collection[int],
+    stored: Collection[int],
+    dying: Collection[int],
 ) -> dict[int, int]:
-    """Return the blocks that take over another one's memory: an operand's that is read last."""
+    """Return what takes over an operand's memory, which is read last: arrays first."""
     nodes = program.nodes
     taken: dict[int, int] = {}
+    in_arrays = set(dying)
     for i, unit in enumerate(units):
         read = [n for number in unit for n in nodes[number].arguments]
-        for number in unit if nodes[unit[0]].operation != "where" else ():
-            if number not in blocks or nodes[number].kind != "elementwise":
+        operands = sorted({*read} & {*last_read}, key=lambda n: (n not in in_arrays, n))
+        for number in sorted(unit, key=lambda n: n not in stored):
+            node = nodes[number]
+            # NumPy's "where" copies one operand before it reads the others.
+            in_order = _is_kernel(program, number) or node.operation != "where"
+            if number not in visible or node.kind != "elementwise" or not in_order:
                 continue
-            for n in read:
+            for n in operands:
                 if (
-                    n in blocks
-                    and unit_of[n] != i == last_read[n]
+                    (n in dying or n not in stored)
+                    and unit_of.get(n) != i == last_read[n]
                     and n not in taken.values()
-                    and nodes[n].shape == nodes[number].shape
-                    and nodes[n].dtype == nodes[number].dtype
-                    and all(r == n for r in read if base(program, r) == n)
+                    and nodes[n].shape == node.shape
+                    and nodes[n].dtype == node.dtype
+                    and all(in_place(program, r, n) for r in unit)
                 ):
                     taken[number] = n
+                    if n in in_arrays:
+                        in_arrays.add(number)
                     break
     return taken
 
@@ -339,8 +343,8 @@ def _kernel_part(
     program: Program,
     members: Sequence[int],
     frame: Mapping[int, Layout],
-    visible: set[int],
-    blocks: set[int],
+    visible: Collection[int],
+    blocks: Collection[int],
     taken: Mapping[int, int],
     first_word: int,
 ) -> KernelPart:
@@ -351,6 +355,7 @@ def _kernel_part(
     constants = [n for n in arguments if nodes[n].kind == "constant"]
     read = [n for n in arguments if n not in own_nodes and nodes[n].kind != "constant"]
     written = [n for n in members if n in visible]
+    over = {n: taken[n] for n in written if taken.get(n) in read}
     lengths, strides = coalesce(shape, [frame[n] for n in (*read, *written)])
     steps = dict(zip([*read, *written], strides, strict=True))
     rank = len(lengths)
@@ -361,11 +366,11 @@ def _kernel_part(
         return Operand(n, nodes[n].dtype.name, kind, base(program, n) in blocks)
 
     reads = [operand(n) for n in read]
-    writes = [operand(n) for n in written if n not in taken]
-    in_place = [(read.index(taken[n]), n) for n in written if n in taken]
+    writes = [operand(n) for n in written if n not in over]
+    overwritten = [(read.index(old), n) for n, old in over.items()]
     body = [(n, nodes[n].arguments, _instructions(program, n) or "") for n in members]
     typed = [(n, nodes[n].dtype.name) for n in constants]
-    text = source(lengths, reads, writes, in_place, typed, body)
+    text = source(lengths, reads, writes, overwritten, typed, body)
     words: list[Any] = list(lengths[1:])
     for o in (*reads, *writes):
         words.append(Address(base(program, o.node) if o.block else o.node))
@@ -373,4 +378,4 @@ def _kernel_part(
     for n in constants:
         words.append(int(np.float64(nodes[n].number).view(np.int64)))
     scale = lengths[0] // (shape[0] if shape else 1) if math.prod(shape) else 1
-    return KernelPart(text, compile_kernel(text), first_word, tuple(words), scale)
+    return KernelPart(text, first_word, tuple(words), scale)

@@ -1,13 +1,13 @@
-"""Memory planning: the place of each buffer in one arena, from its lifetime.
+"""Memory planning: which arrays share memory, and the place of each buffer in one arena.
 
-Greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
-Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
+Places are greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural
+Net Inference" (2020): the largest buffer first, each at the lowest offset where it overlaps no
 buffer that lives at the same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 64  # bytes: a cache line
@@ -24,6 +24,69 @@ class Lifetime:
     def meets(self, other: Lifetime) -> bool:
         """Whether some step needs both buffers."""
         return self.birth <= other.death and other.birth <= self.death
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory that one array after the other lies in.
+
+    Attributes:
+        nodes: the arrays, in the order of time.
+        life: from the birth of the first to the death of the last.
+        output: the result that it is; None for none.
+        start: where it begins in the arena of a workspace, which has no results.
+    """
+
+    nodes: tuple[int, ...]
+    life: Lifetime
+    output: int | None
+    start: int
+
+
+def share(
+    lifetimes: Mapping[int, Lifetime], taken: Mapping[int, int], outputs: Mapping[int, int]
+) -> tuple[tuple[Buffer, ...], int]:
+    """Return the buffers of arrays, and the bytes of the arena of those that are no results.
+
+    Args:
+        lifetimes: of the arrays, by node.
+        taken: by array, the one whose memory it takes over, in the order of time.
+        outputs: by array, the result that it is.
+    """
+    chains = {n: [n] for n in lifetimes if n not in taken}
+    first = {n: n for n in chains}
+    for n, old in taken.items():
+        first[n] = first[old]
+        chains[first[n]].append(n)
+    lives = [
+        Lifetime(lifetimes[n].bytes, lifetimes[n].birth, lifetimes[nodes[-1]].death)
+        for n, nodes in chains.items()
+    ]
+    inside = [i for i, nodes in enumerate(chains.values()) if nodes[-1] not in outputs]
+    placed, total = offsets([lives[i] for i in inside])
+    starts = dict(zip(inside, placed, strict=True))
+    buffers = [
+        Buffer(tuple(nodes), life, outputs.get(nodes[-1]), starts.get(i, 0))
+        for i, (nodes, life) in enumerate(zip(chains.values(), lives, strict=True))
+    ]
+    return tuple(buffers), total
+
+
+def peak(lifetimes: Iterable[Lifetime], besides: Mapping[int, int]) -> int:
+    """Return the most bytes that a step needs.
+
+    Args:
+        besides: what else a step needs, in bytes.
+    """
+    lives = [*lifetimes]
+    steps = {*besides, *[life.birth for life in lives]}
+    return max(
+        [
+            besides.get(i, 0) + sum([x.bytes for x in lives if x.birth <= i <= x.death])
+            for i in steps
+        ],
+        default=0,
+    )
 
 
 def offsets(lifetimes: Sequence[Lifetime]) -> tuple[tuple[int, ...], int]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .fusion import rows_read, untransposed
+from .kernels import compile_kernel
 from .loops import KernelPart, LoopPlan, NumpyPart, SumPart
 from .program import Array, Node, Program, numpy_function
 
@@ -69,7 +70,7 @@ class _Writer:
 
     def kernel(self, index: int, part: KernelPart) -> None:
         """Call a kernel."""
-        self.names[f"kernel{index}"] = part.kernel
+        self.names[f"kernel{index}"] = compile_kernel(part.text)
         scale = f" * {part.scale}" if part.scale != 1 else ""
         self._add(f"kernel{index}(table + {8 * part.table}, start{scale}, stop{scale})")
 

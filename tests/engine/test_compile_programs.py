@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradmeter import engine
 from gradmeter.engine import Function, Variable
-from gradmeter.engine.compiler import execution, loops
+from gradmeter.engine.compiler import execution, loops, plan
 
 from ..thorough import examples
 
@@ -231,12 +231,14 @@ def agree(got, expected):
         np.testing.assert_allclose(got, expected, small, small)
 
 
-@pytest.fixture(params=["blocks as large as they are", "small blocks", "small kernels"])
+@pytest.fixture(params=["large blocks", "small blocks", "small blocks of whole arrays", "kernels"])
 def block_sizes(request, monkeypatch):
     """Also in blocks of a row or a few, whose partial results add up, and in several kernels."""
-    if request.param == "small kernels":
+    if request.param == "kernels":
         monkeypatch.setattr(loops, "MAX_KERNEL_OPERATIONS", 2)
-    if request.param == "small blocks":
+    if "whole" in request.param:
+        monkeypatch.setattr(plan, "LITTLE_BYTES", -(10**9))
+    if "small" in request.param:
         for name, value in (("SCRATCH_BYTES", 64), ("MIN_BLOCK", 1), ("MAX_BLOCK", 8)):
             monkeypatch.setattr(loops, name, value)
         monkeypatch.setattr(loops, "PARTIAL_BYTES", 0)
@@ -272,3 +274,24 @@ def test_compiled_is_eager(leaves, constant, steps, returns, threads):
     everything = [x for x in (*several, *got_gradients) if x is not None]
     for i, x in enumerate(everything):
         assert not any(np.shares_memory(x, y) for y in (*everything[:i], *leaves))
+
+
+ALSO_READ_ELSEWHERE = {
+    "transposed": lambda z: z + Transposed()(z),
+    "as a factor": lambda z: engine.tanh(z @ z + z),
+    "as a transposed factor": lambda z: (z * 2) @ Transposed()(z * 2) + z,
+    "summed": lambda z: z * engine.sum(z, 0),
+    "reshaped": lambda z: z + engine.sum(Column()(z)),
+}
+
+
+@pytest.mark.usefixtures("block_sizes")
+@pytest.mark.parametrize("name", ALSO_READ_ELSEWHERE)
+@pytest.mark.parametrize("n", [7, 140])
+def test_what_takes_over_memory_leaves_what_others_read_of_it(name, n):
+    def function(x):
+        return ALSO_READ_ELSEWHERE[name](x @ x)
+
+    x = Variable(np.random.default_rng(n).normal(size=(n, n)) / n)
+    compiled = engine.compile(function, gradients=False)
+    np.testing.assert_allclose(compiled(x)[0], function(x).data, 1e-9, 1e-12)
