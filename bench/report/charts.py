@@ -13,24 +13,32 @@ from typing import Any, Final
 import altair as alt
 
 from gradmeter.bench.report import history_charts
+from gradmeter.bench.report.colours import OF_CHANGE
 from gradmeter.bench.report.timeline_charts import line_stack, lives, stack
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 
 OF_PART: Final = {
-    **dict.fromkeys(("peak", "exact"), "blue"),
-    **dict.fromkeys(("held", "resident"), "orange"),
-    **dict.fromkeys(("cycle", "sampled"), "vermilion"),
+    **dict.fromkeys(("peak", "exact", "heap peak"), "first"),
+    **dict.fromkeys(("held", "resident", "heap held"), "second"),
+    **dict.fromkeys(("cycle", "sampled"), "third"),
 }
+EXACT: Final = ["peak", "held", "cycle"]
+HOLLOW: Final = ["heap peak", "heap held"]  # bars without a filling: no exact bytes of arrays
 OF_VERDICT: Final = {
-    "faster": "blue",
-    "slower": "vermilion",
-    "same": "green",
+    "faster": OF_CHANGE["less"],
+    "slower": OF_CHANGE["more"],
+    "same": "ink",
     "inconclusive": "grey",
     "no verdict": "grey",
 }
+# What tells names apart is at their end, so that their beginning is left out.
+TELLING_END: Final[dict[str, Any]] = {"limit": alt.ExprRef("width"), "dir": "rtl"}
 SHAPES: Final = ["circle", "diamond", "square", "cross", "triangle"]
 ROOM = 190  # pixels at the right of bars, for their labels
-TICKS = alt.Axis(tickCount=alt.ExprRef("ceil(width / 90)"))
+TICK_COUNT = alt.ExprRef("ceil(width / 90)")
+TICKS = alt.Axis(tickCount=TICK_COUNT)
+BYTES: Final = "bytes"
+IN_BYTES: Final = "replace(format(datum.value, '~s'), /([kMGT]?)$/, ' $1B')"
 
 
 def _scale_leaving_room(room: str, **options: Any) -> alt.Scale:
@@ -40,24 +48,25 @@ def _scale_leaving_room(room: str, **options: Any) -> alt.Scale:
 def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> alt.LayerChart:
     """A group of bars for each name, with the predicted value as a mark on each bar.
 
-    Columns: name, part, value, expected; and where several lines stand above the bars, one
-    for each. Signals: unit, by which values and expected values are divided.
+    Columns: name, part, value, text (the value with its unit), expected; and where several lines
+    stand above the bars, one for each. Signals: unit, by which values and expected values are
+    divided.
     """
     rows = (
         table()
         .transform_calculate(amount="datum.value / unit", predicted="datum.expected / unit")
         .transform_calculate(
             whole=" + '|' + ".join(f"datum.{line}" for line in above),
-            label="datum.part + ' ' + format(datum.amount, ',.2f') "
-            "+ (!isValid(datum.expected) ? '' "
+            label="datum.part + ' ' + datum.text + (!isValid(datum.expected) ? '' "
             ": datum.expected === datum.value ? ', as predicted' "
-            ": ', predicted ' + format(datum.predicted, ',.2f'))",
+            ": ', predicted ' + format(datum.predicted, ',.2~f'))",
         )
         .encode(y=alt.Y("whole:N", sort=None, axis=None, scale=alt.Scale(paddingInner=0.15)))
     )
     slots = alt.Scale(domain=[*above, *parts])
     of_part = alt.YOffset("part:N", scale=slots)
-    x = alt.X("amount:Q", title=unit, scale=_scale_leaving_room(str(ROOM), nice=False), axis=TICKS)
+    axis = TICKS if unit != BYTES else alt.Axis(tickCount=TICK_COUNT, labelExpr=IN_BYTES)
+    x = alt.X("amount:Q", title=unit, scale=_scale_leaving_room(str(ROOM), nice=False), axis=axis)
     tooltip = [
         alt.Tooltip("name:N"),
         alt.Tooltip("part:N"),
@@ -67,16 +76,17 @@ def bars(parts: Sequence[str], unit: str, above: Sequence[str] = ("name",)) -> a
     first = rows.transform_window(nth="row_number()", groupby=["whole"])
     headings = [
         first.transform_filter("datum.nth === 1")
-        .mark_text(**words(fontWeight=600, limit=alt.ExprRef("width")))
+        .mark_text(**words(fontWeight=600, **TELLING_END))
         .encode(x=alt.value(0), yOffset=alt.YOffsetDatum(line, scale=slots), text=f"{line}:N")
         for line in above
     ]
-    marks = rows.mark_bar(height=12).encode(
+    of_colour = scale({part: OF_PART[part] for part in parts})
+    marks = rows.mark_bar(height=12, strokeWidth=1.5).encode(
         x=x,
         yOffset=of_part,
-        color=alt.Color(
-            "part:N", scale=scale({p: OF_PART.get(p, "sky") for p in parts}), legend=None
-        ),
+        stroke=alt.Stroke("part:N", scale=of_colour, legend=None),
+        fill=alt.Fill("part:N", scale=of_colour, legend=None),
+        fillOpacity=alt.condition(f"indexof({HOLLOW}, datum.part) < 0", alt.value(1), alt.value(0)),
         tooltip=tooltip,
     )
     predictions = (
@@ -132,9 +142,9 @@ def ratios() -> alt.LayerChart:
         ),
         tooltip=tooltip,
     )
-    names = rows.mark_text(
-        **words(baseline="top", dy=4, limit=alt.ExprRef("width"), lineHeight=15)
-    ).encode(x=alt.value(0), y=label, text="heading:N")
+    names = rows.mark_text(**words(baseline="top", dy=4, lineHeight=15, **TELLING_END)).encode(
+        x=alt.value(0), y=label, text="heading:N"
+    )
     labels = rows.mark_text(**words()).encode(
         x=alt.value(alt.ExprRef(f"max(width - {room}, 60) + 10")), y=y, text="label:N"
     )
@@ -149,7 +159,7 @@ def rounds() -> alt.LayerChart:
         rows.transform_calculate(each="split(datum.rounds, ' ')")
         .transform_flatten(["each"])
         .transform_calculate(ms="toNumber(datum.each)")
-        .mark_tick(color=colour("blue"), opacity=0.5, thickness=2, size=14)
+        .mark_tick(color=colour("first"), opacity=0.6, thickness=2, size=14)
         .encode(
             x=alt.X(
                 "ms:Q", title="milliseconds", scale=alt.Scale(zero=False, padding=8), axis=TICKS
@@ -161,7 +171,7 @@ def rounds() -> alt.LayerChart:
     first = rows.transform_window(nth="row_number()", groupby=["name"])
     names = (
         first.transform_filter("datum.nth === 1")
-        .mark_text(**words(baseline="top", dy=4, limit=alt.ExprRef("width")))
+        .mark_text(**words(baseline="top", dy=4, **TELLING_END))
         .encode(x=alt.value(0), y=y(bandPosition=0), text="name:N")
     )
     return layers(marks, names, height=alt.Step(44))
@@ -172,7 +182,7 @@ def growth(x: str) -> alt.LayerChart:
     rows = table().transform_calculate(
         label="datum.name + (isValid(datum.slope) ? '  slope ' + format(datum.slope, '.2f') : '')"
     )
-    names = ["blue", "vermilion", "green", "purple", "orange", "sky"]
+    names = ["first", "sky", "orange", "green", "purple", "grey"]
     legend = alt.Legend(
         orient="top",
         direction="vertical",
@@ -203,9 +213,9 @@ def growth(x: str) -> alt.LayerChart:
 
 
 KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
-    "memory": partial(bars, ["peak", "held", "cycle"], "arrays"),
-    "calls": partial(bars, ["peak", "held", "cycle"], "kB"),
-    "phases": partial(bars, ["forward", "backward", "dropped"], "arrays"),
+    "memory": partial(bars, EXACT, "arrays"),
+    "memory and heap": partial(bars, [*HOLLOW, *EXACT], "arrays"),
+    "calls": partial(bars, EXACT, BYTES),
     "views": partial(bars, ["exact", "resident", "sampled"], "MB", ["where", "name"]),
     "ratios": ratios,
     "rounds": rounds,

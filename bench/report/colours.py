@@ -18,11 +18,22 @@ COLOURS: Final = {
     "purple": "#cc79a7",
     "grey": "#8c8c8c",
 }
-# The colours of the light theme, which images always have.
-INK: Final = {"ink": "#1a1a1a", "quiet": "#5c5c5c", "line": "#d9d9d9", "paper": "#ffffff"}
+# The colours of the light theme, which images always have; those of the dark one are in page.css.
+INK: Final = {
+    "ink": "#1b1f24",
+    "quiet": "#59626d",
+    "line": "#dde1e6",
+    "paper": "#ffffff",
+    "first": "#4d5866",
+    "second": "#8792a0",
+    "third": "#b4bcc6",
+}
+# Each colour has one meaning: vermilion is more or slower, blue is less or faster, than the
+# baseline; the categories of a timeline have the others, and bars are of the colours of ink.
 OF_CATEGORY: Final = dict(
-    zip(CATEGORIES, ("sky", "vermilion", "green", "blue", "purple", "grey"), strict=True)
+    zip(CATEGORIES, ("sky", "orange", "green", "purple", "first", "grey"), strict=True)
 )
+OF_CHANGE: Final = {"more": "vermilion", "less": "blue"}
 # The lines with most bytes have colours of their own, by their rank.
 RANKS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
 OTHERS: Final = "others"

@@ -1,13 +1,12 @@
-"""The figures of the page: the rows that each chart is drawn from, its title and its fact."""
+"""The figures of time, and the table of all cases: the rows that each chart is drawn from."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from gradmeter.bench.numbers import (
-    arrays_text,
     bytes_text,
     percent,
     ratio_digits,
@@ -20,10 +19,8 @@ from gradmeter.bench.results import layers
 from gradmeter.bench.results.readings import TimeSet
 from gradmeter.bench.results.run import Case, Comparison, Run
 from gradmeter.bench.verdicts import scaling, verdicts
-from gradmeter.bench.verdicts.time_words import time_sentence
 from gradmeter.bench.verdicts.verdicts import Row
 
-SHOWN = 12  # comparisons whose memory is drawn; the others are in the table of all cases
 RATIOS = 50
 VIEWS = 12
 SERIES = 2  # of each family: those of the largest size or depth
@@ -44,92 +41,6 @@ def name(row: Row) -> str:
     return row.case.variant + (" (baseline)" if row.is_baseline and row.compared else "")
 
 
-def largest(run: Run) -> Figure | None:
-    """The figure of the largest effect on memory, or where there is none, on time."""
-    candidates = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
-    row = max((row for row in candidates if row.exact), key=lambda row: row.effect, default=None)
-    if row is not None and row.effect > 0:
-        return _memory(
-            f"The largest effect: {title(row.case)}",
-            sentences.sentence(row),
-            [Row(row.baseline, row.baseline, None), row],
-        )
-    timed = [row for row in candidates if row.time and row.time.word in ("faster", "slower")]
-    row = max(timed, key=_distance, default=None)
-    if row is None:
-        return None
-    fact = time_sentence(row, run.options)
-    return _ratios(run, [row], f"The largest effect: {title(row.case)}", fact)
-
-
-def memory(run: Run) -> list[Figure]:
-    """Exact memory beside predicted, of the comparisons with the largest effects."""
-    groups = [rows for _, rows in verdicts.ordered(run)]
-    groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
-    drawn = [
-        _memory(title(rows[0].case), _memory_fact(rows), rows)
-        for rows in groups
-        if any(row.case.figures for row in rows)
-    ][:SHOWN]
-    calls = _calls(run)
-    return [calls, *drawn] if calls else drawn
-
-
-def _calls(run: Run) -> Figure | None:
-    """The exact bytes of the tests' calls, the largest peaks first; None without any."""
-    calls = [case for case in verdicts.calls(run) if case.figures]
-    calls.sort(key=lambda case: -(case.memory.peak if case.memory else 0))
-    rows: list[tuple[Value, ...]] = [
-        (case.title, part, case.figures[part], None)
-        for case in calls
-        if case.figures
-        for part in ("peak", "held", "cycle")
-    ]
-    if not rows:
-        return None
-    columns = (
-        Column("name", "test"),
-        Column("part", "figure"),
-        Column("value", "bytes", exact),
-        Column("expected", "predicted bytes", exact),
-    )
-    first = calls[0]
-    few = f"The {SHOWN} largest peaks of {len(calls)} are drawn. " if len(calls) > SHOWN else ""
-    most = bytes_text(first.memory.peak if first.memory else 0)
-    table = Table("Exact bytes of the calls of ordinary tests", columns, rows)
-    heading = "The calls of ordinary tests"
-    fact = f"{few}The largest peak is {most}, in {first.title}."
-    return Figure("calls", heading, fact, table, {"unit": 1e3}, 3 * SHOWN)
-
-
-def _memory_fact(rows: list[Row]) -> str:
-    candidates = [row for row in verdicts.by_effect(rows) if not row.is_baseline]
-    facts = [sentences.sentence(row) for row in candidates[:1]]
-    peaks = [row.case.memory.peak for row in rows if row.case.memory]
-    unit = rows[0].case.array_bytes
-    return facts[0] if facts else f"The peak is {arrays_text(max(peaks), unit)} arrays."
-
-
-def _memory(heading: str, fact: str, rows: list[Row]) -> Figure:
-    unit = rows[0].case.array_bytes
-    cells: list[tuple[Value, ...]] = []
-    for row in rows:
-        figures, predicted = row.case.figures, row.case.predicted
-        for part in ("peak", "held", "cycle") if figures else ():
-            assert figures is not None
-            expected = getattr(predicted, "dropped" if part == "cycle" else part, None)
-            cells.append((name(row), part, figures[part], figures[part] / unit, expected))
-    columns = (
-        NAME,
-        Column("part", "figure"),
-        Column("value", "bytes", exact),
-        Column("arrays", "in arrays", "{:,.2f}".format),
-        Column("expected", "predicted bytes", exact),
-    )
-    caption = f"Exact bytes, {title(rows[0].case)}; 1 array = {bytes_text(unit)}"
-    return Figure("memory", heading, fact, Table(caption, columns, cells), {"unit": unit})
-
-
 def times(run: Run) -> Figure | None:
     """Every ratio of times with its interval, the largest first."""
     rows = [row for _, rows in verdicts.ordered(run) for row in rows if row.time]
@@ -137,12 +48,13 @@ def times(run: Run) -> Figure | None:
         return None
     words = Counter(_word(row) for row in rows)
     counts = ", ".join(f"{count} {word}" for word, count in words.most_common())
-    rows.sort(key=lambda row: (not (row.time and row.time.sure), -_distance(row)))
+    rows.sort(key=lambda row: (not (row.time and row.time.sure), -distance(row)))
     compared = f"Of {len(rows)} comparison{'s' * (len(rows) != 1)} of time: {counts}."
-    return _ratios(run, rows, "Time beside the baseline's", compared)
+    return ratios(run, rows, "Time beside the baseline's", compared)
 
 
-def _distance(row: Row) -> float:
+def distance(row: Row) -> float:
+    """How far a ratio of times is from 1, as a logarithm; 0 without one."""
     return abs(math.log(row.time.ratio)) if row.time and row.time.ratio > 0 else 0.0
 
 
@@ -150,7 +62,8 @@ def _word(row: Row) -> str:
     return row.time.word if row.time and row.time.sure else "no verdict"
 
 
-def _ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
+def ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
+    """The ratios of these candidates' times with their intervals."""
     cells: list[tuple[Value, ...]] = [
         (
             title(row.case) + sentences.on_machine(row.case),
@@ -184,31 +97,27 @@ def _ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
     return Figure("ratios", heading, fact, table, signals, RATIOS, {"y_step": 54.0})
 
 
-def rounds(run: Run) -> Iterator[Figure]:
-    """The raw rounds of each comparison, and of each case that is in none."""
-    groups = [rows for _, rows in verdicts.ordered(run)]
-    groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
+def rounds(rows: Sequence[Row]) -> Figure | None:
+    """The raw rounds of the cases of a comparison; None where nothing was timed."""
     columns = (
         NAME,
         Column("set", "set", number),
         Column("rounds", "milliseconds of each round"),
     )
-    for rows in groups:
-        cells = [
-            (label, times.number, _milliseconds(times))
-            for row in rows
-            for label, sets in (
-                (name(row), row.case.times),
-                (f"{row.case.variant} (once more)", row.case.again),
-            )
-            for times in sets
-        ]
-        if cells:
-            heading = title(rows[0].case) + sentences.on_machine(rows[0].case)
-            fact = "; ".join(
-                f"{name(row)}: median {sentences.median_text(row.case)}" for row in rows
-            )
-            yield Figure("rounds", heading, fact, Table(f"Rounds, {heading}", columns, cells))
+    cells = [
+        (label, times.number, _milliseconds(times))
+        for row in rows
+        for label, sets in (
+            (name(row), row.case.times),
+            (f"{row.case.variant} (once more)", row.case.again),
+        )
+        for times in sets
+    ]
+    if not cells:
+        return None
+    heading = title(rows[0].case) + sentences.on_machine(rows[0].case)
+    fact = "; ".join(f"{name(row)}: median {sentences.median_text(row.case)}" for row in rows)
+    return Figure("rounds", heading, fact, Table(f"Rounds, {heading}", columns, cells))
 
 
 def _milliseconds(times: TimeSet) -> str:
@@ -271,7 +180,11 @@ def views(run: Run) -> Figure | None:
             "sampled": case.residency.sampled,
         }
         keys = title(case), case.variant
-        rows += [(*keys, part, count, None) for part, count in parts.items() if count is not None]
+        rows += [
+            (*keys, part, count, bytes_text(int(count)), None)
+            for part, count in parts.items()
+            if count is not None
+        ]
     if not rows:
         return None
     columns = (
@@ -279,6 +192,7 @@ def views(run: Run) -> Figure | None:
         NAME,
         Column("part", "figure"),
         Column("value", "bytes", exact),
+        Column("text", "in short"),
         Column("expected", "predicted", exact),
     )
     residency = cases[0].residency
@@ -297,17 +211,24 @@ def views(run: Run) -> Figure | None:
     return Figure("views", heading, fact + ".", table, {"unit": 1e6}, most)
 
 
-def everything(run: Run) -> Table:
-    """The table of every case with its figures."""
+def everything(run: Run, compared: Sequence[Row], names: Sequence[str]) -> Table:
+    """The table of cases with their figures, without columns in which there is nothing.
+
+    Args:
+        names: of the cases in it.
+    """
     rows = []
-    for case in run.cases:
+    for row, label in zip(compared, names, strict=True):
+        case = row.case
         figures = case.figures or {}
         failed = f"{case.failure.stage}, {case.failure.kind}" if case.failure else ""
         rows.append(
             (
-                case.title,
+                label,
                 *([case.machine] if run.machines else []),
                 sentences.median_text(case),
+                "-" if row.is_baseline else sentences.ratio_text(row),
+                _word(row) if row.time else "-",
                 "-" if case.first_run is None else seconds_text(case.first_run, 2),
                 *(figures.get(part) for part in ("peak", "held", "cycle", "forward", "backward")),
                 *(layers.reading(case, name).value for name in ("allocations", "allocated")),
@@ -321,6 +242,8 @@ def everything(run: Run) -> Table:
         Column("name", "case"),
         *([Column("machine", "machine")] if run.machines else []),
         Column("median", "median"),
+        Column("ratio", "ratio"),
+        Column("verdict", "verdict"),
         Column("first", "first run"),
         *(Column(p, p, exact) for p in ("peak", "held", "cycle", "forward", "backward")),
         Column("allocations", "allocations", exact),
@@ -331,7 +254,12 @@ def everything(run: Run) -> Table:
         Column("resident", "resident", exact),
         Column("outcome", "outcome"),
     )
-    return Table("Every case: exact bytes", columns, rows)
+    kept = [i for i in range(len(columns)) if i == 0 or any(r[i] not in (None, "-") for r in rows)]
+    return Table(
+        "Exact bytes and times",
+        tuple(columns[i] for i in kept),
+        [tuple(row[i] for i in kept) for row in rows],
+    )
 
 
 def _outcome(case: Case) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import vl_convert
 
-from gradmeter.bench.report import charts, figures, timeline_charts, timelines, vega
+from gradmeter.bench.report import charts, figures, memory_figures, timeline_charts, timelines, vega
 from gradmeter.bench.report.markdown import Image
 from gradmeter.bench.report.tables import Figure
 from gradmeter.bench.report.text import plain
@@ -43,11 +43,11 @@ def write(run: Run, folder: Path) -> list[Image]:
 def chosen(run: Run) -> dict[str, Figure]:
     """The figures that are written as images, by name."""
     by_name: dict[str, Figure | None] = {
-        "largest": figures.largest(run),
+        "largest": memory_figures.largest(run),
         "time": figures.times(run),
         "views": figures.views(run),
     }
-    panels, _ = timelines.panels(run)
+    panels = [*timelines.panels(run).values()]
     if panels:
         # The baseline comes first, then the largest effect.
         pair = panels[0].pairs[:2][-1]

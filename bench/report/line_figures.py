@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.lines import telling
@@ -100,9 +101,10 @@ def _panel(rows: list[Row]) -> Panel:
     readings = [row.case.lines for row in shown if row.case.lines]
     longest = max((part.bytes for each in readings for part in telling.parts(each)), default=1)
     difference, differing = _difference(shown)
+    ranked = largest_lines([r.case.line_timeline for r in shown if r.case.line_timeline])
     return Panel(
         title=title(rows[0].case),
-        views=[_view(row, most, longest, moments) for row in shown],
+        views=[_view(row, most, longest, moments, ranked) for row in shown],
         difference=difference,
         differing=differing,
         left_out=[name(row) for row in rows[VARIANTS:]],
@@ -136,13 +138,13 @@ def _difference(rows: list[Row]) -> tuple[str, list[Bar]]:
     ]
 
 
-def _view(row: Row, most: int, longest: int, moments: int) -> View:
+def _view(row: Row, most: int, longest: int, moments: int, ranked: Sequence[str]) -> View:
     reading, timeline = row.case.lines, row.case.line_timeline
     assert reading is not None
     stack: Figure | None = None
     key: dict[str, str] = {}
     if timeline is not None and timeline.moments:
-        stack, key = line_stack(name(row), timeline, row.case.array_bytes, most, moments)
+        stack, key = line_stack(name(row), timeline, row.case.array_bytes, most, moments, ranked)
     return View(
         name=name(row),
         fact=_fact(reading, row.case.array_bytes),
@@ -196,31 +198,42 @@ def _files(reading: Lines, most: int) -> dict[str, list[SourceLine]]:
     }
 
 
+def largest_lines(timelines: Sequence[LineTimeline]) -> list[str]:
+    """The lines with the most bytes in any of these timelines: each has the same colour in all."""
+    largest: dict[str, int] = {}
+    for timeline in timelines:
+        for moment in timeline.moments:
+            for line, size in moment.parts:
+                place = where(timeline.places[line])
+                largest[place] = max(largest.get(place, 0), size)
+    return sorted(largest, key=lambda place: -largest[place])[: len(RANKS)]
+
+
 def line_stack(
-    label: str, timeline: LineTimeline, unit: int, most: int, moments: int
+    label: str,
+    timeline: LineTimeline,
+    unit: int,
+    most: int,
+    moments: int,
+    labels: Sequence[str],
 ) -> tuple[Figure, dict[str, str]]:
     """The bytes alive in each moment by the line that made them, and the colours of these lines.
 
     Args:
         most: the largest peak on the axis.
         moments: how many there are on it.
+        labels: of the lines that have colours of their own, see `largest_lines`.
     """
-    largest: dict[int, int] = {}
-    for moment in timeline.moments:
-        for line, size in moment.parts:
-            largest[line] = max(largest.get(line, 0), size)
-    ranked = sorted(largest, key=lambda line: -largest[line])[: len(RANKS)]
-    labels = [where(timeline.places[line]) for line in ranked]
     columns = (
         Column("line", "running line"),
         Column("phase", "phase"),
         Column("peak", "bytes at the peak", exact),
         *(Column(rank, label, exact) for rank, label in zip(RANKS, labels, strict=False)),
-        *(Column(rank, "-", exact) for rank in RANKS[len(ranked) :]),
+        *(Column(rank, "-", exact) for rank in RANKS[len(labels) :]),
         Column(OTHERS, "other lines", exact),
         Column(ITSELF, INSIDE, exact),
     )
-    rows = [_row(timeline, moment, ranked) for moment in timeline.moments]
+    rows = [_row(timeline, moment, labels) for moment in timeline.moments]
     top = max(timeline.moments, key=lambda moment: moment.peak)
     at = where(timeline.places[top.line]) if top.line is not None else "outside of these lines"
     merged = f" Each is the highest of {timeline.merged} in a row." if timeline.merged > 1 else ""
@@ -237,9 +250,12 @@ def line_stack(
     return figure, {names[rank]: OF_RANK[rank] for rank in OF_RANK if rank in used}
 
 
-def _row(timeline: LineTimeline, moment: Moment, ranked: list[int]) -> tuple[Value, ...]:
-    sizes = dict(moment.parts)
-    own = [sizes.pop(line, 0) for line in ranked]
+def _row(timeline: LineTimeline, moment: Moment, labels: Sequence[str]) -> tuple[Value, ...]:
+    sizes: dict[str, int] = {}
+    for line, size in moment.parts:
+        place = where(timeline.places[line])
+        sizes[place] = sizes.get(place, 0) + size
+    own = [sizes.pop(label, 0) for label in labels]
     own += [0] * (len(RANKS) - len(own))
     running = where(timeline.places[moment.line]) if moment.line is not None else "outside"
     itself = max(moment.peak - moment.before, 0)

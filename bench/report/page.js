@@ -103,13 +103,23 @@
     }
   });
 
+  // What a link leads to is in what is folded.
+  function unfold() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let at = target?.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+    target?.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", unfold);
+  if (location.hash) unfold();
+
   // The reader's choice stays, where the browser may keep it.
   const root = document.documentElement;
   const button = document.getElementById("theme");
+  button.hidden = false;
   const kept = (action) => { try { return action(localStorage); } catch { return null; } };
   function paint(theme) {
     root.dataset.theme = theme;
-    button.setAttribute("aria-pressed", String(theme === "dark"));
+    button.textContent = `Use ${theme === "dark" ? "light" : "dark"} colours`;
   }
   const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   paint(kept((store) => store.getItem("theme")) ?? preferred);

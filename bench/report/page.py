@@ -1,125 +1,178 @@
-"""Render a run as one self-contained HTML page: sentences, charts, and their tables."""
+"""Render a run as one self-contained HTML page: the picture of all, then its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gradmeter.bench.numbers import percent
 from gradmeter.bench.report import (
+    matrix_cells,
     figures,
     laws,
     line_figures,
+    matrix,
+    memory_figures,
     prose,
+    sections,
     sentences,
+    summary,
     template,
     timelines,
 )
+from gradmeter.bench.report.matrix_cells import Cell
 from gradmeter.bench.report.colours import OF_CATEGORY
+from gradmeter.bench.report.short_names import short_names
+from gradmeter.bench.report.summary import Amount
 from gradmeter.bench.report.tables import Figure
+from gradmeter.bench.report.timelines import Panel
 from gradmeter.bench.results.run import Run
-from gradmeter.bench.verdicts import law_search, verdicts
-from gradmeter.bench.verdicts.laws import FamilyLaws
-from gradmeter.bench.verdicts.time_words import time_sentence
+from gradmeter.bench.timelines.drawing import MEANINGS
+from gradmeter.bench.verdicts import law_search
+from gradmeter.bench.verdicts.verdicts import Row
 
-TOP = 6  # sentences of a kind, at the top
+EFFECTS = 3  # at the top, with their timelines
+STYLES = ("page.css", "matrix.css")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One of the largest effects: its timelines where it has some, or else its figure."""
+
+    name: str
+    where: str
+    cells: list[tuple[str, Cell]]
+    anchor: str
+    figure: Figure | None
+    panel: Panel | None
 
 
 def render(run: Run) -> str:
     """Return the page."""
     shown = _content(run)
-    drawn = shown["largest"], shown["times"], shown["views"], *shown["memory"], *shown["growth"]
-    pairs = [pair for panel in shown["panels"] for pair in panel.pairs]
-    kinds = {figure.kind for figure in (*drawn, *shown["rounds"]) if figure}
-    kinds |= {figure.kind for pair in pairs for figure in (pair.stack, pair.lives)}
-    views = [view for panel in shown["lines"] for view in panel.views]
-    kinds |= {view.stack.kind for view in views if view.stack}
-    return template.render("page.html.j2", kinds, **shown, run=run, categories=OF_CATEGORY)
+    drawn = [shown["times"], shown["views"], *shown["growth"]]
+    drawn += [each.figure for each in shown["effects"]]
+    for section in shown["every"]:
+        drawn += [section.memory, section.rounds]
+    for panel in [each.panel for each in (*shown["effects"], *shown["every"]) if each.panel]:
+        drawn += [figure for pair in panel.pairs for figure in (pair.stack, pair.lives)]
+    drawn += [view.stack for panel in shown["lines"] for view in panel.views]
+    kinds = {figure.kind for figure in drawn if figure}
+    return template.render(
+        "page.html.j2", kinds, styles=STYLES, **shown, run=run, categories=OF_CATEGORY,
+        meanings=MEANINGS, steps=matrix_cells.STEPS,
+    )  # fmt: skip
 
 
 def _content(run: Run) -> dict[str, Any]:
     """The values of the page, by their names in the template."""
-    panels, undrawn = timelines.panels(run)
-    memory = figures.memory(run)
-    largest = figures.largest(run)
     found = law_search.of_run(run)
+    short = summary.of_run(run, found)
+    places = sections.anchors(run)
+    of_pair = matrix.amounts(short)
+    grids = matrix.grids(run, short, places)
+    measures = [m for m in matrix_cells.MEASURES if any(grid.measure == m for grid in grids)]
+    every = list(sections.sections(run, places, timelines.panels(run)))
     content: dict[str, Any] = {
         "heading": prose.heading(run),
-        "compared": prose.compared(run),
-        "summary": prose.summary(run),
+        "subject": _subject(run, short),
+        "counts": _counts(run),
         "untrusted": prose.untrusted(run),
-        "largest": largest,
-        "said": _verdict_sentences(run, largest, found),
+        "failures": short.failures,
+        "surprises": short.surprises,
+        "grids": grids,
+        "measures": measures,
+        "effects": [
+            _effect(run, row, of_pair.get(matrix.pair(row), {}), measures, places)
+            for row in memory_figures.largest_effects(run, EFFECTS)
+        ],
         "laws": laws.table(run, found),
         "no_laws": law_search.lacking(run),
         "times": figures.times(run),
-        "rounds": list(figures.rounds(run)),
         "noise": _sentence(sentences.noise_text(run)),
         "effect": percent(run.options.effect),
-        "memory": memory,
-        "memory_count": len(verdicts.ordered(run))
-        + len(verdicts.lone(run))
-        + bool(verdicts.calls(run)),
-        "panels": panels,
+        "every": every,
         "lines": line_figures.panels(run),
-        "others": undrawn,
-        "untraced": sum(
-            1 for c in run.cases if c.memory and not (c.timeline or c.line_timeline or c.ordinary)
-        ),
         "growth": figures.growth(run),
         "views": figures.views(run),
-        "everything": figures.everything(run),
-        "failed": [
-            f"{c.title}: {c.failure.stage}, {c.failure.kind}: {c.failure.message}"
-            for c in run.cases
-            if c.failure
-        ],
         "environment": prose.environment(run),
         "legend": prose.legend(run),
     }
-    sections = {
-        "short": ("In short", True),
+    present = {
+        "overview": ("Overview", True),
+        "effects": ("Largest effects", content["effects"]),
         "laws": ("Laws", content["laws"] or content["no_laws"]),
-        "time": ("Time", content["times"] or content["rounds"]),
-        "memory": ("Memory", memory),
-        "timelines": ("What is alive when", panels),
+        "time": ("Time", content["times"]),
+        "cases": ("Every case", every),
         "lines": ("Where the bytes are", content["lines"]),
         "growth": ("Growth of time", content["growth"]),
         "views": ("Three views", content["views"]),
-        "cases": ("Every case", True),
         "environment": ("Environment", True),
     }
-    content["sections"] = [(id_, name) for id_, (name, present) in sections.items() if present]
+    content["sections"] = [(id_, name) for id_, (name, shown) in present.items() if shown]
     return content
 
 
-def _verdict_sentences(
-    run: Run, largest: Figure | None, found: Sequence[FamilyLaws]
-) -> dict[str, list[str]]:
-    """The verdicts as sentences, the largest effects first, without the largest figure's fact."""
-    rows = [row for _, rows in verdicts.ordered(run) for row in rows if not row.is_baseline]
-    memory = sorted(rows, key=lambda row: (not row.exact, -row.effect))
-    # The same effect in arrays at another size is the same finding.
-    news = {(r.case.workload, r.case.variant, r.effect): r for r in reversed(memory) if r.effect}
-    memory = [row for row in memory if row in news.values()]
-    timed = [row for row in rows if row.time is not None]
-    timed.sort(key=lambda row: row.time is None or (not row.time.sure, -abs(row.time.ratio - 1)))
-    surprised = [f"{c.title}: {s}" for c in run.cases for s in sentences.surprises(c)]
-    memory_sentences = [text for text, _ in laws.effects(found, memory)]
-    return {
-        "Memory": _first(
-            [line for line in memory_sentences if not largest or line != largest.fact]
-        ),
-        "Time": _first([time_sentence(row, run.options) for row in timed]),
-        "Freed memory": _first(list(filter(None, map(sentences.left_sentence, rows)))),
-        "Instructions": _first(list(filter(None, map(sentences.instructions_sentence, rows)))),
-        "Not as predicted": _first(surprised),
-    }
+def _subject(run: Run, short: summary.Summary) -> str:
+    """What was measured, in half a line."""
+    workloads = {case.workload for case in run.cases if not case.ordinary}
+    sizes = sorted({case.size for case in run.cases if not case.ordinary})
+    tests = {case.workload for case in run.cases if case.ordinary}
+    variants = {q.variant for q in short.questions if q.baseline}
+    parts = [_count(len(variants), "variant") + f" beside {', '.join(short.baselines)}"]
+    parts = parts if variants else []
+    parts += [_count(len(workloads), "workload")] if workloads else []
+    if sizes and len(sizes) <= FEW:
+        parts.append(f"{' and '.join(f'{size:,}' for size in sizes)} elements in an array")
+    elif sizes:
+        parts.append(f"{sizes[0]:,} to {sizes[-1]:,} elements in an array")
+    parts += [_count(len(tests), "test")] if tests else []
+    return " · ".join([*parts, run.environment.started[:10]])
 
 
-def _first(lines: list[str]) -> list[str]:
-    rest = len(lines) - TOP
-    return [*lines[:TOP], f"And {rest} more, below."] if rest > 0 else lines
+FEW = 3  # sizes that are named
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _counts(run: Run) -> list[tuple[str, str]]:
+    """How many cases were measured, failed, and are as predicted: a number and what it is of."""
+    measured = [case for case in run.cases if case.memory or case.heap or case.times]
+    predicted = [case for case in measured if case.predicted and case.memory]
+    equal = [case for case in predicted if not sentences.surprises(case)]
+    exact = [case for case in measured if case.allocations]
+    same = [case for case in exact if case.deterministic]
+    counts = [(f"{len(measured):,}", "cases measured")]
+    failed = sum(case.failed for case in run.cases)
+    cannot = sum(case.failure is not None for case in run.cases) - failed
+    counts += [(f"{failed:,}", "failed")] if failed else []
+    counts += [(f"{cannot:,}", "not supported by the engine")] if cannot else []
+    if predicted:
+        counts.append((f"{len(equal):,} of {len(predicted):,}", "as predicted, to the byte"))
+    if exact:
+        counts.append((f"{len(same):,} of {len(exact):,}", "the same in every pass"))
+    return counts
+
+
+def _effect(
+    run: Run,
+    row: Row,
+    amounts: Mapping[str, Amount],
+    measures: Sequence[str],
+    places: Mapping[sections.Key, str],
+) -> Effect:
+    rows = [row] if row.is_baseline else [Row(row.baseline, row.baseline, None), row]
+    traced = [each for each in rows if each.case.timeline] if row.case.timeline else []
+    panel = timelines.panel(traced) if traced and row.effect else None
+    where = figures.title(row.case) + sentences.on_machine(row.case)
+    figure = memory_figures.effect(run, row, where) if panel is None else None
+    anchor = places[row.case.key]
+    shown = [(m, matrix_cells.candidate_cell(m, row, amounts, anchor)) for m in measures]
+    name = short_names([(row.case.variant, row.baseline.variant)]).popitem()[1]
+    return Effect(name, where, shown, anchor, figure, panel)
 
 
 def _sentence(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from gradmeter.bench.report.text import plain
 
 Value = str | int | float | None
+Signals = dict[str, float | list[str]]
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Figure:
     title: str
     fact: str
     table: Table
-    signals: dict[str, float] = field(default_factory=dict)
+    signals: Signals = field(default_factory=dict)
     most: int | None = None
-    narrow: dict[str, float] = field(default_factory=dict)
+    narrow: Signals = field(default_factory=dict)
 
 
 def exact(count: int) -> str:

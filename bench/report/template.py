@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from functools import cache
 from html import escape
@@ -59,9 +60,20 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         loader=FunctionLoader(_source),
     )
-    environment.filters["plain"] = plain
+    environment.filters.update(plain=plain, pieces=_pieces, amounts=_amounts)
     environment.globals.update(zip=zip, cell=_cell, height=_height)
     return environment
+
+
+def _pieces(text: str) -> list[str]:
+    """The parts of a name between which a line may break, so that none breaks within a word."""
+    return re.findall(r"[^\W_]+[\W_]*|[\W_]+", text)
+
+
+def _amounts(note: str) -> str:
+    """A note of a cell, whose lines break only between its amounts."""
+    amounts = note.replace(" ", "\N{NO-BREAK SPACE}").replace("→\N{NO-BREAK SPACE}", "→ ")
+    return amounts.replace("heap\N{NO-BREAK SPACE}", "heap ")
 
 
 def _source(name: str) -> str:
@@ -75,7 +87,8 @@ def _library() -> str:
 def _cell(column: Column, value: Value, first: bool) -> Markup:
     """Render one cell; the raw number is an attribute where the text differs from it."""
     if column.text is None:
-        text = f"<bdi>{escape(plain(str(value)))}</bdi>"
+        pieces = _pieces(plain(str(value))) if first else [plain(str(value))]
+        text = f"<bdi>{'<wbr>'.join(map(escape, pieces))}</bdi>"
         return Markup(f'<th scope="row">{text}</th>' if first else f'<td class="text">{text}</td>')
     if value is None:
         return Markup("<td>-</td>")
@@ -84,7 +97,15 @@ def _cell(column: Column, value: Value, first: bool) -> Markup:
     return Markup(f"<td{number}>{text}</td>")
 
 
-ROW = {"memory": 20, "calls": 20, "phases": 20, "views": 20, "ratios": 36, "rounds": 8, "lives": 14}
+ROW = {
+    "memory": 20,
+    "memory and heap": 20,
+    "calls": 20,
+    "views": 20,
+    "ratios": 36,
+    "rounds": 8,
+    "lives": 14,
+}
 
 
 def _height(figure: Figure) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from gradmeter.bench.numbers import arrays_text, bytes_text
 from gradmeter.bench.report.figures import name, title
-from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact, number
+from gradmeter.bench.report.tables import Column, Figure, Signals, Table, Value, exact, number
+from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import Timeline
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.timelines import explain
@@ -19,6 +20,8 @@ SHOWN = 4  # comparisons with timelines: they are much of a page
 VARIANTS = 4  # side by side
 NAMED = 32  # arrays whose names fit beside their lives
 DRAWN = 120  # arrays
+NUMBERS = 52  # pixels at the side of an axis of numbers
+NARROW = 72  # pixels at the side of names, on a phone
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Panel:
     left_out: list[str]
 
 
-def panels(run: Run) -> tuple[list[Panel], list[str]]:
-    """The panels of the largest effects, one per workload, and the titles of those not drawn.
+def panels(run: Run) -> dict[tuple[str, int], Panel]:
+    """The panels of the largest effects, one for each workload, by workload and size.
 
     One size of a workload is enough: in arrays, its timeline looks the same at any other.
     """
@@ -49,17 +52,14 @@ def panels(run: Run) -> tuple[list[Panel], list[str]]:
     groups += [[verdicts.alone(case)] for case in verdicts.lone(run)]
     traced = [[row for row in rows if row.case.timeline] for rows in groups]
     drawn: dict[str, list[Row]] = {}
-    undrawn = []
     for rows in filter(None, traced):
-        case = rows[0].case
-        if case.workload in drawn or len(drawn) == SHOWN:
-            undrawn.append(title(case))
-        else:
-            drawn[case.workload] = rows
-    return [_panel(rows) for rows in drawn.values()], undrawn
+        if len(drawn) < SHOWN:
+            drawn.setdefault(rows[0].case.workload, rows)
+    return {(rows[0].case.workload, rows[0].case.size): panel(rows) for rows in drawn.values()}
 
 
-def _panel(rows: list[Row]) -> Panel:
+def panel(rows: list[Row]) -> Panel:
+    """The timelines of the first of these rows, which have some, side by side."""
     pairs = side_by_side(
         [(name(row), row.case.timeline) for row in rows[:VARIANTS] if row.case.timeline],
         rows[0].case.array_bytes,
@@ -72,20 +72,22 @@ def side_by_side(timelines: Sequence[tuple[str, Timeline]], unit: int) -> list[P
     drawings = [(label, drawing(timeline), timeline) for label, timeline in timelines]
     most = max(max(timeline.peaks) for _, timeline in timelines)
     last = max(len(drawn.moments) for _, drawn, _ in drawings)
-    scales: dict[str, float] = {"last": max(last, 1), "most": max(most, 1), "unit": unit}
+    scales: Signals = {"last": max(last, 1), "most": max(most, 1), "unit": unit}
+    if all(len(drawn.spans) > NAMED for _, drawn, _ in drawings):
+        scales["side"] = NUMBERS
     return [
         Pair(
             label,
-            _stack(label, drawn, scales),
-            _lives(label, drawn, timeline, scales),
+            _stack(label, drawn, {**scales, "names": _names(drawn)}, unit),
+            _lives(label, drawn, timeline, {**scales, "names": _names(drawn)}),
             explain.advice(timeline),
         )
         for label, drawn, timeline in drawings
     ]
 
 
-def _stack(label: str, drawn: Drawing, scales: dict[str, float]) -> Figure:
-    peak, unit = drawn.peak, int(scales["unit"])
+def _stack(label: str, drawn: Drawing, scales: Signals, unit: int) -> Figure:
+    peak = drawn.peak
     if peak is None:
         fact = "Nothing was alive."
     else:
@@ -108,14 +110,24 @@ def _stack(label: str, drawn: Drawing, scales: dict[str, float]) -> Figure:
         (m.title, m.phase, m.peak, *(m.parts[c] for c in CATEGORIES)) for m in drawn.moments
     ]
     table = Table(f"Bytes alive in each operation, {label}", columns, rows)
-    return Figure("stack", label, fact, table, scales)
+    return Figure("stack", label, fact, table, scales, narrow=_narrow(scales))
+
+
+def _narrow(scales: Signals) -> Signals:
+    """Other signals on a phone: less room for names where there are some."""
+    return {} if "side" in scales else {"side": NARROW}
+
+
+def _names(drawn: Drawing) -> list[str]:
+    """What stands below each moment: its operation, without its phase."""
+    return [plain(moment.name) if moment.phase else "" for moment in drawn.moments]
 
 
 def _by_bytes(part: tuple[str, int]) -> int:
     return -part[1]
 
 
-def _lives(label: str, drawn: Drawing, timeline: Timeline, scales: dict[str, float]) -> Figure:
+def _lives(label: str, drawn: Drawing, timeline: Timeline, scales: Signals) -> Figure:
     rows: list[tuple[Value, ...]] = [
         (
             span.life.name,
@@ -147,6 +159,7 @@ def _lives(label: str, drawn: Drawing, timeline: Timeline, scales: dict[str, flo
         fact += f" {len(before)} more {verb} made before the trace."
     if len(rows) > DRAWN:
         fact += f" The first {DRAWN} are drawn."
+    lives = {n: scales[n] for n in ("last", "names", "side") if n in scales}
     kind = "lives" if len(rows) <= NAMED else "many lives"
     table = Table(f"When each array lives, {label}", columns, rows)
-    return Figure(kind, label, fact, table, {"last": scales["last"]}, DRAWN)
+    return Figure(kind, label, fact, table, lives, DRAWN, _narrow(scales))

@@ -75,7 +75,7 @@ def compiled(chart: alt.LayerChart) -> str:
 def svg(
     chart: alt.LayerChart,
     records: Sequence[Mapping[str, Any]],
-    signals: Mapping[str, float],
+    signals: Mapping[str, float | list[str]],
 ) -> str:
     """A chart of these rows as an image, in light colours."""
     specification = vega_lite(chart)

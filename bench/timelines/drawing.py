@@ -17,6 +17,15 @@ CATEGORIES = (
     explain.TEMPORARY,
     explain.OTHER,
 )
+# What they mean; a category says nothing of how long an array lives.
+MEANINGS = {
+    explain.INPUT: "made by no operation",
+    explain.SAVED: "held by a graph for its backward, whatever made it",
+    explain.OUTPUT: "made by an operation, and not saved at that moment",
+    explain.GRADIENT: "made by a backward",
+    explain.TEMPORARY: "memory inside of an operation",
+    explain.OTHER: "memory of no array that an operation used",
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,14 @@ class Moment:
 
     Attributes:
         title: "square#2 backward".
+        name: "square#2"; empty outside of operations.
         phase: "forward" or "backward"; empty outside of operations.
         peak: the most bytes alive in it.
         parts: those bytes by category, for all of CATEGORIES.
     """
 
     title: str
+    name: str
     phase: str
     peak: int
     parts: dict[str, int]
@@ -86,7 +97,8 @@ def drawing(timeline: Timeline) -> Drawing:
                 parts[part.category] += part.bytes
             title = explain.when(timeline, top) if operation is None else explain.title(operation)
             phase = operation.phase if operation is not None else ""
-            moments.append(Moment(title, phase, most, {c: parts[c] for c in CATEGORIES}))
+            name = explain.numbered(operation) if operation is not None else ""
+            moments.append(Moment(title, name, phase, most, {c: parts[c] for c in CATEGORIES}))
         begins += [position] * len(intervals)
         ends += [len(moments)] * len(intervals)
     spans = [_span(life, begins, ends) for life in timeline.arrays if life.born >= 0]

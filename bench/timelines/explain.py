@@ -36,8 +36,14 @@ def title(operation: Operation) -> str:
     """An operation's name in reports: "square#2 backward"."""
     if _is_store(operation):
         return "the end of the backward"
-    number = f"#{operation.number}" if operation.number else ""
-    return f"{operation.name}{number} {operation.phase}"
+    return f"{numbered(operation)} {operation.phase}"
+
+
+def numbered(operation: Operation) -> str:
+    """An operation's name without its phase: "square#2"; "end" for that of a sweep."""
+    if _is_store(operation):
+        return "end"
+    return f"{operation.name}#{operation.number}" if operation.number else operation.name
 
 
 def _is_store(operation: Operation) -> bool:
@@ -137,14 +143,16 @@ def _outlives_peak(life: ArrayLife, interval: int) -> bool:
 
 
 def category(life: ArrayLife, interval: int) -> str:
-    """The category of an array in an interval of its life."""
+    """The category of an array in an interval of its life.
+
+    It says what made the array and whether a graph holds it, and never how long it lives: so the
+    same array has the same category in all variants, and only its life differs.
+    """
     if life.kind in (INPUT, GRADIENT):
         return life.kind
     if _is_saved(life, interval):
         return SAVED
-    if life.kind != OUTPUT or (life.died is not None and life.used > life.born):
-        return TEMPORARY  # another operation used it before it died
-    return OUTPUT
+    return OUTPUT if life.kind == OUTPUT else TEMPORARY
 
 
 def _is_saved(life: ArrayLife, interval: int) -> bool:

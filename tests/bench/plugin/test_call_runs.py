@@ -13,7 +13,7 @@ import pytest
 from gradmeter.bench.cases.compared import of_files
 from gradmeter.bench.meters.call import Pass
 from gradmeter.bench.plugin import call_cases
-from gradmeter.bench.report import comparison, figures, markdown
+from gradmeter.bench.report import comparison, markdown, sections
 from gradmeter.bench.report import gate as screen
 from gradmeter.bench.results import baseline, run_file
 from gradmeter.bench.results.known import Known
@@ -158,12 +158,13 @@ def test_what_resident_memory_rises_beyond_the_arrays_is_unseen(peak, held, unse
 def test_the_chart_has_the_figures_and_the_table_every_test():
     cases = [run_files.ordinary(f"test_a.py::test_{i}") for i in range(20)]
     found = run(*cases, case(), comparisons=[])
-    (drawn, _) = figures.memory(found)
+    every = list(sections.sections(found, sections.anchors(found), {}))
+    (drawn,) = [s.memory for s in every if s.memory and s.memory.kind == "calls"]
     assert (drawn.kind, drawn.most) == ("calls", 36)
     assert len(drawn.table.rows) == 60
-    assert drawn.table.rows[0] == ("test_a.py::test_0", "peak", 3 * MB, None)
+    assert drawn.table.rows[0] == ("test_0", "peak", 3 * MB, "3.0 MB", None)
     assert "The 12 largest peaks of 20 are drawn." in drawn.fact
-    assert len(figures.everything(found).rows) == 21
+    assert sum(len(section.table.rows) for section in every) == 21
 
 
 def gated(before, after, *texts):

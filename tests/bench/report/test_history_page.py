@@ -17,7 +17,7 @@ from gradmeter.bench.history.tracks import tracks
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import history_page, site
 
-from ..browser import CHROMIUM, DRIVER, browser
+from ..browser import CHROMIUM, DRIVER
 from ..history.histories import COMMITS, recording
 from .published import ACCEPTED, FAILED, LATE, NAMES, PEAKS, PYTHON, UNRECORDED, publishable
 from .test_page import HEBREW, HOSTILE
@@ -36,12 +36,6 @@ def published(tmp_path_factory):
     ids, overview = publishable(folder / "project")
     site.write(overview, "project", folder / "site", run=None, url="")
     return ids, overview, folder / "site"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gradmeter.bench.results.lines import (
 )
 from gradmeter.bench.session import PAGE_FILE
 
-from ..browser import CHROMIUM, DRIVER, browser
+from ..browser import CHROMIUM, DRIVER
 from ..run_files import MB, case, run
 
 FORWARD = Place("theirs/core.py", 10, "Pow.forward", "y = x ** self.c")
@@ -95,31 +95,44 @@ def test_many_lines_and_arrays_stay_few_on_the_page():
         Moment(i, "forward", 30 * MB, 30 * MB, [(j, MB) for j in range(30)]) for i in range(30)
     ]
     many = LineTimeline(places=places, moments=moments, peak=30 * MB, held=0)
-    figure, key = line_figures.line_stack("it", many, MB, 30 * MB, 30)
+    figure, key = line_figures.line_stack(
+        "it", many, MB, 30 * MB, 30, line_figures.largest_lines([many])
+    )
     assert len(key) == 7
     assert all(sum(row[3:]) == 30 * MB for row in figure.table.rows)
 
 
+def test_a_line_has_the_same_colour_in_every_variant():
+    few = run(
+        case(line_timeline=timeline(1), lines=lines(1)),
+        case(variant="theirs", line_timeline=timeline(5), lines=lines(5)),
+    )
+    (panel,) = line_figures.panels(few)
+    mine, theirs = (view.key for view in panel.views)
+    shared = mine.keys() & theirs.keys()
+    assert len(shared) > 1
+    assert all(mine[place] == theirs[place] for place in shared)
+
+
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="the page is tested in chromium")
-def test_the_section_is_drawn_fits_a_phone_and_escapes_source(two, tmp_path):
+def test_the_section_is_drawn_fits_a_phone_and_escapes_source(two, tmp_path, chromium):
     path = tmp_path / PAGE_FILE
     path.write_text(page.render(two))
     assert "gx = gy * &lt;b&gt;x" in path.read_text()
     rows = line_figures.panels(two)[0].views[1].stack.table.rows
-    with browser() as chromium:
-        for width in (1200, 390):
-            chromium.open(path, width=width)
-            chromium.draw()
-            drawn = chromium.run(
-                "return document.querySelectorAll('#lines svg .mark-rect path').length"
-            )
-            assert drawn == sum(1 for row in rows for size in row[3:] if size)
-            wide = chromium.run("return document.documentElement.scrollWidth")
-            assert wide <= width
-            bars = chromium.run(
-                "return [...document.querySelectorAll('#lines .bar')].map("
-                "(bar) => [bar.textContent, parseFloat(getComputedStyle(bar, '::after').width)])"
-            )
-            assert bars
-            assert all(drawn > 0 for text, drawn in bars if re.search(r"\d", text))
-        assert chromium.errors() == []
+    for width in (1200, 390):
+        chromium.open(path, width=width)
+        chromium.draw()
+        drawn = chromium.run(
+            "return document.querySelectorAll('#lines svg .mark-rect path').length"
+        )
+        assert drawn == sum(1 for row in rows for size in row[3:] if size)
+        wide = chromium.run("return document.documentElement.scrollWidth")
+        assert wide <= width
+        bars = chromium.run(
+            "return [...document.querySelectorAll('#lines .bar')].map("
+            "(bar) => [bar.textContent, parseFloat(getComputedStyle(bar, '::after').width)])"
+        )
+        assert bars
+        assert all(drawn > 0 for text, drawn in bars if re.search(r"\d", text))
+    assert chromium.errors() == []

@@ -179,10 +179,20 @@ def test_an_array_passes_through_its_categories():
     }
     assert told == {
         "x": ["input"] * 3,
-        "add#1": ["temporary", "saved for backward", "saved for backward"],
-        "square#2": ["temporary", "temporary", "saved for backward"],
+        "add#1": ["output", "saved for backward", "saved for backward"],
+        "square#2": ["output", "output", "saved for backward"],
         "square#3": ["output"] * 3,
     }
+
+
+def test_the_same_array_has_the_same_category_in_every_variant():
+    swept()
+    weak, strong = swept(), swept(output_references="strong")
+    assert {a.name for a in weak.arrays} == {a.name for a in strong.arrays}
+    for timeline in (weak, strong):
+        told = {a.name: explain.category(a, a.born) for a in timeline.arrays if a.born >= 0}
+        assert set(told.values()) == {"input", "output", "gradient"}
+        assert all(told[name] == "output" for name in told if name.startswith("square"))
 
 
 def test_a_timeline_does_not_differ_from_itself():
