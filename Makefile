@@ -11,7 +11,7 @@ QUICK := tests/engine tests/bench/verdicts tests/bench/timelines tests/bench/tes
   tests/test_house.py --ignore=tests/engine/test_depth.py --ignore=tests/engine/test_compile_programs.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: test test-thorough cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines lint types format clean
+.PHONY: test test-thorough cluster test-quick test-engines bench engines compilers gate gate-instructions selftest goals keeping published history instructions laws lines pictures lint types format clean
 .DEFAULT_GOAL := test
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -137,6 +137,10 @@ gate-instructions: $(VENV)/ready
 # The engine's cost per operation, as a table to commit; takes valgrind.
 instructions: $(VENV)/ready
 	$(BIN)/gradmeter costs --out reports/instructions.md
+
+# The pictures of the example's page, as Chromium draws it.
+pictures: $(VENV)/ready
+	$(BIN)/python -m tests.bench.report.pictures
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

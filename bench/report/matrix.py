@@ -20,7 +20,7 @@ from gradmeter.bench.report.matrix_cells import (
     factor_of_time,
     failure_cell,
 )
-from gradmeter.bench.report.short_names import short_names
+from gradmeter.bench.report.names import short_names
 from gradmeter.bench.report.summary import HEAP, Amount, Summary
 from gradmeter.bench.results.run import Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
@@ -31,7 +31,7 @@ MEANINGS: Final = {
     "held": "bytes alive at the end, with inputs and result",
     "cycle": "bytes that only the collector frees when every name is dropped",
     TIME: "ratio to the baseline's, with its verdict",
-    INSTRUCTIONS: "executed, beside the baseline's",
+    INSTRUCTIONS: "executed by all threads",
 }
 MOST: Final = 150  # rows of a matrix
 
@@ -157,7 +157,8 @@ def _compared(
         left_out = f"and {rest:,} more, with smaller effects, in the sections below" if rest else ""
         yield Grid(
             measure,
-            f"{measure.capitalize()}, beside {baseline}: {MEANINGS[measure]}{_sizes_text(sizes)}",
+            f"{measure.capitalize()}, beside {baseline}: {MEANINGS[measure]}"
+            f"{', in arrays' * (measure in MEMORY and any(sizes))}{_sizes_text(sizes)}",
             columns,
             tuple(_headed(_merged(lines))),
             left_out,

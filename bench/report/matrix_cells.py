@@ -111,9 +111,7 @@ def _memory_cell(measure: str, row: Row, amounts: Mapping[str, Amount], anchor: 
     if key == "cycle" and row.case.cycles and row.baseline.cycles:
         objects = row.case.cycles.objects, row.baseline.cycles.objects
         exact += f"; {objects[0]:,} objects instead of {objects[1]:,}"
-    in_words = amount_text(abs(difference), row.case, heap=heap)
-    if in_words == "0.00":
-        in_words = bytes_text(abs(difference))
+    in_words = _difference(abs(difference), row.case, heap=heap)
     law = amounts.get(measure)
     note = _both(text, amount_text(new, row.case, heap=heap))
     if law is not None and law.is_changed and not heap:
@@ -123,6 +121,14 @@ def _memory_cell(measure: str, row: Row, amounts: Mapping[str, Amount], anchor: 
     peak = before["heap peak" if heap else "peak"]
     kind = ("more" if difference > 0 else "less") + str(_step(_factor(new, old, peak)))
     return Cell(f"{sign}{in_words}", note, kind, exact, anchor)
+
+
+def _difference(count: int, case: Case, *, heap: bool) -> str:
+    """A difference as a number of arrays where it is one, to two decimals; else in bytes."""
+    if heap or case.array_bytes == 1 or 200 * count < case.array_bytes:
+        return bytes_text(count)
+    whole, rest = divmod(count, case.array_bytes)
+    return f"{count / case.array_bytes:,.2f}" if rest else f"{whole:,}"
 
 
 def _own_heap(measure: str, case: Case, anchor: str) -> Cell:
@@ -189,7 +195,7 @@ def _instructions_cell(row: Row, anchor: str) -> Cell:
     step = _step(_factor(counted.after, counted.before, counted.before))
     return Cell(
         f"{counted.ratio - 1:+.2%}",
-        f"{_short_count(counted.before)} → {_short_count(counted.after)}",
+        _both(_short_count(counted.before), _short_count(counted.after)),
         f"{counted.word}{step}",
         title,
         anchor,

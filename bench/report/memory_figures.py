@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report import figures, sentences
-from gradmeter.bench.report.matrix_cells import MEMORY, amount_text
 from gradmeter.bench.report.figures import name, title
+from gradmeter.bench.report.matrix_cells import MEMORY, amount_text
 from gradmeter.bench.report.summary import HEAP
 from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact
 from gradmeter.bench.results.run import Case, Run

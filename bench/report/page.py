@@ -8,11 +8,11 @@ from typing import Any
 
 from gradmeter.bench.numbers import percent
 from gradmeter.bench.report import (
-    matrix_cells,
     figures,
     laws,
     line_figures,
     matrix,
+    matrix_cells,
     memory_figures,
     prose,
     sections,
@@ -21,9 +21,9 @@ from gradmeter.bench.report import (
     template,
     timelines,
 )
-from gradmeter.bench.report.matrix_cells import Cell
 from gradmeter.bench.report.colours import OF_CATEGORY
-from gradmeter.bench.report.short_names import short_names
+from gradmeter.bench.report.matrix_cells import Cell
+from gradmeter.bench.report.names import short_names
 from gradmeter.bench.report.summary import Amount
 from gradmeter.bench.report.tables import Figure
 from gradmeter.bench.report.timelines import Panel

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradmeter.bench.report import figures, memory_figures, sentences
-from gradmeter.bench.report.matrix_cells import differences
 from gradmeter.bench.report.figures import name, title
+from gradmeter.bench.report.matrix_cells import differences
 from gradmeter.bench.report.tables import Figure, Table
 from gradmeter.bench.report.timelines import Panel
 from gradmeter.bench.results.run import Case, Run

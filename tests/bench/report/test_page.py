@@ -11,13 +11,14 @@ from selenium.webdriver.common.keys import Keys
 
 from gradmeter.bench.report import page
 from gradmeter.bench.results import run_file
+from gradmeter.bench.results.readings import Heap
 from gradmeter.bench.session import PAGE_FILE, RUN_FILE
 from gradmeter.bench.timelines import drawing
 from gradmeter.bench.verdicts import verdicts
 
 from ..browser import CHROMIUM, DRIVER
 from ..large_runs import VARIANTS, chain, large, sets
-from ..run_files import MB, case, run, strong
+from ..run_files import MB, case, ordinary, run, strong
 from .test_reports import named
 
 pytestmark = pytest.mark.skipif(
@@ -142,6 +143,61 @@ def test_timelines_behind_the_charts_are_those_of_the_run(chromium, measured):
         assert sorted((a.name, a.bytes) for a in counted) == sorted(
             (row["name"], row["bytes"]) for row in lives
         )
+
+
+def test_timelines_name_their_operations_and_mark_the_peak(chromium, measured):
+    found, path = measured
+    chromium.open(path)
+    chromium.draw()
+    charts = chromium.run(
+        """return ["stack", "lives"].map((kind) => [...document.querySelectorAll(
+          `#effects .chart[data-kind="${kind}"]`)].map((chart) =>
+          [...chart.querySelectorAll("text")].map((text) => text.textContent)))"""
+    )
+    traced = [row.case for row in verdicts.ordered(found)[0][1]]
+    for case_, stack, lives in zip(traced, *charts, strict=True):
+        assert case_.timeline
+        names = {f"{o.name}#{o.number}" for o in case_.timeline.operations if o.number}
+        assert names <= {*stack}
+        assert names <= {*lives}
+        peak = drawing.drawing(case_.timeline).peak
+        assert peak
+        arrays = f"{peak.peak / case_.array_bytes:.2f}".removesuffix(".00")
+        assert f"peak {arrays} arrays in {peak.name}" in stack
+
+
+def test_an_engine_without_exact_bytes_has_the_bars_of_its_heap(chromium, tmp_path):
+    lacking = {"allocations": [], "cycles": None, "predicted": None}
+    theirs = case(variant="theirs", heap=[Heap(peak=90 * MB, held=30 * MB)], **lacking)
+    ours = case(heap=[Heap(peak=50 * MB, held=25 * MB)])
+    (tmp_path / PAGE_FILE).write_text(page.render(run(ours, theirs)))
+    chromium.open(tmp_path / PAGE_FILE)
+    chromium.draw()
+    labels = chromium.run(
+        "return [...document.querySelectorAll('#cases .chart text')].map((t) => t.textContent)"
+    )
+    assert [text for text in labels if text.startswith(("peak", "heap peak"))] == [
+        "heap peak 50.0 MB",
+        "peak 5 arrays, as predicted",
+        "heap peak 90.0 MB",
+    ]
+    hollow = chromium.run(
+        """return [...document.querySelectorAll("#cases .mark-rect.role-mark path")].map((bar) =>
+          [bar.ariaLabel.includes("heap"), bar.getAttribute("fill-opacity") === "0"])"""
+    )
+    assert len(hollow) == 7
+    assert all(is_heap == is_hollow for is_heap, is_hollow in hollow)
+
+
+def test_what_tells_names_apart_is_seen_on_a_phone(chromium, tmp_path):
+    names = [f"tests/a_long_path/test_file.py::TestIt::{'test_' * 12}[{i}]" for i in range(3)]
+    (tmp_path / PAGE_FILE).write_text(page.render(run(*map(ordinary, names), comparisons=[])))
+    chromium.open(tmp_path / PAGE_FILE, width=390)
+    chromium.draw()
+    labels = chromium.run(
+        "return [...document.querySelectorAll('#cases .chart text')].map((t) => t.textContent)"
+    )
+    assert {text[-3:] for text in labels if "test_" in text} == {f"[{i}]" for i in range(3)}
 
 
 def test_ratios_and_rounds_behind_the_charts_are_those_of_the_run(chromium, tmp_path):
