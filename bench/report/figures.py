@@ -21,7 +21,7 @@ from gradmeter.bench.results.run import Case, Comparison, Run
 from gradmeter.bench.verdicts import scaling, verdicts
 from gradmeter.bench.verdicts.verdicts import Row
 
-RATIOS = 50
+RATIOS = 20
 VIEWS = 12
 SERIES = 2  # of each family: those of the largest size or depth
 VARIANTS = 5  # in one chart of growth

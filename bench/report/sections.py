@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradmeter.bench.report import figures, memory_figures, sentences
 from gradmeter.bench.report.figures import name, title
 from gradmeter.bench.report.matrix_cells import differences
+from gradmeter.bench.report.names import short_names
 from gradmeter.bench.report.tables import Figure, Table
 from gradmeter.bench.report.timelines import Panel
 from gradmeter.bench.results.run import Case, Run
@@ -100,9 +101,10 @@ def _compared(
     candidates = verdicts.by_effect([row for row in rows if not row.is_baseline])
     first = candidates[0] if candidates else None
     changed = differences(first) if first else ""
+    short = short_names([(first.case.variant, first.baseline.variant)]) if first else {}
     return Section(
         title=title(rows[0].case) + sentences.on_machine(rows[0].case),
-        summary=f"{first.case.variant}: {changed}" if first and changed else "",
+        summary=f"{', '.join(short.values())}: {changed}" if changed else "",
         facts=[fact for row in rows for fact in _facts(row, run)],
         table=figures.everything(run, rows, [name(row) for row in rows]),
         anchors=_anchors(rows, places, seen),

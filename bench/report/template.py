@@ -84,12 +84,18 @@ def _library() -> str:
     return compiled_charts.library().replace("</script", r"<\/script")
 
 
+SHORT = 24  # characters of a text that stays on its line
+
+
 def _cell(column: Column, value: Value, first: bool) -> Markup:
     """Render one cell; the raw number is an attribute where the text differs from it."""
     if column.text is None:
         pieces = _pieces(plain(str(value))) if first else [plain(str(value))]
         text = f"<bdi>{'<wbr>'.join(map(escape, pieces))}</bdi>"
-        return Markup(f'<th scope="row">{text}</th>' if first else f'<td class="text">{text}</td>')
+        if first:
+            return Markup(f'<th scope="row">{text}</th>')
+        short = " short" if len(str(value)) <= SHORT else ""
+        return Markup(f'<td class="text{short}">{text}</td>')
     if value is None:
         return Markup("<td>-</td>")
     text = escape(column.text(value))

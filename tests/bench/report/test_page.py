@@ -71,7 +71,8 @@ def test_charts_are_drawn_only_when_they_come_into_view(chromium, many):
     assert chromium.run(count) == 0
     chromium.run("document.querySelector('.chart').scrollIntoView()")
     wait(chromium)
-    assert 0 < chromium.run(count) < 8
+    of_all = chromium.run("return document.querySelectorAll('.chart').length")
+    assert 0 < chromium.run(count) < of_all / 3
 
 
 def wait(chromium) -> None:
@@ -176,11 +177,11 @@ def test_an_engine_without_exact_bytes_has_the_bars_of_its_heap(chromium, tmp_pa
     labels = chromium.run(
         "return [...document.querySelectorAll('#cases .chart text')].map((t) => t.textContent)"
     )
-    assert [text for text in labels if text.startswith(("peak", "heap peak"))] == [
+    assert {text for text in labels if text.startswith(("peak", "heap peak"))} == {
         "heap peak 50.0 MB",
         "peak 5 arrays, as predicted",
         "heap peak 90.0 MB",
-    ]
+    }
     hollow = chromium.run(
         """return [...document.querySelectorAll("#cases .mark-rect.role-mark path")].map((bar) =>
           [bar.ariaLabel.includes("heap"), bar.getAttribute("fill-opacity") === "0"])"""
