@@ -103,7 +103,10 @@ def memory(rows: Sequence[Row], heading: str = "") -> Figure | None:
 
 def _text(count: int, case: Case) -> str:
     text = amount_text(count, case)
-    return text if case.array_bytes == 1 else f"{text} array{'s' * (text != '1')}"
+    if case.array_bytes == 1:
+        return text
+    arrays, _, few_bytes = text.partition(" ")
+    return f"{arrays} array{'s' * (arrays != '1')} {few_bytes}".rstrip()
 
 
 def calls(cases: Sequence[Case], names: Sequence[str]) -> Figure | None:

@@ -124,7 +124,9 @@ def _subject(run: Run, short: summary.Summary) -> str:
     parts = parts if variants else []
     parts += [_count(len(workloads), "workload")] if workloads else []
     if sizes and len(sizes) <= FEW:
-        parts.append(f"{' and '.join(f'{size:,}' for size in sizes)} elements in an array")
+        *most, last = (f"{size:,}" for size in sizes)
+        listed = " and ".join(filter(None, [", ".join(most), last]))
+        parts.append(f"{listed} elements in an array")
     elif sizes:
         parts.append(f"{sizes[0]:,} to {sizes[-1]:,} elements in an array")
     parts += [_count(len(tests), "test")] if tests else []
