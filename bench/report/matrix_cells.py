@@ -55,16 +55,8 @@ def baseline_cell(measure: str, row: Row, amounts: Mapping[str, Amount], anchor:
     if case.failure:
         return failure_cell(case, anchor)
     if measure in MEMORY:
-        own = (case.figures or {}).get(measure)
-        heap = own is None
-        count = (case.heap_figures or {}).get(HEAP.get(measure, "")) if heap else own
-        if count is None:
-            return Cell("-", title="not measured")
-        text = amount_text(count, case, heap=heap)
-        has_law = measure in amounts and not heap and case.array_bytes > 1
-        law = amounts[measure].before if has_law else ""
-        note = "heap" if heap else law if law != text and len(law) <= LONGEST else ""
-        return Cell(text, note, "own", f"{'heap ' * heap}{measure} {count:,} B", anchor)
+        has_law = measure in amounts and case.figures is not None and case.array_bytes > 1
+        return _own_cell(measure, case, amounts[measure].before if has_law else "", anchor)
     if measure == TIME:
         text = sentences.median_text(case)
         return Cell(text, "", "own", f"median {text}", anchor) if text != "-" else Cell("-")
@@ -99,7 +91,7 @@ def _memory_cell(measure: str, row: Row, amounts: Mapping[str, Amount], anchor: 
     heap = after is not None and "peak" not in after
     key = HEAP.get(measure, "") if heap else measure
     if after is None or before is None or key not in after:
-        return _own_heap(measure, row.case, anchor)
+        return _own_cell(measure, row.case, "", anchor)
     new, old = after[key], before[key]
     title = f"{key} {new:,} B, {row.baseline.variant} {old:,} B"
     text = amount_text(old, row.case, heap=heap)
@@ -131,13 +123,18 @@ def _difference(count: int, case: Case, *, heap: bool) -> str:
     return f"{count / case.array_bytes:,.2f}" if rest else f"{whole:,}"
 
 
-def _own_heap(measure: str, case: Case, anchor: str) -> Cell:
-    """The heap's figure of a candidate whose baseline has none."""
-    count = (case.heap_figures or {}).get(HEAP.get(measure, ""))
-    if count is None:
-        return Cell("-", title="no figures of the same kind", anchor=anchor)
-    title = f"heap {measure} {count:,} B; the baseline has no figure of the same kind"
-    return Cell(bytes_text(count), "heap", "own", title, anchor)
+def _own_cell(measure: str, case: Case, law: str, anchor: str) -> Cell:
+    """A case's own figure: of its arrays, or where it has none, of its heap."""
+    figures, heap = case.figures, case.heap_figures or {}
+    if figures is not None:
+        count = figures[measure]
+        text = amount_text(count, case)
+        note = law if law != text and len(law) <= LONGEST else ""
+        return Cell(text, note, "own", f"{measure} {count:,} B", anchor)
+    key = HEAP.get(measure, "")
+    if key not in heap:
+        return Cell("-", title="not measured", anchor=anchor)
+    return Cell(bytes_text(heap[key]), "heap", "own", f"{key} {heap[key]:,} B", anchor)
 
 
 def _both(old: str, new: str) -> str:
@@ -213,14 +210,14 @@ def factor_of_time(row: Row) -> float:
     return max(row.time.ratio, 1 / row.time.ratio) if row.time.ratio > 0 else 1.0
 
 
-def differences(row: Row, anchor: str = "") -> str:
+def differences(row: Row) -> str:
     """What a candidate changes, in a few words: "peak +32, held +37, slower 1.31"."""
     if row.case.failure or row.baseline.failure:
         return "failed" if row.case.failed else ""
-    memory = {name: _memory_cell(name, row, {}, anchor) for name in MEMORY}
+    memory = {name: _memory_cell(name, row, {}, "") for name in MEMORY}
     changed = ("more", "less")
     words = [f"{name} {c.text}" for name, c in memory.items() if c.kind.startswith(changed)]
-    timed = _time_cell(row, anchor)
+    timed = _time_cell(row, "")
     if timed.kind.startswith(changed):
         words.append(f"{timed.note} {timed.text}")
     return ", ".join(words)

@@ -32,6 +32,7 @@ from gradmeter.bench.timelines.drawing import MEANINGS
 from gradmeter.bench.verdicts import law_search
 from gradmeter.bench.verdicts.verdicts import Row
 
+FEW = 3  # sizes that are named
 EFFECTS = 3  # at the top, with their timelines
 STYLES = ("page.css", "matrix.css")
 
@@ -133,9 +134,6 @@ def _subject(run: Run, short: summary.Summary) -> str:
     return " · ".join([*parts, run.environment.started[:10]])
 
 
-FEW = 3  # sizes that are named
-
-
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
@@ -166,9 +164,10 @@ def _effect(
     measures: Sequence[str],
     places: Mapping[sections.Key, str],
 ) -> Effect:
-    rows = [row] if row.is_baseline else [Row(row.baseline, row.baseline, None), row]
-    traced = [each for each in rows if each.case.timeline] if row.case.timeline else []
-    panel = timelines.panel(traced) if traced and row.effect else None
+    panel = None
+    if row.effect and row.case.timeline:
+        base = Row(row.baseline, row.baseline, None)
+        panel = timelines.panel([base, row] if base.case.timeline else [row])
     where = figures.title(row.case) + sentences.on_machine(row.case)
     figure = memory_figures.effect(run, row, where) if panel is None else None
     anchor = places[row.case.key]
