@@ -91,7 +91,7 @@ def _cell(column: Column, value: Value, first: bool) -> Markup:
     """Render one cell; the raw number is an attribute where the text differs from it."""
     if column.text is None:
         pieces = _pieces(plain(str(value))) if first else [plain(str(value))]
-        text = f"<bdi>{'<wbr>'.join(map(escape, pieces))}</bdi>"
+        text = f"<bdi>{'<wbr>'.join(map(escape, pieces))}<wbr></bdi>"
         if first:
             return Markup(f'<th scope="row">{text}</th>')
         short = " short" if len(str(value)) <= SHORT else ""
