@@ -37,7 +37,7 @@ $(VENV)/peers: $(VENV)/ready
 	@touch $@
 
 # All at once, since mypy takes one core only.
-test: $(VENV)/ready ## style, types and all tests but those of other engines; 6 minutes
+test: $(VENV)/ready ## style, types and all tests but those of other engines; under 10 minutes
 	@+$(MAKE) --no-print-directory --jobs=3 lint types tests
 
 # Those of other engines' adapters need the engines: make test-engines.
@@ -50,7 +50,7 @@ test-thorough: export THOROUGH := 1
 test-thorough: test ## the same with every example and case; before a release
 
 # While one thing is changed: what needs no other process, in about a minute.
-test-quick: $(VENV)/ready ## the properties of the engine and of verdicts; under a minute
+test-quick: $(VENV)/ready ## the properties of the engine and of verdicts; about a minute
 	$(BIN)/python -m pytest $(QUICK) $(XDIST) --quiet
 
 # The adapters against the engines themselves; one that is not installed fails.
