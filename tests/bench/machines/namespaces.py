@@ -82,5 +82,5 @@ class Namespaces(Cluster):
     def close(self) -> None:
         """End what is left of it."""
         super().close()
-        self.hub.kill()
-        self.hub.wait()
+        with self.hub:  # which closes its pipes
+            self.hub.kill()
