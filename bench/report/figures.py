@@ -14,7 +14,7 @@ from gradmeter.bench.numbers import (
     where_text,
 )
 from gradmeter.bench.report import sentences
-from gradmeter.bench.report.tables import Column, Figure, Table, Value, exact, number
+from gradmeter.bench.report.tables import Column, Figure, Signals, Table, Value, exact, number
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.readings import TimeSet
 from gradmeter.bench.results.run import Case, Comparison, Run
@@ -93,7 +93,7 @@ def ratios(run: Run, rows: list[Row], heading: str, fact: str) -> Figure:
         "verdict, the smallest and the largest ratio of too few sets"
     )
     table = Table(caption, columns, cells)
-    signals = {"effect": run.options.effect}
+    signals: Signals = {"effect": run.options.effect}
     return Figure("ratios", heading, fact, table, signals, RATIOS, {"y_step": 54.0})
 
 

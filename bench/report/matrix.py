@@ -102,7 +102,7 @@ def grids(run: Run, short: Summary, anchors: Mapping[tuple[str, int, str], str])
         places = by_baseline.setdefault(comparison.baseline, {})
         of_place = places.setdefault((comparison.workload, comparison.size), {})
         of_place.update({row.case.variant: row for row in rows})
-    every = []
+    every: list[Grid] = []
     for baseline, places in by_baseline.items():
         candidates = [v for c in run.comparisons if c.baseline == baseline for v in c.candidates]
         variants = [baseline, *dict.fromkeys(v for v in candidates if v != baseline)]

@@ -159,7 +159,7 @@ def _lives(label: str, drawn: Drawing, timeline: Timeline, scales: Signals) -> F
         fact += f" {len(before)} more {verb} made before the trace."
     if len(rows) > DRAWN:
         fact += f" The first {DRAWN} are drawn."
-    lives = {n: scales[n] for n in ("last", "names", "side") if n in scales}
+    lives: Signals = {n: scales[n] for n in ("last", "names", "side") if n in scales}
     kind = "lives" if len(rows) <= NAMED else "many lives"
     table = Table(f"When each array lives, {label}", columns, rows)
     return Figure(kind, label, fact, table, lives, DRAWN, _narrow(scales))
