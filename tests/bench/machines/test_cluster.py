@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,6 @@ import pytest
 
 from gradmeter.bench.results import run_file
 from gradmeter.bench.results.run import Case, Run
-from tests.bench.command import GRADMETER, process
 from tests.bench.machines.clusters import Cluster, agents_of, environment, kill, wait_for
 
 GROUPS = int(os.environ.get("GRADMETER_GROUPS", "8"))
@@ -54,12 +54,12 @@ def cluster(tmp_path_factory):
         cluster.close()
 
 
-def start(project: Path, out: str, *more: str) -> subprocess.Popen[str]:
+def start(project: Path, out: str, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "gradmeter", "run", *WHAT, "--out", out, *more]
     with (project / f"{out}.txt").open("wb") as log:
-        return process(
-            GRADMETER, "run", *WHAT, "--out", out, *more, cwd=project, env=environment(project),
-            stdout=subprocess.DEVNULL, stderr=log,
-        )  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=log
+        )
 
 
 def said(project: Path, out: str) -> str:
