@@ -61,7 +61,7 @@ def _unknown(text: str) -> str:
     """Say that there is no such workload, and which is meant."""
     name, depth = loading.split(text) if text else ("", None)
     if f"{text}-N" in names():
-        return f"the workload {text} takes a depth N (squares-N, such as squares-3); write {text}-3"
+        return f"the workload {text} takes a depth; write {text}-3"
     if depth is not None and name in names():
         return f"the workload {name} takes no depth; write {name}"
     meant = suggestion(text, spelled(text))

@@ -85,9 +85,10 @@ class _Writer:
         """Add a block's sum or product to its partial result."""
         number, count = part.node, self.plan.partials
         node = self.program.nodes[number]
-        matrices = [untransposed(self.program, n) for n in node.arguments]
-        operands = [self._block(n) for n in matrices]
-        if node.kind == "matmul" and matrices[0] != node.arguments[0]:
+        left, *others = node.arguments
+        matrix = untransposed(self.program, left)
+        operands = [self._block(n) for n in (matrix, *others)]
+        if node.kind == "matmul" and matrix != left:
             operands[0] += ".T"
         if count == 1:
             self.before[f"p{number}"] = f"    p{number} = arrays[{number}]"

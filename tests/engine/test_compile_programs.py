@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gradmeter import engine
@@ -219,14 +219,19 @@ def eager(function, arguments):
     return [v.data for v in several], [getattr(x, "grad", None) for x in arguments]
 
 
-def agree(got, expected):
+def agree(got, expected, single=False):
+    """Assert that two results are the same, up to the rounding of their precision.
+
+    Args:
+        single: whether a result in double precision may be computed from single ones.
+    """
     if expected is None:
         assert got is None
         return
     assert type(got) is np.ndarray
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
-    small = 2e-4 if expected.dtype == np.float32 else 1e-9
+    small = 2e-4 if single or expected.dtype == np.float32 else 1e-9
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(got, expected, small, small)
 
@@ -254,6 +259,14 @@ def block_sizes(request, monkeypatch):
     returns=st.integers(1, 2),
     threads=st.integers(1, 2),
 )
+# A product over rows whose right factor is the transpose of an earlier array.
+@example(
+    leaves=[np.arange(6.0).reshape(2, 3), np.array(1.5)],
+    constant=False,
+    steps=[("neg", 1, 0), ("transposed", 0, 0), ("neg", 0, 0), ("neg", 0, 0), ("contracted", 0, 0)],
+    returns=1,
+    threads=1,
+)
 @MANY
 def test_compiled_is_eager(leaves, constant, steps, returns, threads):
     function = function_of(steps, returns)
@@ -266,8 +279,10 @@ def test_compiled_is_eager(leaves, constant, steps, returns, threads):
         got, got_gradients = compiled(*arguments)
         again, _ = compiled(*arguments)
     several = got if isinstance(got, tuple) else (got,)
+    # NumPy rounds the power of two scalars in single precision otherwise than that of arrays.
+    single = any(a.dtype.char == "f" for a in leaves)
     for x, y in zip([*several, *got_gradients], [*values, *gradients], strict=True):
-        agree(x, y)
+        agree(x, y, single)
     for x, y in zip(several, again if isinstance(again, tuple) else (again,), strict=True):
         assert x.tobytes() == y.tobytes()
     assert [a.tobytes() for a in leaves] == before

@@ -245,7 +245,10 @@ def test_unset_it_loads_a_few_small_files_and_touches_nothing(pytester):
             f"gradmeter.bench.{name}"
             for name in ("errors", "plugin", "plugin.cases", "plugin.hooks", "plugin.options")
         ]
-        + [f"gradmeter.bench.{name}" for name in ("plugin.settings", "plugin.state", "text")]
+        + [
+            f"gradmeter.bench.{name}"
+            for name in ("plugin.settings", "plugin.state", "suggestions", "text")
+        ]
     )
     assert f"loaded: {ours} []" in text
     assert "plugins: ['gradmeter']" in text

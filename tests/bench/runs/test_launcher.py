@@ -274,6 +274,7 @@ def test_closing_is_quick_final_and_may_be_repeated():
 
 def test_many_workers_leave_no_thread_no_descriptor_and_no_child(tmp_path):
     path = interpreter(tmp_path, "", "/bin/true")
+    others = set(psutil.Process().children())  # such as the driver of a browser
     before = None
     for _ in range(4):
         process = Process(spec(interpreter=path), PATIENCE)
@@ -281,7 +282,7 @@ def test_many_workers_leave_no_thread_no_descriptor_and_no_child(tmp_path):
         now = (threading.active_count(), len(os.listdir("/proc/self/fd")))
         before = before or now
     assert now == before
-    assert within(lambda: all(gone(child.pid) for child in psutil.Process().children()))
+    assert within(lambda: set(psutil.Process().children()) <= others)
 
 
 def test_closing_ends_a_worker_in_an_endless_loop(tmp_path):

@@ -44,7 +44,7 @@ def test_a_growth_breaks_a_gate_beyond_its_amount_only(figure, before, after, am
     ("text", "at", "expected"),
     [
         ("", "the end", "one of peak"),
-        ("pek>0", "character 1", "one of peak"),
+        ("size>0", "character 1", "one of peak"),
         ("peak", "the end", "> (more than before)"),
         ("peak>", "the end", "a number"),
         ("peak>x", "character 6, 'x'", "a number"),

@@ -175,11 +175,20 @@ def test_training_learns():
         *("diamond-3", "Matyas", "N", "family", "get", "[red]"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_list(name):
+def test_an_unknown_name_is_refused_with_what_is_meant_or_the_list(name):
     with pytest.raises(UsageError) as error:
         workloads.get(name)
-    assert repr(name) in str(error.value)
-    assert all(known in str(error.value) for known in workloads.names())
+    message = str(error.value)
+    family = name.removesuffix("-3")
+    if meant := {"squares": "takes a depth; write squares-3", "diamond": "write diamond"}.get(
+        family
+    ):
+        assert (
+            message == f"the workload {family} {'takes no depth; ' * (family == 'diamond')}{meant}"
+        )
+        return
+    assert message.startswith(f"there is no workload {name!r}; ")
+    assert "; did you mean " in message or all(known in message for known in workloads.names())
 
 
 @pytest.mark.parametrize("family", ["squares", "self_products", "constant_sums"])
@@ -225,7 +234,7 @@ def test_a_workload_added_by_one_function_works(monkeypatch):
     inputs, _ = finished(workload, 7)
     exact = workload.exact(**workloads.arrays(workload, 7, 0))["x"]
     np.testing.assert_allclose(inputs["x"].grad, exact)
-    with pytest.raises(UsageError, match="cubes-N"):
+    with pytest.raises(UsageError, match="takes a depth; write cubes-3"):
         workloads.get("cubes")
 
 
