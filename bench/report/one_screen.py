@@ -73,8 +73,8 @@ def of_run(
 
     effects = sum(len(question.effects) for question in of_all.questions)
     detail = Detail(order=chosen.order if chosen else "")
-    for every_size, every_depth in ((True, True), (False, True), (False, False)):
-        detail = replace(detail, every_size=every_size, every_depth=every_depth)
+    for less in ({}, {"every_size": False}, {"every_depth": False}, {"explained": 0}):
+        detail = replace(detail, **less)
         # Each effect has a line at least, but for calls without a change.
         if of_all.changes <= most and fits(screen := laid_out(detail, calls)):
             return screen

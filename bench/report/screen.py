@@ -57,6 +57,7 @@ class Detail:
             one with the figures of the largest.
         every_depth: whether a family of workloads has a line with the times of each depth; else
             one with those of the largest.
+        explained: of how many effects, the largest, the lines of source are named.
         dropped: how many effects are left out, the smallest first; calls without a change always
             are.
         order: by what calls are sorted, of `ORDERS`; empty for the largest effect.
@@ -64,6 +65,7 @@ class Detail:
 
     every_size: bool = True
     every_depth: bool = True
+    explained: int = EXPLAINED
     dropped: int = 0
     order: str = ""
 
@@ -261,7 +263,7 @@ def _lines(
     if effect.program in others and effect.sizes != (ORDINARY,):
         name = f"{name} x {', '.join(f'{size:,}' for size in effect.sizes)}"
     figures = columns.amounts(effect, before)
-    below = _remarks(effect, ranks)
+    below = _remarks(effect, ranks[id(effect)] < detail.explained)
     depths = effect.depths
     if None in depths:
         yield Line(name, (*figures, *columns.times(effect.rows)), below)
@@ -278,7 +280,7 @@ def _lines(
         figures, below = ("",) * len(figures), ()
 
 
-def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
+def _remarks(effect: Effect, is_explained: bool) -> tuple[str, ...]:
     """What is in no column: resident and other layers of memory, lines of source, other figures."""
     row = effect.rows[-1]
     layers = "; ".join(map(sentences.layer_change_text, row.layer_changes))
@@ -286,7 +288,7 @@ def _remarks(effect: Effect, ranks: Mapping[int, int]) -> tuple[str, ...]:
     if effect.others and not any(each.is_changed for each in effect.amounts.values()):
         others = f"another {' and '.join(effect.others)}"
     figures: dict[str, list[str]] = {}
-    for sentence in sentences.lines_sentences(row) if ranks[id(effect)] < EXPLAINED else ():
+    for sentence in sentences.lines_sentences(row) if is_explained else ():
         figure, _, text = sentence.partition(" ")
         figures.setdefault(text, []).append(figure)
     lines = (f"{' and '.join(names)} {text}" for text, names in figures.items())
