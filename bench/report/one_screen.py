@@ -59,9 +59,10 @@ def of_run(
     most = (MORE_LINES if many else LINES) + (chosen.most if chosen else 0)
     most = most * WIDTH // min(width, WIDTH)
     calls = chosen or Chosen()
-    empty = Screen((), (), tuple(remarks.remarks(run, of_all)), remarks.what_is_next(run, of_all))
+    whole = Screen((), (), tuple(remarks.remarks(run, of_all)), remarks.what_is_next(run, of_all))
+    bare = replace(whole, remarks=tuple([r for r in whole.remarks if not r.is_background]))
 
-    def laid_out(detail: Detail, calls: Chosen) -> Screen:
+    def laid_out(empty: Screen, detail: Detail, calls: Chosen) -> Screen:
         tables = sections(of_all, detail)
         if (of_calls := ordinary.section(run, budgets or {}, calls)) is not None:
             tables.append(of_calls)
@@ -72,11 +73,16 @@ def of_run(
         return len(list(lines(screen, width))) <= most
 
     effects = sum(len(question.effects) for question in of_all.questions)
-    detail = Detail(order=chosen.order if chosen else "")
-    for less in ({}, {"every_size": False}, {"every_depth": False}, {"explained": 0}):
-        detail = replace(detail, **less)
+    full = Detail(order=chosen.order if chosen else "")
+    of_largest_size = replace(full, every_size=False)
+    of_largest_depth = replace(of_largest_size, every_depth=False)
+    detail = replace(of_largest_depth, explained=0)
+    for empty, less in (
+        *((whole, each) for each in (full, of_largest_size, of_largest_depth, detail)),
+        (bare, detail),
+    ):
         # Each effect has a line at least, but for calls without a change.
-        if of_all.changes <= most and fits(screen := laid_out(detail, calls)):
+        if of_all.changes <= most and fits(screen := laid_out(empty, less, calls)):
             return screen
     if chosen is None:
         calls = Chosen(most=FEW)
@@ -84,11 +90,11 @@ def of_run(
     dropped = bisect_left(
         range(least, effects),
         True,
-        key=lambda count: fits(laid_out(replace(detail, dropped=count), calls)),
+        key=lambda count: fits(laid_out(bare, replace(detail, dropped=count), calls)),
     )
-    screen = laid_out(replace(detail, dropped=least + dropped), calls)
+    screen = laid_out(bare, replace(detail, dropped=least + dropped), calls)
     if chosen is None and not fits(screen):
-        screen = laid_out(replace(detail, dropped=effects), Chosen(most=0))
+        screen = laid_out(bare, replace(detail, dropped=effects), Chosen(most=0))
     return screen
 
 

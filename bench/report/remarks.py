@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradmeter.bench.numbers import where_text
 from gradmeter.bench.report import ordinary, prose, sentences
@@ -24,10 +24,16 @@ FIGURE_MEANINGS = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence under the tables; ``label`` is what it is about, "" for none."""
+    """A sentence under the tables.
+
+    Attributes:
+        label: what it is about, "" for none.
+        is_background: whether it gives way where a screen is full: versions, which the report has.
+    """
 
     label: str
     text: str
+    is_background: bool = False
 
 
 def legend(
@@ -93,8 +99,10 @@ def remarks(run: Run, summary: Summary) -> Iterator[Remark]:
         yield Remark(label, text)
     if missing := law_search.lacking(run):
         yield Remark("", missing)
-    for lines in (prose.origins(run), prose.grounds(run), prose.notes(run)):
-        yield from _first("", lines)
+    yield from _first("", prose.origins(run))
+    for remark in _first("", prose.grounds(run)):
+        yield replace(remark, is_background=True)
+    yield from _first("", prose.notes(run))
     if not run.finished:
         workloads = [case for case in run.cases if not case.ordinary]
         how = "; gradmeter run --resume goes on with it" if workloads or not run.cases else ""
