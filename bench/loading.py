@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from importlib import metadata
 
 
+FILE = "gradmeter_file_"  # what the names of the modules of such files begin with
+
+
 @cache
 def load_module(path: Path, kind: str) -> ModuleType:
     """Run a file as a module, once; it may import what lies in its folder.
@@ -46,7 +49,7 @@ def load_module(path: Path, kind: str) -> ModuleType:
         raise UsageError(f"{problem}: there is no such file{meant}")
     # Two files may have one name in two folders, and a name that is no name of a module.
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-    name = f"gradmeter_file_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
+    name = f"{FILE}{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
     if package := enclosing_package(path):  # so that relative imports find what is there
         name = f"{package}.{name}"
     with refusing(problem, path), importable(folders(path)):

@@ -27,24 +27,35 @@ def test_at_hand(measure, question):
 @gradmeter.cases(workload=softplus_loss, sizes=[16], variants=["engine"])
 def test_again(measure, question):
     measure(question)
+
+@gradmeter.cases(softplus_loss, [17], ["engine", "mine"])
+def test_of_another_engine(measure, question):
+    measure(question)
 """
 )
+ADAPTER = """
+from dataclasses import replace
+from gradmeter.bench.engines.ours import ENGINE as OURS
+ENGINE = replace(OURS, name="mine")
+"""
 
 
 def test_a_suite_measures_workloads_of_its_own(pytester, monkeypatch):
     tests = pytester.mkdir("tests")
     workload_file(tests / "own", README.replace("softplus_loss", "other"), "theirs.py")
     workload_file(tests, SUITE, "test_suite.py")
-    done = pytester.runpytest_subprocess(*LEAST)
-    done.assert_outcomes(passed=6)
+    pytester.makepyfile(adapter=ADAPTER)
+    own = ("--bench-engine", "adapter.py")
+    done = pytester.runpytest_subprocess(*LEAST, *own)
+    done.assert_outcomes(passed=8)
     run = run_file.load(pytester.path / "reports/latest/run.json")
     assert {case.workload for case in run.cases} == {"other", "softplus_loss", "diamond"}
     assert all(case.times and not case.failure for case in run.cases)
     assert run.case("softplus_loss", 16, "engine:retain_grad=on").checked == "the other variants"
     assert run.workloads["softplus_loss"].where == "tests/test_suite.py:softplus_loss"
     assert run.workloads["other"].where == "tests/own/theirs.py:other"
-    smoke = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "tests/test_suite.py")
-    smoke.assert_outcomes(passed=6)
+    smoke = pytester.runpytest_subprocess("-p", "no:hypothesispytest", *own, "tests/test_suite.py")
+    smoke.assert_outcomes(passed=8)
 
 
 @pytest.mark.parametrize(
