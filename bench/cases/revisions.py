@@ -147,10 +147,10 @@ def commit_of(top: Path, name: str | None) -> str:
     try:
         object_id = git.answer(top, "rev-parse", "--verify", "--quiet", revision, why=why)
     except UsageError as error:
-        if git.answer(top, "rev-parse", "--is-shallow-repository", why=why) == "true":
-            raise UsageError(f"{error}{shallow}") from None
         names = git.answer(top, "for-each-ref", "--format=%(refname:short)", why=why).split()
-        raise UsageError(f"{error}{suggestion(revision, names)}") from None
+        if git.answer(top, "rev-parse", "--is-shallow-repository", why=why) == "true":
+            names = []  # it is there, most likely, and was not fetched
+        raise UsageError(f"{error}{suggestion(revision, names) or shallow}") from None
     return git.answer(top, "rev-parse", "--verify", "--quiet", f"{object_id}^{{commit}}", why=why)
 
 

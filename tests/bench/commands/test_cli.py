@@ -45,7 +45,7 @@ def refused(monkeypatch, capfd, *arguments) -> str:
     [
         (["--workload", "cubes-3"], "there is no workload 'cubes-3'; the workloads are squares-N"),
         (["--workload", "sqares-3"], "there is no workload 'sqares-3'; did you mean squares-3?"),
-        (["--workload", "squares"], "takes a depth N (squares-N, such as squares-3)"),
+        (["--workload", "squares"], "the workload squares takes a depth; write squares-3"),
         (["--workload", "squares-0"], "did you mean squares-3?"),
         (["--workload", "diamond-3"], "the workload diamond takes no depth; write diamond"),
         (["--workload", ""], "squares-N"),

@@ -25,6 +25,9 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 x = np.zeros(100)
+# What they import, before: Python 3.11 makes a RuntimeError of an interruption in a class's body.
+traced()
+gradmeter.measure(f, x)
 signal.signal(signal.SIGALRM, interrupt)
 random.seed(0)
 interrupted = 0
