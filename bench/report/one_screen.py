@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -152,4 +153,19 @@ def _table(section: Section, width: int) -> Iterator[Printed]:
 def _rows(line: Line, indent: str, width: int) -> Iterator[tuple[str, Sequence[str]]]:
     yield indent + shortened(plain(line.name), 2 * (width - len(indent))), line.cells
     for remark in line.remarks:
-        yield indent + "  " + shortened(plain(remark), 2 * (width - 4)), ()
+        yield indent + "  " + _places(plain(remark), 2 * (width - 4)), ()
+
+
+def _places(remark: str, most: int) -> str:
+    """A remark of at most so many columns: its places lose their source, then the last are counted.
+
+    An amount stays with its place, so that no text seems to be about another one.
+    """
+    if cell_len(remark) <= most:
+        return remark
+    places = re.split(r", (?=[+-]\d)", re.sub(r" `[^`]*`(?=, [+-]\d|$)", "", remark))
+    for count in range(len(places), 0, -1):
+        more = f", and {len(places) - count} more" if count < len(places) else ""
+        if cell_len(text := ", ".join(places[:count]) + more) <= most:
+            return text
+    return shortened(places[0], most)

@@ -382,3 +382,17 @@ def test_a_time_is_decided_where_it_says_so():
     found = run(case(times=fast), strong(times=slow))
     assert "slower" in words(shown(found))
     assert "undecided" not in words(shown(found))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 999), st.integers(1, 10**6)), min_size=1, max_size=6),
+    st.integers(60, 400),
+)
+def test_a_place_is_shown_with_its_amount_or_counted(places, most):
+    parts = [f"+{n} kB at folder/module.py:{line} `call({line}, x)`" for n, line in places]
+    shown = one_screen._places("peak " + ", ".join(parts), most)
+    assert cell_len(shown) <= most
+    bare = [part.partition(" `")[0] for part in parts]
+    kept, _, more = shown.removeprefix("peak ").partition(", and ")
+    count = len(places) - (int(more.removesuffix(" more")) if more else 0)
+    assert kept in (", ".join(parts), ", ".join(bare[:count]))
