@@ -111,7 +111,8 @@ class CallComparison:
             self.record.note(
                 "no test imports a module of the project, so only the tests themselves are "
                 f"compared (its packages: {names}, in {', '.join(last.layout.roots)}); name the "
-                "folder that holds them with --bench-path"
+                "folder that holds them with --bench-path, or compare the tests as each side has "
+                "them with --bench-tests own"
             )
         self._time(tests)
         self.record.write(finished=True)
