@@ -37,7 +37,7 @@ $(VENV)/peers: $(VENV)/ready
 	@touch $@
 
 # All at once, since mypy takes one core only.
-test: $(VENV)/ready ## style, types and all tests but those of other engines; 9 minutes
+test: $(VENV)/ready ## style, types and all tests but those of other engines; 12 minutes
 	@+$(MAKE) --no-print-directory --jobs=3 lint types tests
 
 # Those of other engines' adapters need the engines: make test-engines.
