@@ -57,6 +57,10 @@ def faults():
     run()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
+# A small block that comes to lie where an array was moves the array: its pages cost once more.
+def settled():
+    return min(faults() for _ in range(3))
+
 found = {{}}
 """
 
@@ -66,10 +70,10 @@ CHOICES = (
 run()
 np.ones(4_000_000)  # freed at once: glibc would keep blocks of this size from here on
 assert engine.return_freed_memory()
-found["returned"] = faults()
+found["returned"] = settled()
 assert engine.keep_freed_memory()
-found["kept"] = faults()
-thread = threading.Thread(target=lambda: found.update({"kept in a thread": faults()}))
+found["kept"] = settled()
+thread = threading.Thread(target=lambda: found.update({"kept in a thread": settled()}))
 thread.start()
 thread.join()
 large = np.ones(10_000_000)
@@ -78,12 +82,12 @@ del large
 found["large freed"] = resident()
 assert engine.release_freed_memory()
 found["released"] = resident()
-found["kept again"] = faults()
+found["kept again"] = settled()
 np.ones(10_000_000)
 found["before returning"] = resident()
 assert engine.return_freed_memory()
 found["after returning"] = resident()
-found["returned again"] = faults()
+found["returned again"] = settled()
 print(json.dumps(found))
 """
 )
