@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +22,40 @@ from gradmeter.bench.suggestions import suggestion
 from gradmeter.bench.verdicts.gates import Gate
 
 HEAD = suite_session.HEAD
-PYTEST = "pytest"  # the first word of a suite's command
+PYTEST = "pytest"
+
+
+def suite_arguments(words: Sequence[str]) -> list[str] | None:
+    """Return pytest's arguments in a suite's command; None where the words are no such command.
+
+    It is pytest ARGUMENTS, as it is typed: pytest by a path, or python -m pytest.
+
+    Raises:
+        UsageError: the command names another interpreter, or something before pytest.
+    """
+    match words:
+        case [program, *arguments] if Path(program).name == PYTEST and not Path(program).is_dir():
+            return arguments
+        case [program, "-m", "pytest", *arguments]:
+            interpreter = Path(shutil.which(program) or program)
+            # Their targets are not compared: those of two virtual environments may be one.
+            if interpreter.absolute() != Path(sys.executable).absolute():
+                raise UsageError(
+                    f"{program} -m pytest: a suite is measured by the interpreter that runs "
+                    f"gradmeter, {sys.executable}; write -- pytest ARGUMENTS, and compare "
+                    "interpreters with --python"
+                )
+            return arguments
+        case [program, *_] if PYTEST in words:
+            raise UsageError(
+                f"{program!r} before pytest: a suite's command begins with pytest, as in "
+                "gradmeter compare --rev main -- pytest benchmarks"
+            )
+    return None
 
 
 def compare_suite(
-    words: Sequence[str],
+    arguments: Sequence[str],
     wanted: Wanted,
     options: Options,
     out: Path,
@@ -36,9 +67,10 @@ def compare_suite(
     share: Share | None = None,
     quiet: bool = False,
 ) -> Run:
-    """Compare a suite's calls; ``words`` are "pytest" and its arguments.
+    """Compare a suite's calls.
 
     Args:
+        arguments: of pytest.
         layers: of memory besides array data, separated by commas.
         share: of the selected tests that is measured; None for all.
 
@@ -48,7 +80,7 @@ def compare_suite(
     suite_session.refuse(tests, criteria, options)
     with Teller(Console(stderr=True, emoji=False, quiet=quiet)) as tell:
         return suite_session.compare_suite(
-            words[1:],
+            arguments,
             wanted,
             Path.cwd(),
             options,

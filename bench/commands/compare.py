@@ -12,9 +12,9 @@ from gradmeter.bench.cases.engine_packages import importable
 from gradmeter.bench.commands import compared_engines, compared_files
 from gradmeter.bench.commands.calls import (
     HEAD,
-    PYTEST,
     compare_suite,
     refuse_options,
+    suite_arguments,
     wanted_sides,
 )
 from gradmeter.bench.commands.completion import complete_compared
@@ -155,7 +155,8 @@ def compare(
         raise UsageError("--markdown, --json and --quiet exclude each other; choose one")
     printed = Printed(markdown=markdown, json=json_, quiet=quiet, everything=everything)
     share, elsewhere, words = measuring.share, measuring.elsewhere, what or []
-    suite, files = words[:1] == [PYTEST], False
+    arguments, files = suite_arguments(words), False
+    suite = arguments is not None
     ours: dict[str, object]
     ours = {"--workload": workload, "--size": size, "--engine": engine, "-k": keyword}
     ours["--functions"] = measuring.functions
@@ -187,11 +188,11 @@ def compare(
         effect=fraction(effect),
         differing_lines=True,
     )
-    if suite:
+    if arguments is not None:
         if measuring.instructions:
             raise UsageError("the instructions of a suite's calls cannot be counted")
         run = compare_suite(
-            words,
+            arguments,
             wanted_sides(rev or (), with_ or (), python or (), path or (), install),
             options,
             out,

@@ -11,7 +11,7 @@ import typer
 
 from gradmeter.bench.cases.checkouts import Wanted
 from gradmeter.bench.cases.shards import Share
-from gradmeter.bench.commands.calls import HEAD, PYTEST
+from gradmeter.bench.commands.calls import HEAD, suite_arguments
 from gradmeter.bench.commands.help_layout import COMMITS, OUTPUT, WHAT, HelpAll
 from gradmeter.bench.commands.options import (
     AllParents,
@@ -124,7 +124,7 @@ class Asked:
     @property
     def suite(self) -> list[str] | None:
         """The arguments of pytest; None where no suite is measured."""
-        return list(self.what[2:]) if len(self.what) > 1 else None
+        return suite_arguments(self.what[1:])
 
     @property
     def wanted(self) -> Wanted:
@@ -148,9 +148,9 @@ class Asked:
         Raises:
             UsageError: there is one, or no range.
         """
-        if not self.what or self.what[0] == PYTEST:
+        if not self.what or suite_arguments(self.what) is not None:
             raise UsageError("name the commits as A..B, such as v1.0..HEAD")
-        if len(self.what) > 1 and self.what[1] != PYTEST:
+        if len(self.what) > 1 and self.suite is None:
             raise UsageError(
                 f"{self.what[1]!r} after the commits: give one range A..B; a suite's command "
                 "begins with pytest, after --"

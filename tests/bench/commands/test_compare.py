@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import msgspec
 import pytest
 
 from gradmeter.bench.cases.plan import plan
 from gradmeter.bench.commands import conclusion
+from gradmeter.bench.commands.calls import suite_arguments
 from gradmeter.bench.report import comparison
 from gradmeter.bench.results import run_file
 
@@ -87,6 +89,8 @@ def test_files_without_a_common_case_are_refused(tmp_path):
         (["engine", STRONG, "--bench-tests", "own"], "--bench-tests is for a pytest suite"),
         (["engine", STRONG, "--bench-all"], "--bench-all is for a pytest suite"),
         (["engine", STRONG, "--bench-install", "x"], "--bench-install is for revisions"),
+        (["--rev", "main", "--", "uv", "run", "pytest"], "'uv' before pytest: a suite's command"),
+        (["--rev", "main", "--", "pythonx", "-m", "pytest"], f"runs gradmeter, {sys.executable}"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_one_sentence(tmp_path, arguments, says):
@@ -95,6 +99,14 @@ def test_a_call_that_makes_no_sense_is_one_sentence(tmp_path, arguments, says):
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_suite_is_named_as_pytest_is_started(tmp_path):
+    (tmp_path / "pytest").mkdir()
+    for program in (["pytest"], ["/elsewhere/bin/pytest"], [sys.executable, "-m", "pytest"]):
+        assert suite_arguments([*program, "tests", "-m", "pytest"]) == ["tests", "-m", "pytest"]
+    for others in ([], ["squares-3", "engine"], [str(tmp_path / "pytest"), "run.json"]):
+        assert suite_arguments(others) is None
 
 
 def test_times_of_files_are_not_gated(tmp_path):
