@@ -97,7 +97,7 @@ class Adapter:
 
     def variable(self, array: Any) -> Any:
         """Make an input that can get a gradient."""
-        raise NotImplementedError
+        raise NotImplementedError("the adapter defines no variable()")
 
     def constant(self, array: Any) -> Any:
         """Make an input that gets no gradient."""
@@ -119,19 +119,19 @@ class Adapter:
 
     def backward(self, result: Any) -> None:
         """Compute the gradients of the sum of ``result``; return once they are computed."""
-        raise NotImplementedError
+        raise NotImplementedError("the adapter defines no backward()")
 
     def value(self, result: Any) -> Any:
         """Return a result, or an input, as a NumPy array."""
-        raise NotImplementedError
+        raise NotImplementedError("the adapter defines no value()")
 
     def gradient(self, variable: Any) -> Any:
         """Return an input's gradient as a NumPy array, or None."""
-        raise NotImplementedError
+        raise NotImplementedError("the adapter defines no gradient()")
 
     def step(self, variable: Any, rate: float) -> None:
         """Take one step of gradient descent, in place, and drop the gradient."""
-        raise NotImplementedError
+        raise NotImplementedError("the adapter defines no step()")
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,4 +68,4 @@ def _mismatch(computed: Any, truth: Any, tolerance: float) -> str:
     if not len(wrong):
         return ""
     first = tuple(int(i) for i in wrong[0])
-    return f"{computed[first]!r} instead of {truth[first]!r} at {first}, {len(wrong):,} in all"
+    return f"{computed[first]} instead of {truth[first]} at {first}, {len(wrong):,} in all"

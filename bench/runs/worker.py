@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradmeter.bench.runs.revision_packages import Checkout, OriginError
+from gradmeter.bench.runs.revision_packages import Checkout
 from gradmeter.bench.runs.ties import adopt_orphans, die_with_parent
 
 if TYPE_CHECKING:
@@ -344,11 +344,8 @@ def main() -> None:
                     meter: Callable[[Request], Any] = getattr(bench, request["meter"])
                     answer = {"ok": meter(request)}
             except Exception as error:
+                from gradmeter.bench.runs.failures import failure_of
+
                 traceback.print_exc()
-                notes = "; ".join(getattr(error, "__notes__", ()))
-                answer = {"error": f"{type(error).__name__}: {error}" + (notes and f" ({notes})")}
-                if type(error).__name__ == "CannotError":  # whose module may not be imported yet
-                    answer = {"cannot": str(error)}
-                elif isinstance(error, OriginError):
-                    answer = {"refused": str(error)}
+                answer = failure_of(error)
             answers.write(json.dumps(answer) + "\n")

@@ -72,6 +72,25 @@ def test_an_engine_that_computes_something_else_gets_no_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def gradient", "def grad", "the adapter defines no gradient()"),
+        ("x.data * x.data", "x.dta * x.data", "no attribute 'dta', at adapter.py:{}"),
+        ("2 * g * x.data", "np.ones(3) @ x.data", "different from 3), at adapter.py:{}"),
+    ],
+)
+def test_what_an_engine_raises_is_told_with_its_line(tmp_path, old, new, said):
+    text = ADAPTER.replace(old, new)
+    [line] = [n for n, each in enumerate(text.splitlines(), 1) if new in each]
+    adapter(tmp_path, text)
+    options = (*UNTIMED, "--engine", "adapter.py", "--out", "out")
+    done = gradmeter("run", *options, *BOTH, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    failure = run_file.load(tmp_path / "out/run.json").case("squares-3", 16, "mine").failure
+    assert said.format(line) in failure.message
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("import no_such_module", "ModuleNotFoundError"),
