@@ -11,6 +11,7 @@ from gradmeter.bench.report.cells import HEAP_MARK, INSTRUCTIONS, OPEN, SAME
 from gradmeter.bench.report.next_command import more_sets, next_command
 from gradmeter.bench.report.screen import Section
 from gradmeter.bench.report.summary import FIGURES, Alike, Summary
+from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import Run
 from gradmeter.bench.verdicts import law_search, verdicts
 
@@ -19,6 +20,10 @@ FIGURE_MEANINGS = {
     "peak": "most alive at once",
     "held": "alive at the end",
     "cycle": "freed only by the collector",
+}
+LAYER_MEANINGS = {
+    layers.PYTHON: "Python's objects and what they own, exact in one version of Python",
+    layers.HEAP: "all that the process takes, arrays, objects and native code",
 }
 
 
@@ -72,7 +77,10 @@ def legend(
         parts.append(f"{text}{f'; {OPEN} is undecided' * open_}.")
     if "allocs" in heads:
         parts.append("allocs: blocks.")
-    if "peak" in heads and verdicts.calls(run):
+    named = [layer for layer in LAYER_MEANINGS if any(h.startswith(f"{layer} ") for h in heads)]
+    if named:
+        parts.append(f"{'; '.join(f'{layer}: {LAYER_MEANINGS[layer]}' for layer in named)}.")
+    elif "peak" in heads and verdicts.calls(run):
         parts.append(
             "Python's own objects and memory of native code are not counted: 0 B says that NumPy "
             "took no memory for arrays."

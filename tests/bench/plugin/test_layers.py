@@ -9,6 +9,7 @@ import pytest
 
 from gradmeter.bench.results import layers, run_file
 
+from ..report.test_reports import shown
 from ..suite_files import PLAIN, loaded, suite
 
 pytestmark = pytest.mark.usefixtures("_preloaded_pytest")
@@ -76,6 +77,10 @@ def test_every_layer_has_its_figures_and_none_is_mixed_with_another(pytester, mo
     assert "gate failed: growth<=0: test_theirs.py::test_keeps" in out
     assert "not judged: python_peak of test_theirs.py::test_differs: its passes disagree" in out
     done.assert_outcomes(passed=3, failed=1)
+    summary = " ".join(shown(loaded(pytester)).split())
+    assert "python: Python's objects and what they own" in summary
+    assert "heap: all that the process takes" in summary
+    assert "not counted" not in summary
 
 
 def test_a_baseline_of_another_python_is_not_judged_for_objects_but_for_arrays(pytester):
