@@ -13,7 +13,7 @@ import os
 import random
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -59,16 +59,19 @@ INSTEAD = "compute it outside of the compiled function, and pass it as an argume
 
 
 @contextmanager
-def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterator[None]:
+def refusing_ambient_state(
+    is_interruption: Callable[[Any], bool], package: str, environment_is_watched: bool
+) -> Iterator[None]:
     """Raise RecordingError in the block where it reads ambient state, and again at its end.
 
     Args:
+        is_interruption: whether a frame is of none of the block's code; see `interruptions`.
         package: the function's; the code of other installed packages is not watched.
         environment_is_watched: whether `os.environ` is part of the program's key.
     """
     errors: list[RecordingError] = []
     previous: Any = sys.getprofile()
-    root = sys._getframe(1)
+    root = sys._getframe(2)  # the caller of contextlib's
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         name: str | None = None
@@ -86,7 +89,11 @@ def refusing_ambient_state(package: str, environment_is_watched: bool) -> Iterat
             elif code is ENVIRONMENT and not environment_is_watched:
                 name = "os.environ"
             caller = frame.f_back
-        if name is not None and _is_users(caller, root, name, package):
+        if (
+            name is not None
+            and _is_users(caller, root, name, package)
+            and not is_interruption(caller)
+        ):
             error = RecordingError(
                 f"{name} is read while the function runs ({user_line(caller)}), and a compiled "
                 f"call would not read it again; {INSTEAD}"

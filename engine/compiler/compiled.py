@@ -265,8 +265,10 @@ def compile(  # noqa: A001
     those of other installed packages), context variables and the environment included.
     Refused are Variables from outside, arrays from outside that are not read-only, random
     numbers, iterators, state that each call changes, and calls that read the clock, files,
-    frames, or settings of Python and NumPy. What the code of installed packages reads, and
-    names and docstrings of functions, are read once. While recording,
+    frames, or settings of Python and NumPy. What the code of installed packages (of folders
+    called site-packages or dist-packages) reads, and names and docstrings of functions, are
+    read once. What Python runs in between is no part of the function: the garbage collector's
+    callbacks, finalizers, handlers of signals. While recording,
     ``isinstance(x.data, np.ndarray)`` is false.
 
     Elementwise results are NumPy's to the bit (of a nan, its sign and payload may differ);

@@ -176,11 +176,12 @@ class Recorder:
         if dtype is None:
             function = numpy_function(name)
             dtype = function.reduce(np.ones(1, node.dtype)).dtype  # type: ignore[attr-defined]
-        result = (
-            self.builder.reduce(name, number, axes, dtype)
-            if axes or dtype != node.dtype
-            else number
-        )
+        result = number
+        if axes or dtype != node.dtype:
+            result = self.builder.reduce(name, number, axes, dtype)
+        elif name == "add":  # to a zero, so that -0.0 becomes 0.0
+            zero = self.builder.constant(dtype.type(0), (), dtype)
+            result = self.builder.elementwise(name, [number, zero], node.shape, dtype)
         if keepdims:
             reduced_shape = tuple(1 if i in axes else n for i, n in enumerate(node.shape))
             result = self.builder.view("reshape", result, reduced_shape)

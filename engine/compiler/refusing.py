@@ -19,7 +19,11 @@ from ..errors import RecordingError
 ENGINE_FOLDER = f"{Path(__file__).parent.parent}{os.sep}"
 NUMPY_FOLDER = f"{Path(np.__file__).parent}{os.sep}"
 INTERNAL_FOLDERS = (ENGINE_FOLDER, NUMPY_FOLDER)
-SITE_PACKAGES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
+SITE_PACKAGES = tuple(
+    {sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")}
+    # The user's own, those of Debian's packages, and what another environment lends.
+    | {p + os.sep for p in sys.path if os.path.basename(p) in ("site-packages", "dist-packages")}
+)
 STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 SWEEP = (str(Path(__file__).with_name("tracing.py")), "_gradients")
 VALUES_UNKNOWN = (

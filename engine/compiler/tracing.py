@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -21,6 +22,7 @@ from ..stand_in import lift
 from ..variable import NO_GRAPH, Variable
 from .ambient import refusing_ambient_state
 from .captured import first_change
+from .interruptions import noticing_interruptions
 from .keys import may_change, package_of
 from .numpy_functions import FUNCTIONS, METHODS
 from .program import Array, Program
@@ -76,19 +78,17 @@ def trace(
         Exception: whatever the function raises.
     """
     random_before = random_states()
-    with refusing_ambient_state(package_of(function), environment_is_watched):
-        first, first_outside, first_leaves = _record_in_context(
-            function, arguments, keywords, with_gradients
-        )
-    if random_states() != random_before:
-        raise RecordingError(
-            "the compiled function draws random numbers, which would be the same in every "
-            f"call; draw them outside, and {PASS_AS_ARGUMENT}"
-        )
-    state_between = state()
-    second, second_outside, second_leaves = _record_in_context(
-        function, arguments, keywords, with_gradients
-    )
+    with noticing_interruptions() as is_interruption:
+        call = (is_interruption, function, arguments, keywords, with_gradients)
+        with refusing_ambient_state(is_interruption, package_of(function), environment_is_watched):
+            first, first_outside, first_leaves = _record_in_context(*call)
+        if random_states() != random_before:
+            raise RecordingError(
+                "the compiled function draws random numbers, which would be the same in every "
+                f"call; draw them outside, and {PASS_AS_ARGUMENT}"
+            )
+        state_between = state()
+        second, second_outside, second_leaves = _record_in_context(*call)
     if first_leaves.keys() & second_leaves.keys():
         raise RecordingError(
             "the compiled function uses a Variable that it did not get as an argument; "
@@ -130,6 +130,7 @@ def _record_in_context(*call: Any) -> Recording:
 
 
 def _record_once(
+    is_interruption: Callable[[Any], bool],
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
     keywords: tuple[str, ...],
@@ -137,7 +138,13 @@ def _record_once(
 ) -> Recording:
     observer.silent.set(True)
     recorder = Recorder(FUNCTIONS, METHODS)
-    lift.set(lambda array: recorder.new(recorder.node_of(array)))
+
+    def stand_in_of(array: Any) -> Any:
+        """Return the stand-in of an array; what interrupts the recording gets an array."""
+        is_programs = not is_interruption(sys._getframe(1))
+        return recorder.new(recorder.node_of(array)) if is_programs else np.array(array)
+
+    lift.set(stand_in_of)
     stand_ins: list[Any] = []
     inputs: list[Any] = []
     array_count = 0

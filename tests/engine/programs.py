@@ -104,9 +104,16 @@ def programs(without: Iterable[str] = (), **sizes: int) -> st.SearchStrategy[lis
     return st.lists(step, **{"max_size": 12, **sizes})
 
 
-def run(program: list[Step], more: dict = STEPS) -> tuple[list[Variable], Variable]:
+def leaves() -> list[Variable]:
+    """Return the two variables that a program begins with."""
+    return [Variable(np.linspace(-1, 1, SIZE), "a"), Variable(np.full(SIZE, 0.3), "b")]
+
+
+def run(
+    program: list[Step], more: dict = STEPS, begin: Iterable[Variable] = ()
+) -> tuple[list[Variable], Variable]:
     """Return the pool, two leaves and then every result, and the sum of it all."""
-    pool = [Variable(np.linspace(-1, 1, SIZE), "a"), Variable(np.full(SIZE, 0.3), "b")]
+    pool = [*begin] or leaves()
     with np.errstate(all="ignore"):
         for name, i, j in program:
             step = STEPS.get(name) or more[name]

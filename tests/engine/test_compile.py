@@ -526,8 +526,22 @@ def test_no_network_takes_more_array_data_than_eager(rows, widths, names, thread
     assert results < compiled <= eagerly + 2_000  # addresses, one table a thread
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f8"])
+@pytest.mark.parametrize("shape", [(), (2,), (3, 2)])
+def test_a_sum_over_any_axes_has_the_sign_of_numpys_zero(shape, dtype):
+    x = np.full(shape, -0.0, dtype)
+    for axis in (None, (), 0, -1, tuple(range(len(shape)))):
+        if shape or not isinstance(axis, int):
+            value, (gradient, _) = engine.compile(engine.sum)(Variable(x), axis)
+            eager = engine.sum(Variable(x), axis).data
+            assert (value.dtype, value.shape) == (eager.dtype, eager.shape)
+            assert np.signbit(value).tolist() == np.signbit(eager).tolist()
+            assert gradient.tolist() == np.ones(shape).tolist()
+
+
 def test_importing_the_engine_does_not_import_llvm():
-    code = "import sys, engine; assert not {'llvmlite', 'engine.compiler'} & set(sys.modules)"
+    names = {"llvmlite", "gradmeter.engine.compiler"}
+    code = f"import sys, gradmeter.engine; assert not {names} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
