@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from gradmeter.bench.meters.isolation import Guard, isolate
 
 _SIZE_BYTES = 8  # before the answer, which is JSON
+_LINE = 300  # bytes at most of what the function said last
 
 
 class NoForkError(RuntimeError):
@@ -64,6 +65,7 @@ def run(function: Callable[[], Any], seconds: float) -> Any:
     if sys.platform != "linux" or not hasattr(os, "fork"):
         raise NoForkError("calls are measured in a forked process, which this takes Linux for")
     reading, writing = os.pipe()
+    said = os.memfd_create("stderr")  # on standard error, by the function
     # No handler runs, in neither process, before the block that ends the forked one.
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
@@ -71,12 +73,12 @@ def run(function: Callable[[], Any], seconds: float) -> Any:
             warnings.simplefilter("ignore")
             process = os.fork()
     except OSError as error:
-        os.close(reading)
-        os.close(writing)
+        for fd in (reading, writing, said):
+            os.close(fd)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         raise NoForkError(f"this process cannot be forked: {error}") from None
     if process == 0:
-        _answer(function, writing, signals)
+        _answer(function, writing, said, signals)
     status: int | None = None
     try:
         os.close(writing)
@@ -90,17 +92,20 @@ def run(function: Callable[[], Any], seconds: float) -> Any:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
             status = _wait(process)
+        last = _last_line(said)
     if not answer:
-        raise NoAnswerError(_absence(seconds) if answer is None else _ending(status))
+        why = _absence(seconds) if answer is None else _ending(status)
+        raise NoAnswerError(f"{why}: {last}" if last else why)
     return _result(answer)
 
 
-def _answer(function: Callable[[], Any], writing: int, signals: set[Any]) -> NoReturn:
+def _answer(function: Callable[[], Any], writing: int, said: int, signals: set[Any]) -> NoReturn:
     """Send the function's result, or its error, and end this process without any cleanup."""
     try:
         guard: Guard | None = None
         try:
-            guard = isolate(writing)
+            guard = isolate(writing, said)
+            os.dup2(said, 2)
             signal.pthread_sigmask(signal.SIG_SETMASK, signals)
             answer = {"result": function()}
         except BaseException as error:
@@ -158,6 +163,14 @@ def _ending(status: int) -> str:
     except ValueError:
         name = f"signal {-code}"
     return f"the process that measured it was ended by {name}"
+
+
+def _last_line(fd: int) -> str:
+    """Close a file that was written to; return the end of its last line."""
+    with open(fd, "rb") as file:
+        file.seek(-min(_LINE, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((text for line in reversed(lines) if (text := line.strip())), "")
 
 
 def _absence(seconds: float) -> str:

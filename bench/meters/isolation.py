@@ -131,14 +131,14 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"...{text[-77:]}"
 
 
-def isolate(keep: int) -> Guard:
+def isolate(*kept: int) -> Guard:
     """Cut this process off, a forked one; return the guard that refuses what would be seen.
 
     Open files can be read and written as before, but as copies; a socket or a pipe has no other
     end any more. The process ends when its parent does, and leaves no core file.
 
     Args:
-        keep: the file descriptor that stays as it is.
+        kept: the file descriptors that stay as they are.
     """
     guard = Guard()
     library = ctypes.CDLL(None, use_errno=True)
@@ -154,7 +154,7 @@ def isolate(keep: int) -> Guard:
         with suppress(OSError):  # the one that listed the folder is closed
             if os.readlink(f"/proc/self/fd/{fd}") == _POLL:
                 polls[fd] = _watched(fd)
-            if fd != keep:
+            if fd not in kept:
                 _replace(fd)
     for fd, watched in polls.items():
         _watch(fd, watched)

@@ -217,6 +217,26 @@ def test_a_socket_has_no_other_end_there():
 
 
 @pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        (b"", ""),
+        (b"\n \n", ""),
+        (b"first\nTerminating: unsafe\n\n", ": Terminating: unsafe"),
+        (b"\xff", ": \N{REPLACEMENT CHARACTER}"),
+        (b"x" * 10**6, f": {'x' * 300}"),
+    ],
+)
+def test_what_a_forked_process_said_last_on_standard_error_is_told(text, last):
+    def function():
+        os.write(2, text)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(NoAnswerError) as caught:
+        run(function, LIMIT)
+    assert str(caught.value) == f"the process that measured it was ended by SIGTERM{last}"
+
+
+@pytest.mark.parametrize(
     ("act", "said"),
     [
         (lambda path: path.write_text("x"), "opens .* for writing"),
