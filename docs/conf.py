@@ -8,6 +8,7 @@ lists: the links under one of its headings are the pages of one section.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -22,12 +23,15 @@ smartquotes = False  # two hyphens begin an option
 html_theme = "furo"
 html_title = "gradmeter"
 html_extra_path = ["site"]
+html_static_path = ["static"]
+html_css_files = ["korean.css"]
 html_copy_source = False
 
 nb_execution_mode = "off"  # notebooks are run by their tests; the site shows what they hold
 nb_ipywidgets_js: dict[str, object] = {}  # these would be loaded from the network
 myst_heading_anchors = 4  # the anchors that GitHub gives
 
+KOREAN = ("docs/ko/", "README.ko")
 ENTRY = re.compile(r"^- \[(?P<title>[^]]+)\]\((?P<page>[^)#]+)\)", re.MULTILINE)
 
 
@@ -44,6 +48,13 @@ def _add_navigation(_: Sphinx, name: str, source: list[str]) -> None:
             source[0] += "\n".join(["\n\n```{toctree}", options, *pages, "```\n"])
 
 
+def _say_language(_: Sphinx, name: str, __: str, context: dict[str, Any], *___: object) -> None:
+    """Tell the browser, and what reads a page aloud, that a page is in Korean."""
+    if name.startswith(KOREAN):
+        context["language"] = "ko"
+
+
 def setup(app: Sphinx) -> None:
-    """Build the navigation from the index."""
+    """Build the navigation from the index, and name the language of each page."""
     app.connect("source-read", _add_navigation)
+    app.connect("html-page-context", _say_language)

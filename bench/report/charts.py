@@ -13,7 +13,6 @@ from typing import Any, Final
 import altair as alt
 
 from gradmeter.bench.report import history_charts
-from gradmeter.bench.report.colours import OF_CHANGE
 from gradmeter.bench.report.timeline_charts import line_stack, lives, stack
 from gradmeter.bench.report.vega import colour, layers, scale, table, words
 
@@ -25,8 +24,8 @@ OF_PART: Final = {
 EXACT: Final = ["peak", "held", "cycle"]
 HOLLOW: Final = ["heap peak", "heap held"]  # bars without a filling: no exact bytes of arrays
 OF_VERDICT: Final = {
-    "faster": OF_CHANGE["less"],
-    "slower": OF_CHANGE["more"],
+    "faster": "less",
+    "slower": "more",
     "same": "ink",
     "inconclusive": "grey",
     "no verdict": "grey",
@@ -182,7 +181,7 @@ def growth(x: str) -> alt.LayerChart:
     rows = table().transform_calculate(
         label="datum.name + (isValid(datum.slope) ? '  slope ' + format(datum.slope, '.2f') : '')"
     )
-    names = ["first", "sky", "orange", "green", "purple", "grey"]
+    names = ["first", "rank2", "rank4", "rank6", "second", "third"]
     legend = alt.Legend(
         orient="top",
         direction="vertical",
@@ -195,27 +194,29 @@ def growth(x: str) -> alt.LayerChart:
     )
     log = partial(alt.Scale, type="log", nice=False, padding=12)
     y = "milliseconds"
-    axis = alt.Axis(format="~g", tickCount=5)
+    axis = alt.Axis(format=",~g", tickCount=5)
+    colours = alt.Scale(range=[*map(colour, names)])
     encoded = rows.encode(
         x=alt.X("x:Q", title=x, scale=log(), axis=axis),
         y=alt.Y("y:Q", title=y, scale=log(), axis=axis),
-        color=alt.Color(
-            "label:N", sort=None, scale=alt.Scale(range=[*map(colour, names)]), legend=legend
-        ),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("x:Q", title=x), alt.Tooltip("y:Q", title=y)],
     )
-    shape = alt.Shape("label:N", sort=None, legend=None)
-    return layers(
-        encoded.mark_line(opacity=0.7),
-        encoded.mark_point(filled=True, size=80, opacity=1).encode(shape=shape),
-        height=260,
+    of_name: dict[str, Any] = {"shorthand": "label:N", "sort": None}
+    lines = encoded.mark_line(opacity=0.7).encode(
+        stroke=alt.Stroke(**of_name, scale=colours, legend=None)
     )
+    points = encoded.mark_point(filled=True, size=80, opacity=1).encode(
+        color=alt.Color(**of_name, scale=colours, legend=legend),
+        shape=alt.Shape(**of_name, legend=legend),
+    )
+    return layers(lines, points, height=260)
 
 
 KINDS: Final[dict[str, Callable[[], alt.LayerChart]]] = {
     "memory": partial(bars, EXACT, "arrays"),
     "memory and heap": partial(bars, [*HOLLOW, *EXACT], "arrays"),
     "calls": partial(bars, EXACT, BYTES),
+    "calls and heap": partial(bars, [*HOLLOW, *EXACT], BYTES),
     "views": partial(bars, ["exact", "resident", "sampled"], "MB", ["where", "name"]),
     "ratios": ratios,
     "rounds": rounds,

@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("history").textContent);
   const commits = data.ids.length;
   const margin = Math.max(0.5, commits * 0.01);
-  const series = ["blue", "purple", "sky"];
+  const { series } = data;
   const short = (k) => data.ids[k].slice(0, 12);
   const format = new Intl.NumberFormat("en-US");
   const grouped = (number) => format.format(number);
@@ -19,6 +19,13 @@
       if (Math.abs(value) < 999.95) return `${even.toFixed(1)} ${unit}`;
     }
     return `${(value / 1000).toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} TB`;
+  }
+
+  // A name whose lines break between its parts, as those that are not of this script.
+  function nameOf(title) {
+    const name = make("bdi");
+    for (const piece of title.match(/(?:[^\W_]|\.(?=[^\W_]))+[\W_]*|[\W_]+/gu) ?? []) name.append(make("wbr"), piece);
+    return name;
   }
 
   function make(tag, text = "", properties = {}) {
@@ -248,7 +255,7 @@
     const view = { item, shown, tracks, gaps: gapsOf(item) };
     const element = make("article", "", { className: "case", id: `case-${number}` });
     const title = make("h3");
-    title.append(make("bdi", item.title));
+    title.append(nameOf(item.title));
     const chart = make("div", "", { className: "chart", tabIndex: 0, role: "slider" });
     chart.dataset.kind = "history";
     const fact = factOf(view);

@@ -14,6 +14,7 @@ from gradmeter.bench.history.recording import CaseAt
 from gradmeter.bench.history.steps import STATUSES
 from gradmeter.bench.history.tracks import CaseHistory, Level, Tracks
 from gradmeter.bench.numbers import title_text
+from gradmeter.bench.report.colours import SERIES
 from gradmeter.bench.report.line_words import place_text
 from gradmeter.bench.report.steps import FIRST, is_bytes
 from gradmeter.bench.report.text import plain
@@ -51,6 +52,7 @@ def data(overview: Overview, tracks: Tracks) -> dict[str, Any]:
         "subjects": [plain(commit.subject) for commit in commits],
         "author": [texts["authors"][commit.author] for commit in commits],
         "statuses": STATUSES,
+        "series": SERIES,
         "figures": [[name, int(is_bytes(name))] for name in map(plain, names)],
         "accepted": {
             position[step.after]: "; ".join(plain(each.because) for each in step.acceptances)

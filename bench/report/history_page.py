@@ -12,6 +12,7 @@ from gradmeter.bench.history.steps import STATUSES, Step
 from gradmeter.bench.history.tracks import Tracks
 from gradmeter.bench.numbers import title_text
 from gradmeter.bench.report import history_data, steps, template
+from gradmeter.bench.report.colours import OF_STATUS
 from gradmeter.bench.report.tables import Column, Table, exact
 
 KIND = "history"
@@ -102,6 +103,7 @@ def render(
         summary=steps.summary(overview),
         notes=[note[0].upper() + note[1:] for note in steps.notes(overview)],
         entries=listed,
+        statuses=OF_STATUS,
         counts={status: counts[status] for status in STATUSES if counts[status]},
         figures=history_data.figure_names(tracks.cases),
         case_count=len(tracks.cases),

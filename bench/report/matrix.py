@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from gradmeter.bench.numbers import bytes_text, seconds_text
@@ -41,9 +42,8 @@ class Line:
     """A row: a workload, the sizes at which its cells look the same, and the cells.
 
     Attributes:
-        heading: what stands above it and those that follow, as the file of tests.
+        heading: what stands above it and those that follow, as the file of tests or their function.
         again: whether the row before it is of the same workload.
-        stem: the beginning of the name, which is that of the row before it and need not be seen.
     """
 
     name: str
@@ -52,7 +52,6 @@ class Line:
     cells: tuple[Cell, ...]
     heading: str = ""
     again: bool = False
-    stem: str = ""
 
     @property
     def where(self) -> str:
@@ -224,18 +223,17 @@ def _merged(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _headed(lines: Iterable[Line]) -> Iterator[Line]:
-    """Leave out headings, and beginnings of tests' names, that are those of the row before."""
-    before: tuple[str, str] | None = None
-    for line in lines:
-        function, bracket, parameters = line.name.partition("[")
-        place = line.heading, function if line.heading else line.name
-        same = before is not None and before[0] == line.heading
-        heading = "" if same else line.heading
-        if same and line.heading and before == place and bracket:
-            yield replace(line, heading=heading, stem=function, name=bracket + parameters)
-        else:
-            yield replace(line, heading=heading)
-        before = place
+    """Put names of functions with several rows above these, and no heading twice in a row."""
+    rows = list(lines)
+    functions = [(line.heading, line.name.partition("[")[0]) for line in rows]
+    several = {place for place, after in pairwise(functions) if place == after and place[0]}
+    before = ""
+    for line, (file, function) in zip(rows, functions, strict=True):
+        whole, name = line.heading, line.name
+        if (file, function) in several:
+            whole, name = f"{file}::{function}", name.removeprefix(function) or name
+        yield replace(line, heading="" if whole == before else whole, name=name)
+        before = whole
 
 
 def _joined(first: Line, second: Line) -> Line:

@@ -95,7 +95,8 @@ def memory(rows: Sequence[Row], heading: str = "") -> Figure | None:
     caption = f"Bytes, {title(first)}{arrays}"
     candidates = [row for row in verdicts.by_effect(rows) if not row.is_baseline]
     fact = sentences.sentence(candidates[0]) if candidates else f"{title(first)}."
-    kind = "memory and heap" if any(cell[1] in HEAP.values() for cell in cells) else "memory"
+    kind = "memory" if unit > 1 else "calls"
+    kind += " and heap" * any(cell[1] in HEAP.values() for cell in cells)
     return Figure(
         kind, heading or title(first), fact, Table(caption, columns, cells), {"unit": unit}
     )

@@ -103,6 +103,41 @@
     }
   });
 
+  // A picture is one stop of the Tab key, in which the arrow keys move from cell to cell: the
+  // pattern of a grid. Without a script it is a table of links.
+  for (const table of document.querySelectorAll(".matrix table")) {
+    const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
+    const links = (cells) => cells.map((cell) => cell?.querySelector("a")).filter(Boolean);
+    const all = rows.flatMap((row) => links([...row.cells]));
+    if (!all.length) continue;
+    let current = all[0];
+    for (const link of all) link.tabIndex = link === current ? 0 : -1;
+    table.role = "grid";
+    table.parentElement.removeAttribute("tabindex");
+    table.addEventListener("focusin", ({ target }) => {
+      current.tabIndex = -1;
+      current = target;
+      current.tabIndex = 0;
+    });
+    table.addEventListener("keydown", (event) => {
+      if (event.altKey || event.metaKey || event.shiftKey) return;
+      const cell = event.target.closest("td");
+      const across = event.ctrlKey ? all : links([...cell.parentElement.cells]);
+      const down = links(rows.map((row) => row.cells[cell.cellIndex]));
+      const next = {
+        ArrowLeft: across[across.indexOf(current) - 1],
+        ArrowRight: across[across.indexOf(current) + 1],
+        ArrowUp: down[down.indexOf(current) - 1],
+        ArrowDown: down[down.indexOf(current) + 1],
+        Home: across[0],
+        End: across.at(-1),
+      };
+      if (!(event.key in next) || (event.ctrlKey && event.key.startsWith("Arrow"))) return;
+      event.preventDefault();
+      next[event.key]?.focus();
+    });
+  }
+
   // What a link leads to is in what is folded.
   function unfold() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -94,6 +94,7 @@ def _content(run: Run) -> dict[str, Any]:
         "noise": _sentence(sentences.noise_text(run)),
         "effect": percent(run.options.effect),
         "every": every,
+        "workloads": any(not case.ordinary for case in run.cases),
         "lines": line_figures.panels(run),
         "growth": figures.growth(run),
         "views": figures.views(run),
@@ -145,7 +146,7 @@ def _counts(run: Run) -> list[tuple[str, str]]:
     equal = [case for case in predicted if not sentences.surprises(case)]
     exact = [case for case in measured if case.allocations]
     same = [case for case in exact if case.deterministic]
-    counts = [(f"{len(measured):,}", "cases measured")]
+    counts = [(f"{len(measured):,}", f"case{'s' * (len(measured) != 1)} measured")]
     failed = sum(case.failed for case in run.cases)
     cannot = sum(case.failure is not None for case in run.cases) - failed
     counts += [(f"{failed:,}", "failed")] if failed else []

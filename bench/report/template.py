@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradmeter.bench.report import compiled_charts
-from gradmeter.bench.report.colours import COLOURS
+from gradmeter.bench.report.colours import PALETTE
 from gradmeter.bench.report.tables import Column, Figure, Value
 from gradmeter.bench.report.text import plain
 
@@ -37,7 +37,7 @@ def render(
     """
     return _environment().get_template(name).render(
         **content,
-        colours=COLOURS,
+        colours=PALETTE,
         css=[Markup(_source(each)) for each in styles],
         scripts=[Markup(_source(each)) for each in scripts],
         library=Markup(_library() if kinds else ""),
@@ -60,20 +60,26 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         loader=FunctionLoader(_source),
     )
-    environment.filters.update(plain=plain, pieces=_pieces, amounts=_amounts)
+    environment.filters.update(plain=plain, pieces=_pieces, amounts=_amounts, dates=_dates)
     environment.globals.update(zip=zip, cell=_cell, height=_height)
     return environment
 
 
 def _pieces(text: str) -> list[str]:
     """The parts of a name between which a line may break, so that none breaks within a word."""
-    return re.findall(r"[^\W_]+[\W_]*|[\W_]+", text)
+    return re.findall(r"(?:[^\W_]|\.(?=[^\W_]))+[\W_]*|[\W_]+", text)
 
 
 def _amounts(note: str) -> str:
     """A note of a cell, whose lines break only between its amounts."""
     amounts = note.replace(" ", "\N{NO-BREAK SPACE}").replace("→\N{NO-BREAK SPACE}", "→ ")
     return amounts.replace("heap\N{NO-BREAK SPACE}", "heap ")
+
+
+def _dates(text: str) -> Markup:
+    """A text whose dates stay on their lines, and in which no line begins with a dot of a list."""
+    dots = str(escape(text)).replace(" · ", "\N{NO-BREAK SPACE}· ")
+    return Markup(re.sub(r"\d{4}-\d\d-\d\d", r'<span class="whole">\g<0></span>', dots))
 
 
 def _source(name: str) -> str:
@@ -107,6 +113,7 @@ ROW = {
     "memory": 20,
     "memory and heap": 20,
     "calls": 20,
+    "calls and heap": 20,
     "views": 20,
     "ratios": 36,
     "rounds": 8,

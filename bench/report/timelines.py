@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradmeter.bench.numbers import arrays_text, bytes_text
+from gradmeter.bench.numbers import bytes_text
 from gradmeter.bench.report.figures import name, title
+from gradmeter.bench.report.summary import in_arrays
 from gradmeter.bench.report.tables import Column, Figure, Signals, Table, Value, exact, number
 from gradmeter.bench.report.text import plain
 from gradmeter.bench.results.readings import Timeline
@@ -93,7 +94,7 @@ def _stack(label: str, drawn: Drawing, scales: Signals, unit: int) -> Figure:
     else:
         amount = bytes_text(peak.peak)
         if unit > 1:
-            amount = f"{arrays_text(peak.peak, unit)} arrays ({amount})"
+            amount = f"{in_arrays(peak.peak, unit)} arrays ({amount})"
         by_category = {c: b for c, b in peak.parts.items() if b}
         parts = ", ".join(
             f"{c} {bytes_text(b)}" for c, b in sorted(by_category.items(), key=_by_bytes)

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import altair as alt
 import vl_convert
 
-from gradmeter.bench.report.colours import COLOURS, INK
+from gradmeter.bench.report.colours import PALETTE
 
 VERSION: Final = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 WIDTH = 720  # pixels of an image
@@ -81,13 +81,13 @@ def svg(
     specification = vega_lite(chart)
     specification["data"] = {"name": "table", "values": list(records)}
     specification["width"] = WIDTH
-    specification["config"] |= {"background": INK["paper"], "padding": 12}
+    specification["config"] |= {"background": PALETTE["paper"][0], "padding": 12}
     for layer in specification["layer"]:
         if layer.get("data", {}).get("name") == "table":
             del layer["data"]
     for param in specification.get("params", []):
         param["value"] = signals.get(param["name"], param["value"])
     text = json.dumps(specification)
-    for name, value in {**COLOURS, **INK}.items():
-        text = text.replace(colour(name), value)
+    for name, (light, _) in PALETTE.items():
+        text = text.replace(colour(name), light)
     return vl_convert.vegalite_to_svg(text, vl_version=VERSION)

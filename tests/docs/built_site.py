@@ -69,6 +69,12 @@ def test_nothing_is_loaded_from_a_network(site):
     assert found == []
 
 
+def test_pages_say_their_language(site):
+    korean = re.compile(r'[^>]*>\s*<html[^>]* lang="ko"')
+    spoken = {path for path, text in site.items() if korean.match(text)}
+    assert spoken == {SITE / "README.ko.html", *(SITE / "docs" / "ko").glob("*.html")}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

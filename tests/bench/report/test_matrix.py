@@ -147,13 +147,27 @@ def test_a_run_without_comparisons_shows_what_each_case_takes():
 
 
 def test_tests_of_one_function_are_told_apart_by_their_end():
-    names = ["a/t.py::C::test_it[1-x]", "a/t.py::C::test_it[2-x]", "a/t.py::test_two"]
+    names = ["a/t.py::C::test_it[1-x]", "a/t.py::C::test_it[2-x]", "a/t.py::two[1]", "a/t.py::f"]
     (grid,) = picture(run(*map(ordinary, names), comparisons=[])).values()
-    assert [(line.heading, line.stem, line.name) for line in grid.lines] == [
-        ("a/t.py::C", "", "test_it[1-x]"),
-        ("", "test_it", "[2-x]"),
-        ("a/t.py", "", "test_two"),
+    assert [(line.heading, line.name) for line in grid.lines] == [
+        ("a/t.py::C::test_it", "[1-x]"),
+        ("", "[2-x]"),
+        ("a/t.py", "two[1]"),
+        ("", "f"),
     ]
+
+
+TESTS = [f"{file}.py::{test}" for file in "ab" for test in ("f", "C::g", "h[1]", "h[x]", "C::h[1]")]
+
+
+@given(st.lists(st.sampled_from(TESTS), min_size=1, unique=True))
+def test_headings_and_names_together_are_the_whole_names(names):
+    (grid,) = picture(run(*map(ordinary, names), comparisons=[])).values()
+    shown, heading = [], ""
+    for line in grid.lines:
+        heading = line.heading or heading
+        shown.append(heading + ("" if line.name.startswith("[") else "::") + line.name)
+    assert shown == names
 
 
 def test_of_very_many_rows_those_with_the_largest_effects_are_shown():
@@ -240,6 +254,65 @@ def test_a_click_leads_to_the_case(chromium, opened, rainbow):
     assert chromium.run(seen, row)
 
 
+PLACE = """const cell = document.activeElement.closest("td");
+return cell && [cell.closest("tr").sectionRowIndex, cell.cellIndex]"""
+
+
+@in_browser
+def test_the_picture_is_one_stop_of_the_tab_key_in_which_arrow_keys_move(chromium, opened):
+    chromium.open(opened)
+
+    def press(*keys):
+        chromium.run("return document.activeElement").send_keys(*keys)
+        return chromium.run(PLACE)
+
+    chromium.run("document.getElementById('show-peak').focus()")
+    assert press(Keys.TAB) == [0, 1]
+    assert press(Keys.ARROW_RIGHT) == [0, 2]
+    assert press(Keys.ARROW_DOWN) == [1, 2]
+    assert press(Keys.ARROW_DOWN) == [1, 2]  # the last row
+    assert press(Keys.END) == [1, 13]
+    assert press(Keys.HOME) == [1, 1]
+    assert press(Keys.ARROW_LEFT) == [1, 1]
+    assert press(Keys.CONTROL, Keys.HOME) == [0, 1]
+    assert press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT) == [0, 3]
+    assert press(Keys.TAB) is None  # out of the picture,
+    assert press(Keys.SHIFT, Keys.TAB) == [0, 3]  # and back to the cell that was left
+    assert chromium.run("return document.activeElement.closest('table').role") == "grid"
+    press(Keys.ENTER)
+    row = chromium.driver.find_element("css selector", ":target")
+    assert row.is_displayed()
+    assert "kind=more2" in row.text
+
+
+@in_browser
+def test_a_cell_with_the_focus_is_seen_on_a_phone(chromium, opened):
+    chromium.open(opened, width=390, height=844)
+    chromium.run("document.querySelector('.of-peak a').focus()")
+    for key in [Keys.ARROW_RIGHT] * 5 + [Keys.ARROW_LEFT] * 4:
+        chromium.run("return document.activeElement").send_keys(key)
+        assert chromium.run(
+            """const cell = document.activeElement.getBoundingClientRect();
+            const x = (cell.left + cell.right) / 2, y = (cell.top + cell.bottom) / 2;
+            return document.activeElement.contains(document.elementFromPoint(x, y))
+              && document.activeElement.contains(document.elementFromPoint(cell.left + 2, y));"""
+        )
+
+
+@in_browser
+def test_the_first_stops_of_the_tab_key_skip_what_stands_before(chromium, opened):
+    chromium.open(opened)
+    targets = []
+    for _ in range(2):
+        chromium.run("return document.activeElement").send_keys(Keys.TAB)
+        box = "return document.activeElement.getBoundingClientRect().left >= 0"
+        assert chromium.run(box)
+        targets.append(chromium.run("return document.activeElement.hash"))
+    assert targets == ["#main", "#cases"]
+    chromium.run("return document.activeElement").send_keys(Keys.ENTER, Keys.TAB)
+    assert chromium.run("return document.activeElement.closest('section').id") == "cases"
+
+
 CONTRAST = """
 const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) =>
   c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce((sum, c, i) =>
@@ -300,10 +373,11 @@ def test_on_a_phone_the_picture_scrolls_in_its_box(chromium, opened):
           .map((box) => {
             box.scrollLeft = 500;
             const name = box.querySelector("tbody th[scope=row]").getBoundingClientRect();
-            return [box.scrollWidth > box.clientWidth, Math.round(name.left), box.tabIndex];
+            const stops = box.querySelectorAll("a:not([tabindex='-1'])").length;
+            return [box.scrollWidth > box.clientWidth, Math.round(name.left), stops];
           })"""
     )
-    assert all(wide and 0 <= left < 40 and tab == 0 for wide, left, tab in boxes)
+    assert all(wide and 0 <= left < 40 and stops == 1 for wide, left, stops in boxes)
 
 
 @in_browser

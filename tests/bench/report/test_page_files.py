@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradmeter.bench.errors import UsageError
-from gradmeter.bench.report import cache, extra, figures, images, markdown, page
+from gradmeter.bench.report import cache, extra, figures, images, markdown, memory_figures, page
 from gradmeter.bench.report.files import write_images, write_page
 from gradmeter.bench.results import run_file
+from gradmeter.bench.results.readings import Allocations
 from gradmeter.bench.session import PAGE_FILE, REPORT_FILE, RUN_FILE
 from gradmeter.bench.timelines import drawing
 from gradmeter.bench.verdicts import scaling
+from gradmeter.bench.verdicts.verdicts import Row
 
 from ...thorough import examples
 from ..command import PATIENCE, gradmeter
 from ..large_runs import chain, large, sets
-from ..run_files import MB, any_runs, case, run, runs, strong
+from ..run_files import MB, any_runs, case, ordinary, run, runs, strong
 from .test_reports import HOSTILE, joined, named
 
 
@@ -213,3 +215,14 @@ def test_a_page_whose_charts_are_cached_loads_nothing_that_draws_them(finished, 
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=PATIENCE)
     first, again = (tmp_path / name for name in ("first.html", "again.html"))
     assert again.read_text() == first.read_text()
+
+
+def test_the_bars_of_a_tests_call_are_of_bytes_and_not_of_arrays():
+    def call(variant: str, peak: int):
+        figures = Allocations(forward=0, backward=0, peak=peak, held=0)
+        return ordinary("t.py::test_it", variant=variant, allocations=[figures] * 2)
+
+    before, after = call("HEAD~1", MB), call("working-tree", 2 * MB)
+    figure = memory_figures.memory([Row(before, before, None), Row(after, before, None)])
+    assert figure is not None
+    assert figure.kind == "calls"
