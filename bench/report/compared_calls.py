@@ -56,7 +56,8 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
         console.out(head, style="bold", highlight=False)
         console.out("\n".join(rest), highlight=False)
     if len(same) > UNCHANGED:
-        console.print(f"and {len(same):,} calls without a change", highlight=False)
+        start = "and " if shown else ""
+        console.print(f"{start}{len(same):,} calls without a change", highlight=False)
     for row in moved:
         for words in _sentences(row, run):
             line = plain(words).replace(plain(row.case.workload), _short(row, len(path)))

@@ -62,7 +62,8 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     if calls:
         changed = list(filter(comparison.changed, calls))
         table = comparison.table(changed) if changed else "No call changed."
-        parts.append(f"## {_text(comparison.headline(run)).capitalize()}\n\n{table}")
+        shown = "" if comparison.is_idle(calls) else f"\n\n{table}"
+        parts.append(f"## {_text(comparison.headline(run)).capitalize()}{shown}")
     others = [row for row in candidates if not row.case.ordinary]
     others.sort(key=lambda row: (not row.exact, -row.effect))
     if others:

@@ -155,13 +155,16 @@ def _rest(
     compared = bool(questions[0].baseline)
     noun = "call" if _is_call(effects[0]) else "comparison" if compared else "case"
     noun += "s" * (count != 1)
+    start, more, smaller = ("and ", "more ", "smaller ") if visible else ("", "", "")
     same = sum(not e.is_changed for e in effects) - sum(not e.is_changed for e in visible)
     if not compared:
-        return f"and {count:,} more {noun}"
+        return f"{start}{count:,} {more}{noun}"
     if same == count:
-        return f"and {count:,} {noun} without a change"
+        shown = set(map(id, visible))
+        alike = all(row.same_code for e in effects if id(e) not in shown for row in e.rows)
+        return f"{start}{count:,} {noun} {'of the same code' if alike else 'without a change'}"
     unchanged = f", and {same:,} without a change" if same else ""
-    return f"and {count - same:,} {noun} with smaller effects{unchanged}"
+    return f"{start}{count - same:,} {noun} with {smaller}effects{unchanged}"
 
 
 def _by_question(
