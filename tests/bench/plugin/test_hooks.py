@@ -276,6 +276,8 @@ def gated(suite, *arguments):
 
 def test_gates_fail_the_session_on_one_screen_after_our_table(suite):
     done, _ = gated(suite)
+    told = done.stderr.str().splitlines()
+    assert "gradmeter measures all cases first (2), then tests show them" in told
     made = gradmeter("baseline", suite.path / "reports/latest", "--out", suite.path / "b.json")
     assert made.returncode == 0, made.stderr
     done, text = gated(suite, "--bench-against=b.json")
