@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gradmeter.bench.report import laws, prose, run_laws, sentences
+from gradmeter.bench.report import causes, laws, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
@@ -77,7 +77,7 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     left = sentences.left_sentence(row)
     return [
         sentences.sentence(row),
-        *[f"{line}." for line in sentences.lines_sentences(row)],
+        *[f"{line}." for line in causes.lines(row)],
         *time,
         *filter(None, (left, counted)),
         *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
