@@ -129,7 +129,7 @@ def _measure(
         else:
             through(record, groups, revisions)
     finally:  # after Ctrl-C, the report shows what was measured until then
-        shown = _with_reports(record.run, out)
+        shown = _with_reports(record.run, out, tell)
     return shown
 
 
@@ -230,7 +230,7 @@ def compare_calls(
             if (
                 record.run.cases or record.run.finished
             ):  # after Ctrl-C, the report shows what was measured until then
-                run = _with_reports(record.run, out)
+                run = _with_reports(record.run, out, tell)
         return run
 
 
@@ -292,19 +292,23 @@ def _remove_page(out: Path) -> None:
         (out / PAGE_FILE).unlink(missing_ok=True)
 
 
-def _with_reports(run: Run, out: Path) -> Run:
+def _with_reports(run: Run, out: Path, tell: Callable[[float, str], None] | None = None) -> Run:
     """Write the renderings of a saved run; return it with a note on each that failed.
 
     They can be made again from run.json, so none of them changes the outcome of a run.
     """
     problems = []
+    with_page = run.finished and not extra.missing()
+    if tell is not None and run.finished:  # of many cases, these take a minute
+        names = f"{REPORT_FILE} and {PAGE_FILE}" if with_page else REPORT_FILE
+        tell(1.0, f"everything is measured; finding laws and writing {names}")
     try:
         with _refusing_write_errors(out / REPORT_FILE, "gradmeter show prints the run"):
             report = markdown.render(run)
             files.write(out / REPORT_FILE, report.encode(errors="replace"))
     except UsageError as error:
         problems.append(str(error))
-    if run.finished and not extra.missing():
+    if with_page:
         try:
             write_page(run, out / PAGE_FILE)
         except UsageError as error:

@@ -184,10 +184,14 @@ def _told_by_imports(engine: Engine, imported: Iterable[str], tree: _Tree) -> di
     packages = inside or places
     installs = {name: folder for name, folder in packages.items() if _is_installed(name, folder)}
     if not packages:
+        moved = (
+            "move it into a package that its adapter imports, since the adapter is the same file "
+            "at every revision; or "
+        )
         raise UsageError(
             f"--rev compares revisions of an engine's packages, and {engine.name} imports none "
-            "that lies in a git repository; start in theirs, and name them in its Engine, as "
-            'packages=("tinytape",)'
+            f"that lies in a git repository; {moved * bool(engine.file)}start in the packages' "
+            'repository, and name them in its Engine, as packages=("tinytape",)'
         )
     return installs or packages
 

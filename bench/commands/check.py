@@ -55,9 +55,10 @@ def check(
 
     By default any byte more fails: peak>0, held>0 and cycle>0. Earlier figures are those of a
     baseline, of laws at the run's sizes and depths, or of the newest recorded ancestor in a
-    history, unless gradmeter accept accepted more. A case that did not exist passes. Exit codes:
-    1 a gate failed, 3 a case has no exact figures, or its instructions, Python objects or heap
-    were measured with other binaries.
+    history, unless gradmeter accept accepted more. A case that did not exist passes. Without any
+    earlier figures nothing is judged, and the last line says how to make them. Exit codes: 0 also
+    for that, 1 a gate failed, 3 a case has no exact figures, or its instructions, Python objects or
+    heap were measured with other binaries.
     """
     criteria = [gates.parse(text) for text in fail_on or gates.DEFAULT]
     gate_checks.refuse_time(criteria)

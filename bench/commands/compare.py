@@ -146,7 +146,7 @@ def compare(
       gradmeter compare --rev main -- pytest benchmarks
       gradmeter compare old/run.json new/run.json
 
-    The first is the baseline. By default: squares-3 at 10,000 and 1,000,000 elements.
+    The first variant, revision or run is the baseline. Default: squares-3 at 1e4 and 1e6.
     Exit codes: 1 a gate failed, 3 some cases could not be measured.
     """
     criteria = [gates.parse(text) for text in fail_on or []]

@@ -135,12 +135,13 @@ def law(
     if as_json:
         say_lines(law_file.encoded(found).decode().rstrip())
     elif as_markdown:
-        say_lines(report.markdown_of(report.tables(found, _predicted(results))))
+        found_tables = report.tables(found, _predicted(results))
+        say_lines(report.markdown_of(found_tables))
         for result in results:
             if result.problem:
                 text = f"{result.workload.name} {result.variant}: {result.problem}"
                 say_lines(f"\n{markdown(text)}")
-        say_lines(f"\n{report.LEGEND}")
+        say_lines(f"\n{report.legend(found_tables)}")
     else:
         _show(results)
     if wanted and not as_json and not as_markdown:
@@ -272,7 +273,8 @@ def _find(
 def _show(results: Sequence[_Result]) -> None:
     laws = [part.laws for each in results for part in each.parts]
     console = Console(emoji=False)
-    report.show(report.tables(laws, _predicted(results)), console)
+    tables = report.tables(laws, _predicted(results))
+    report.show(tables, console)
     for each in results:
         for part in each.parts[-1:]:
             without = [figure for figure in part.laws.reasons if figure in report.FIGURES]
@@ -282,7 +284,7 @@ def _show(results: Sequence[_Result]) -> None:
                     say(f"  {line}")
                 say("")
     if laws:
-        console.print(report.LEGEND, highlight=False)
+        console.print(report.legend(tables), highlight=False)
 
 
 def _predicted(results: Sequence[_Result]) -> dict[tuple[str, str], list[str]]:

@@ -26,7 +26,7 @@ OUTSIDE = {
     "inputs": "the workload's inputs",
     "step": "the step of gradient descent",
 }  # what runs in a phase outside of watched lines
-ELSEWHERE = "code that is not watched"
+ELSEWHERE = "code that is neither the engine's nor the workload's"
 TEXT = 40  # characters of a line's source, at most
 Where = tuple[CodeType, int] | None  # a line; None outside of watched code
 
@@ -168,7 +168,11 @@ def _places(by_phase: Mapping[str, Mapping[Where, int]]) -> dict[str, dict[str, 
             for figure in ("peak", phase):
                 if figure in places:
                     places[figure][text] = max(places[figure].get(text, 0), peak)
-    return places
+    # A phase begins outside with what is alive, and of equal places the first is named: a line.
+    return {
+        figure: dict(sorted(known.items(), key=lambda place: place[0] == ELSEWHERE))
+        for figure, known in places.items()
+    }
 
 
 def _text(code: CodeType, line: int, files: FileNames) -> str:

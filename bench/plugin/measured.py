@@ -114,7 +114,9 @@ class MeasuredCases:
             out = self.settings.out
             with capture.global_and_fixture_disabled() if capture else nullcontext():
                 console = Console(stderr=True, emoji=False)
-                console.print()
+                count = sum(len(group.variants) for group in groups)
+                first = f"gradmeter measures all cases first ({count:,}), then tests show them"
+                console.print(f"\n{first}", highlight=False)
                 with in_words_of_pytest(), Teller(console) as tell:
                     self._begun, self._before = True, _version(self._path)
                     self.run = session.measure(

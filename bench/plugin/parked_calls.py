@@ -32,6 +32,7 @@ NO_CALL = "it passed without a call of benchmark"
 SEED = 1
 MOST_READ = 2**16  # bytes of standard error
 MOST_TEXT = 300  # letters of a message
+_USAGE, _RAISED = "ERROR: ", "E  "  # how pytest starts a line on a wrong call, and on an error
 
 
 def main() -> None:
@@ -43,12 +44,14 @@ def main() -> None:
     request = pipe.next()
     os.chdir(request["folder"])
     server = Server(pipe, files, request)
-    code = pytest.main(
-        [*request["arguments"], "--capture=sys", f"--basetemp={request['scratch']}"],
-        plugins=[server, OtherPlugins()],
-    )
-    # Only where nothing was collected: the loop below ends with the process.
-    pipe.answer(error=f"pytest could not start here (exit code {int(code)}){server.reason()}")
+    arguments = [*request["arguments"], "--capture=sys", f"--basetemp={request['scratch']}"]
+    # It returns, or raises, only where nothing was collected: the served tests end the process.
+    try:
+        code = f" (exit code {int(pytest.main(arguments, plugins=[server, OtherPlugins()]))})"
+    except Exception as error:  # at its end, such as a warning that is an error
+        server.problems.append(_line(f"{type(error).__name__}: {error}", 0))
+        code = ""
+    pipe.answer(error=f"pytest could not start here{code}{server.reason()}")
     pipe.next()
 
 
@@ -67,9 +70,7 @@ class Server:
         if not problem:
             with suppress(OSError):  # standard error is a file of the process that reads the answer
                 text = os.pread(2, MOST_READ, max(0, os.fstat(2).st_size - MOST_READ))
-                lines = text.decode(errors="replace").splitlines()
-                errors = [line for line in lines if "rror" in line] or lines
-                problem = _line("\n".join(errors), -1).removeprefix("ERROR: ")
+                problem = _of_output(text.decode(errors="replace"))
         return f": {problem}" if problem else ""
 
     @pytest.hookimpl(trylast=True)
@@ -87,6 +88,14 @@ class Server:
         """Note a module that cannot be collected."""
         if report.failed:
             self.problems.append(f"{report.nodeid}: {_line(str(report.longrepr), -1)}")
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note an error of a plugin or of a conftest.py."""
+        self.problems.append(_line(f"{excinfo.typename}: {excinfo.value}", 0))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note why a conftest.py has ended the session, with `pytest.exit`."""
+        self.problems.append(_line(f"{excinfo.typename}: {excinfo.value}", 0))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -210,7 +219,19 @@ def _outcome(reports: list[pytest.TestReport]) -> tuple[str, str]:
     return "passed", NO_CALL
 
 
+def _of_output(text: str) -> str:
+    """Why pytest has ended, of all that was written; warnings may follow on it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        # What argparse says of an option comes after its usage.
+        if line.startswith(_USAGE) and not line.startswith(f"{_USAGE}usage:"):
+            following = lines[number + 1 : number + 2] if line.endswith(":") else []
+            return _line(" ".join([line.removeprefix(_USAGE), *map(str.strip, following)]), 0)
+    raised = [line for line in lines if line.startswith(_RAISED)] or lines
+    return _line("\n".join([line for line in raised if "rror" in line] or raised), -1)
+
+
 def _line(text: str, which: int) -> str:
-    """A line of a text, of those that are not empty."""
+    """A line of a text, of those that are not empty, without pytest's mark of an error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[which][:MOST_TEXT] if lines else ""
+    return lines[which].removeprefix(_RAISED).lstrip()[:MOST_TEXT] if lines else ""

@@ -37,9 +37,9 @@ def lines(
         path: the run file's.
     """
     known = ancestor.known
-    *screen, verdict = gate.lines(
-        outcome, criteria, run, path, known.lines if known is not None else {}
-    )
+    before = known.lines if known is not None else {}
+    missing = _missing(ancestor, path, place) if known is None else ""
+    *screen, verdict = gate.lines(outcome, criteria, run, path, before, missing)
     for breach, acceptance in accepted[: gate.MOST]:
         by = f" by {acceptance.by}" if acceptance.by else ""
         screen.append(
@@ -50,7 +50,7 @@ def lines(
         screen.append(f"and {len(accepted) - gate.MOST} more accepted")
     if any(">" in breach.gate for breach in outcome.breaches) and known is not None:
         screen.append(f"if it is worth that: {_accept(path, place)}")
-    screen += notes(ancestor, run, place)
+    screen += notes(ancestor, run)
     if ancestor.commit is not None:
         verdict += f" with commit {ancestor.commit.id[:SHORT]}"
     if accepted:
@@ -59,13 +59,22 @@ def lines(
 
 
 def _accept(path: Path, place: Place) -> str:
-    words = ["gradmeter", "accept", str(path), "--because", "WHY"]
-    if place != DEFAULT:
-        words += ["--store", str(place)]
-    return shlex.join([*words, *["--push"] * isinstance(place, Branch)])
+    return _command(["accept", str(path), "--because", "WHY"], place)
 
 
-def notes(ancestor: Ancestor, run: Run, place: Place) -> list[str]:
+def _command(words: Sequence[str], place: Place) -> str:
+    store = ["--store", str(place)] if place != DEFAULT else []
+    return shlex.join(["gradmeter", *words, *store, *["--push"] * isinstance(place, Branch)])
+
+
+def _missing(ancestor: Ancestor, path: Path, place: Place) -> str:
+    """Why there are no figures from before, and the command that records some."""
+    why = f"none of its {ancestor.count} commits is one" if ancestor.count else "it is empty"
+    command = _command(["record", str(path)], place)
+    return f"no ancestor is recorded in {place}: {why}; record a run of the base branch: {command}"
+
+
+def notes(ancestor: Ancestor, run: Run) -> list[str]:
     """What the run is compared with, and what that means, in sentences."""
     found = []
     if run.environment.repository_dirty:
@@ -74,11 +83,6 @@ def notes(ancestor: Ancestor, run: Run, place: Place) -> list[str]:
         )
     commit = ancestor.commit
     if commit is None:
-        why = f"none of its {ancestor.count} commits is one" if ancestor.count else "it is empty"
-        found.append(
-            f"no ancestor is recorded in {place}: {why}; so nothing is compared. gradmeter record "
-            "keeps the figures of a run, see its --help"
-        )
         return found
     found.append(
         f'compared with commit {commit.id[:SHORT]}, "{commit.subject}", {commit.author}, '

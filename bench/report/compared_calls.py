@@ -9,7 +9,7 @@ from rich import markup
 from rich.console import Console
 
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.report import sentences
+from gradmeter.bench.report import causes, sentences
 from gradmeter.bench.report.comparison import changed, time_word
 from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.ordinary import WIDTH, aligned
@@ -56,9 +56,11 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
         console.out(head, style="bold", highlight=False)
         console.out("\n".join(rest), highlight=False)
     if len(same) > UNCHANGED:
-        console.print(f"and {len(same):,} calls without a change", highlight=False)
+        start = "and " if shown else ""
+        console.print(f"{start}{len(same):,} calls without a change", highlight=False)
+    told = causes.Causes()
     for row in moved:
-        for words in _sentences(row, run):
+        for words in _sentences(row, run, told):
             line = plain(words).replace(plain(row.case.workload), _short(row, len(path)))
             console.print(f"  {markup.escape(line)}", highlight=False)
     reasons = Counter(row.case.failure.message for row in idle if row.case.failure)
@@ -68,10 +70,10 @@ def _show(variant: str, baseline: str, found: Sequence[Row], run: Run, console: 
     console.print()
 
 
-def _sentences(row: Row, run: Run) -> list[str]:
+def _sentences(row: Row, run: Run, told: causes.Causes) -> list[str]:
     failed = row.case.failure or row.baseline.failure
     words = [sentences.sentence(row)] if row.changes or row.layer_changes or failed else []
-    words += sentences.lines_sentences(row)
+    words += told.lines(row)
     if row.time is not None and row.time.word in ("slower", "faster"):
         words.append(time_sentence(row, run.options))
     return words

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gradmeter.bench.report import laws, prose, run_laws, sentences
+from gradmeter.bench.report import causes, laws, prose, run_laws, sentences
 from gradmeter.bench.report.text import markdown as _text
 from gradmeter.bench.results.readings import Value
 from gradmeter.bench.results.run import Run
@@ -77,7 +77,7 @@ def row_sentences(row: Row, run: Run) -> list[str]:
     left = sentences.left_sentence(row)
     return [
         sentences.sentence(row),
-        *[f"{line}." for line in sentences.lines_sentences(row)],
+        *[f"{line}." for line in causes.lines(row)],
         *time,
         *filter(None, (left, counted)),
         *[f"{what}: {'; '.join(lines)}." for what, lines in sentences.functions(row).items()],
@@ -154,6 +154,9 @@ def memory_word(row: Row) -> str:
 def headline(run: Run) -> str:
     """Count the candidates by their verdicts on time and on memory, in one line."""
     rows = verdicts.candidates(run)
+    if is_idle(rows):
+        calls = f"{len(rows)} call{'s' * (len(rows) != 1)}"
+        return f"nothing was compared: the same code ran on every side ({calls})"
     times = Counter(map(time_word, rows))
     memory = Counter(memory_word(row) for row in rows)
     order = ("slower", "faster", "inconclusive", "same", SAME_CODE)
@@ -161,6 +164,11 @@ def headline(run: Run) -> str:
     sizes = [f"{n} {word}" for word, n in sorted(memory.items(), key=lambda kv: kv[0] == "equal")]
     time = ", ".join(parts) or "no verdicts"
     return f"time: {time}; memory: {', '.join(sizes) or 'nothing compared'}"
+
+
+def is_idle(rows: Sequence[Row]) -> bool:
+    """Whether nothing could differ: every call ran the same code as its baseline, and passed."""
+    return bool(rows) and all(row.same_code and not changed(row) for row in rows)
 
 
 def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str:
@@ -181,7 +189,7 @@ def render(run: Run, failed: Sequence[Breach], notes: Sequence[str] = ()) -> str
         said = {s: None for row in moved for s in _once(row, run, found)}
         parts.append("\n".join(f"- {_text(s)}" for s in said))
         parts.append(run_laws.as_markdown(run, found))
-    elif rows:
+    elif rows and not is_idle(rows):
         parts.append("Nothing changed.")
     if same:
         unchanged = "\n".join(f"- {_text(s)}" for r in same for s in row_sentences(r, run))

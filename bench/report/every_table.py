@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, percent, where_text
 from gradmeter.bench.report import (
+    causes,
     compared_calls,
     law_lists,
     laws,
@@ -49,7 +50,7 @@ def show(run: Run, console: Console, budgets: Mapping[str, str] | None = None) -
         _table(title + sentences.on_machine(rows[0].case), rows, console)
         for row in rows:
             if not row.is_baseline:
-                lines = sentences.lines_sentences(row)
+                lines = causes.lines(row)
                 if lines or not laws.covering(found, row):
                     console.print(f"  {escape(sentences.sentence(row))}", highlight=False)
                 for line in lines:

@@ -96,13 +96,19 @@ def lines(
     run: Run,
     path: Path,
     before: Mapping[Key, FewLines] | None = None,
+    missing: str = "",
 ) -> list[str]:
     """The whole screen, the worst first; the last line is the verdict.
 
     Args:
         path: the run file's, for the commands that the lines name.
         before: the baseline's lines, by case; None where it has none.
+        missing: what is missing where there are no figures from before, and the command that
+            makes it; empty for the baseline's file.
     """
+    if not missing:
+        make = f"gradmeter baseline {path} --out {outcome.file}"
+        missing = f"there is no baseline {outcome.file} yet; make one and commit it: {make}"
     screen = breaches(outcome.breaches, run, before or {}, outcome.by_law)
     screen += _how_to_see_lines(outcome, run, before or {})
     for key, reason in outcome.unmeasured[:MOST]:
@@ -134,34 +140,44 @@ def lines(
         and (outcome.smaller or (outcome.new and not outcome.vanished))
     ):
         screen.append(f"take it over: gradmeter baseline {path} --out {outcome.file}")
-    if outcome.file is not None and not outcome.known:
-        screen.append(
-            f"there is no baseline {outcome.file} yet, so nothing is compared; make one and "
-            f"commit it: gradmeter baseline {path} --out {outcome.file}"
-        )
-    return [*screen, verdict(outcome, criteria)]
+    verdict = _verdict(outcome, [gate.text for gate in criteria], run, missing)
+    if outcome.waiting and missing not in verdict:
+        screen.append(missing)
+    return [*screen, verdict]
 
 
-def verdict(outcome: Outcome, criteria: Sequence[Gate]) -> str:
+def _verdict(outcome: Outcome, criteria: Sequence[str], run: Run, missing: str) -> str:
     """The outcome in one line."""
-    criteria_text = " ".join(gate.text for gate in criteria)
-    cases = _count(outcome.compared, "case") + " compared"
+    criteria_text = " ".join(text for text in criteria if text not in outcome.waiting)
+    cases = _cases(outcome)
+    if outcome.breaches:
+        return f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {criteria_text}{cases}"
+    if outcome.problem:
+        return f"NOT JUDGED: {outcome.problem}{cases}"
+    if outcome.refused:
+        return f"NOT JUDGED: {outcome.refused[0]}{cases}"
+    if outcome.unmeasured:
+        lost = _count(len(outcome.unmeasured), "case")
+        return f"NOT JUDGED: {lost} without exact figures{cases}"
+    if not run.cases:
+        return "nothing was judged: the run has no cases"
+    if not criteria_text:
+        return f"nothing was judged: {missing}"
+    return f"passed: {criteria_text}{cases}"
+
+
+def _cases(outcome: Outcome) -> str:
+    """How many cases were judged, and by what, for the end of a verdict."""
+    if not outcome.known:
+        judged = f"; {_count(outcome.budgeted, 'case')} judged" if outcome.budgeted else ""
+        waiting = f"; not judged yet: {' '.join(outcome.waiting)}" if outcome.waiting else ""
+        return judged + waiting
+    cases = f"; {_count(outcome.compared, 'case')} compared"
     if outcome.by_law is not None:
         without = [_count(len(outcome.new), "case")] if outcome.new else []
         without += [_count(len(outcome.silent), "figure")] if outcome.silent else []
         cases += " with laws" + (f", {' and '.join(without)} without a law" if without else "")
-    if outcome.breaches:
-        return (
-            f"FAILED: {_count(len(outcome.breaches), 'breach', 'es')} of {criteria_text}; {cases}"
-        )
-    if outcome.problem:
-        return f"NOT JUDGED: {outcome.problem}; {cases}"
-    if outcome.refused:
-        return f"NOT JUDGED: {outcome.refused[0]}; {cases}"
-    if outcome.unmeasured:
-        lost = _count(len(outcome.unmeasured), "case")
-        return f"NOT JUDGED: {lost} without exact figures; {cases}"
-    return f"passed: {criteria_text}; {cases}"
+    return cases
 
 
 def _count(number: int, what: str, plural: str = "s") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,13 +22,14 @@ FIGURES = ("peak", "forward", "backward", "held", "cycle", GROWTH)
 NOTHING = "0 B"
 ROUND = 100
 MOST_POINTS = 12  # of a table of measurements
-LEGEND = (
-    "Exact bytes of NumPy's array data, as formulas: N elements in each array, n the depth, an "
-    "array N elements of the width that is said. Each holds at every size and depth that was "
-    "measured, among them ones that it was not found from. peak: the most alive at once, inputs "
-    "included; held: at the end, with inputs and result; cycle: when every name is dropped, what "
-    "only the collector can free; growth: what each further run leaves."
-)
+MEANINGS = {
+    "peak": "the most alive at once, inputs included",
+    "forward": "the most in the forward pass",
+    "backward": "the most in the backward pass",
+    "held": "at the end, with inputs and result",
+    "cycle": "when every name is dropped, what only the collector can free",
+    GROWTH: "what each further run leaves",
+}
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,25 @@ def places_text(law: Formula) -> str:
         for name, values in law.crossings.items()
     )
     return " or ".join(places) + (f" (changing at {crossing})" if crossing else "")
+
+
+def legend(found: Sequence[LawTable]) -> str:
+    """What the columns, the letters and the notes of these tables mean, and nothing else."""
+    cells = [cell for table in found for row in table.rows for cell in row.cells.values()]
+    notes = [note for table in found for note in table.notes]
+    letters = [
+        "N elements in each array",
+        *[f"{DEPTH} the depth"] * any(re.search(rf"\b{DEPTH}\b", text) for text in cells + notes),
+        *["an array N elements of the width that is said"] * any(table.itemsize for table in found),
+    ]
+    shown = {figure for table in found for figure in table.figures}
+    shown |= {GROWTH} if any(GROWTH in note for note in notes) else set()
+    meanings = "; ".join(f"{name}: {text}" for name, text in MEANINGS.items() if name in shown)
+    return (
+        f"Exact bytes of NumPy's array data, as formulas: {', '.join(letters)}. Each holds at "
+        "every size and depth that was measured, among them ones that it was not found from. "
+        f"{meanings}."
+    )
 
 
 def show(found: Iterable[LawTable], console: Console) -> None:

@@ -25,8 +25,14 @@ def difference_text(before: Lines | FewLines, after: Lines, figure: str) -> str:
     return listed(differences(before, after, figure))
 
 
-def listed(found: Sequence[Difference]) -> str:
-    """Name lines and by how many bytes they differ; "" for none."""
+def listed(found: Sequence[Difference], *, known: bool = False) -> str:
+    """Name lines and by how many bytes they differ; "" for none.
+
+    Args:
+        known: whether the one line is that which was named last.
+    """
+    if known:
+        return f"{_bytes(found[0].bytes, signed=True)} at the same line"
     return _listed([(each.bytes, each.place) for each in found], signed=True)
 
 
@@ -37,14 +43,18 @@ def peak_text(reading: Lines) -> str:
 
 
 def _listed(parts: Sequence[tuple[int, Place]], *, signed: bool) -> str:
-    words = [f"{_bytes(size, signed)} at {place_text(place)}" for size, place in parts[:MOST]]
+    words = [
+        f"{_bytes(size, signed=signed)} at {place_text(place)}" for size, place in parts[:MOST]
+    ]
     if rest := parts[MOST:]:
         total = sum(size for size, _ in rest)
-        words.append(f"{_bytes(total, signed)} at {len(rest)} more line{'s' * (len(rest) != 1)}")
+        words.append(
+            f"{_bytes(total, signed=signed)} at {len(rest)} more line{'s' * (len(rest) != 1)}"
+        )
     return ", ".join(words)
 
 
-def _bytes(count: int, signed: bool) -> str:
+def _bytes(count: int, *, signed: bool) -> str:
     sign = ("+" if count > 0 else "-") * signed
     return f"{sign}{bytes_text(abs(count) if signed else count)}"
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from gradmeter.bench.numbers import arrays_text, bytes_text, seconds_text
 from gradmeter.bench.report import (
+    causes,
     comparison,
     law_lists,
     laws,
@@ -62,14 +63,15 @@ def render(run: Run, images: Sequence[Image] = ()) -> str:
     if calls:
         changed = list(filter(comparison.changed, calls))
         table = comparison.table(changed) if changed else "No call changed."
-        parts.append(f"## {_text(comparison.headline(run)).capitalize()}\n\n{table}")
+        shown = "" if comparison.is_idle(calls) else f"\n\n{table}"
+        parts.append(f"## {_text(comparison.headline(run)).capitalize()}{shown}")
     others = [row for row in candidates if not row.case.ordinary]
     others.sort(key=lambda row: (not row.exact, -row.effect))
     if others:
-        effects = []
+        effects, cause = [], causes.Causes()
         for text, row in laws.effects(found, others)[:TOP]:
             effects.append(f"- {_text(text)}")
-            effects += [f"  - {_text(line)}" for line in sentences.lines_sentences(row)]
+            effects += [f"  - {_text(line)}" for line in cause.lines(row)]
         parts.append("## The largest effects on memory\n\n" + "\n".join(effects))
     if any(case.times and not case.ordinary for case in run.cases):
         noise = _text(sentences.noise_text(run))
@@ -123,7 +125,7 @@ def _table(rows: list[Row], options: Options, found: Sequence[FamilyLaws]) -> st
     for row in rows:
         lines.append("| " + " | ".join(_cells(row, heap, clock)) + " |")
         if not row.is_baseline:
-            source = sentences.lines_sentences(row)
+            source = causes.lines(row)
             if source or not laws.covering(found, row):
                 remarks.append(f"- {_text(sentences.sentence(row))}")
             remarks += [f"  - {_text(line)}" for line in source]

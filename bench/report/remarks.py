@@ -63,7 +63,7 @@ def legend(
         elif any(not effect.rows[0].case.ordinary for effect in effects):
             text = f"{', '.join(figures)}: exact bytes of array data"
         if any(None not in effect.depths for effect in effects):
-            text += ", n the depth"
+            text += ", n the depth" + " (blank: as above)" * _leaves_out(sections)
         if not every_size and any(not (e.is_law or e.rows[0].case.ordinary) for e in effects):
             text += "; at the largest size where no law tells them"
         if SAME in cells:
@@ -88,6 +88,17 @@ def legend(
     if INSTRUCTIONS in heads:
         parts.append(f"{INSTRUCTIONS}: at the largest size.")
     return parts if cells else parts[: bool(names)]
+
+
+def _leaves_out(sections: Sequence[Section]) -> bool:
+    """Whether a row is of a further depth, and so has no bytes of its own."""
+    return any(
+        head in FIGURES and not cell
+        for section in sections
+        for block in section.blocks
+        for line in block.lines
+        for head, cell in zip(section.heads, line.cells, strict=False)
+    )
 
 
 def remarks(run: Run, summary: Summary) -> Iterator[Remark]:

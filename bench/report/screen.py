@@ -13,6 +13,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from gradmeter.bench.report import sentences
+from gradmeter.bench.report.causes import Causes
 from gradmeter.bench.report.cells import Columns
 from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.summary import Effect, Question, Summary
@@ -155,13 +156,16 @@ def _rest(
     compared = bool(questions[0].baseline)
     noun = "call" if _is_call(effects[0]) else "comparison" if compared else "case"
     noun += "s" * (count != 1)
+    start, more, smaller = ("and ", "more ", "smaller ") if visible else ("", "", "")
     same = sum(not e.is_changed for e in effects) - sum(not e.is_changed for e in visible)
     if not compared:
-        return f"and {count:,} more {noun}"
+        return f"{start}{count:,} {more}{noun}"
     if same == count:
-        return f"and {count:,} {noun} without a change"
+        shown = set(map(id, visible))
+        alike = all(row.same_code for e in effects if id(e) not in shown for row in e.rows)
+        return f"{start}{count:,} {noun} {'of the same code' if alike else 'without a change'}"
     unchanged = f", and {same:,} without a change" if same else ""
-    return f"and {count - same:,} {noun} with smaller effects{unchanged}"
+    return f"{start}{count - same:,} {noun} with {smaller}effects{unchanged}"
 
 
 def _by_question(
@@ -176,9 +180,10 @@ def _by_question(
         others = _partial(question.effects)
         path = shared_path([e.program for e in effects]) if _is_call(question.effects[0]) else ""
         lines: list[Line] = []
+        told = Causes()
         for effect in effects:
             name = effect.program[len(path) :]
-            lines += _lines(effect, name, others, columns, detail, ranks, {})
+            lines += _lines(effect, name, others, columns, detail, ranks, {}, told)
         yield Block(f"{title}, in {path}" if path else title, tuple(lines))
 
 
@@ -190,6 +195,7 @@ def _by_workload(
     for program in dict.fromkeys(effect.program for _, effect in pairs):
         here = [(q, e) for q, e in pairs if e.program == program]
         lines: list[Line] = []
+        told = Causes()
         for baseline in dict.fromkeys(q.baseline for q, _ in here):
             of_one = [(q, e) for q, e in here if q.baseline == baseline]
             before: dict[str, str] = {}
@@ -201,7 +207,8 @@ def _by_workload(
             for question, effect in of_one:
                 every = [e for e in question.effects if e.program == program]
                 others = _partial(every)
-                lines += _lines(effect, question.short, others, columns, detail, ranks, before)
+                name = question.short
+                lines += _lines(effect, name, others, columns, detail, ranks, before, told)
         yield Block(program, tuple(lines))
 
 
@@ -253,17 +260,19 @@ def _lines(
     detail: Detail,
     ranks: Mapping[int, int],
     before: dict[str, str],
+    told: Causes,
 ) -> Iterator[Line]:
     """The line of an effect; of a family with times, a line for each depth.
 
     Args:
         others: workloads whose effects are not about all sizes, which are then named.
         before: the baseline's figures as they stand above.
+        told: the lines of source that are named above.
     """
     if effect.program in others and effect.sizes != (ORDINARY,):
         name = f"{name} x {', '.join(f'{size:,}' for size in effect.sizes)}"
     figures = columns.amounts(effect, before)
-    below = _remarks(effect, ranks[id(effect)] < detail.explained)
+    below = _remarks(effect, told, ranks[id(effect)] < detail.explained)
     depths = effect.depths
     if None in depths:
         yield Line(name, (*figures, *columns.times(effect.rows)), below)
@@ -280,17 +289,13 @@ def _lines(
         figures, below = ("",) * len(figures), ()
 
 
-def _remarks(effect: Effect, is_explained: bool) -> tuple[str, ...]:
+def _remarks(effect: Effect, told: Causes, is_explained: bool) -> tuple[str, ...]:
     """What is in no column: resident and other layers of memory, lines of source, other figures."""
     row = effect.rows[-1]
     layers = "; ".join(map(sentences.layer_change_text, row.layer_changes))
     others = ""
     if effect.others and not any(each.is_changed for each in effect.amounts.values()):
         others = f"another {' and '.join(effect.others)}"
-    figures: dict[str, list[str]] = {}
-    for sentence in sentences.lines_sentences(row) if is_explained else ():
-        figure, _, text = sentence.partition(" ")
-        figures.setdefault(text, []).append(figure)
-    lines = (f"{' and '.join(names)} {text}" for text, names in figures.items())
+    lines = told.lines(row) if is_explained else []
     left = sentences.left_sentence(row).rpartition(": ")[2]
     return tuple(filter(None, [layers, left, others, *lines]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradmeter.bench.report import figures, memory_figures, sentences
+from gradmeter.bench.report import causes, figures, memory_figures, sentences
 from gradmeter.bench.report.figures import name, title
 from gradmeter.bench.report.matrix_cells import differences
 from gradmeter.bench.report.names import short_names
@@ -116,7 +116,7 @@ def _compared(
 
 def _facts(row: Row, run: Run) -> Iterator[str]:
     if not row.is_baseline:
-        yield from sentences.lines_sentences(row)
+        yield from causes.lines(row)
         yield from filter(
             None, (sentences.left_sentence(row), sentences.instructions_sentence(row))
         )

@@ -17,7 +17,6 @@ from gradmeter.bench.numbers import (
     significant,
     where_text,
 )
-from gradmeter.bench.report import line_words
 from gradmeter.bench.results import layers
 from gradmeter.bench.results.run import CANNOT, Case, Run
 from gradmeter.bench.verdicts import instructions, verdicts
@@ -75,18 +74,6 @@ def kept_text(ours: str, theirs: str, baseline: str, objects: tuple[int | str, i
         )
     text = f"keeps {ours} in reference cycles ({mine} objects) {until}; {baseline} keeps "
     return text + (theirs or "none")
-
-
-def lines_sentences(row: Row) -> list[str]:
-    """Name the lines that account for a candidate's other bytes; empty where none are known."""
-    before, after = row.baseline.lines, row.case.lines
-    if before is None or after is None:
-        return []
-    texts = {
-        change.figure: line_words.difference_text(before, after, change.figure)
-        for change in row.changes or []
-    }
-    return [f"{figure} {text}" for figure, text in texts.items() if text]
 
 
 def left_sentence(row: Row) -> str:

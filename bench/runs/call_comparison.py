@@ -107,15 +107,24 @@ class CallComparison:
                 self._memory(test, servers)
             self._note_pointers(tests)
         if tests and not self._imported:
-            names = ", ".join(sorted(last.layout.names)) or "none"
-            self.record.note(
-                "no test imports a module of the project, so only the tests themselves are "
-                f"compared (its packages: {names}, in {', '.join(last.layout.roots)}); name the "
-                "folder that holds them with --bench-path, or compare the tests as each side has "
-                "them with --bench-tests own"
-            )
+            self.record.note(self._nothing_imported(last, own=own))
         self._time(tests)
         self.record.write(finished=True)
+
+    def _nothing_imported(self, last: Side, *, own: bool) -> str:
+        """What it means that no test imports a module of the project, and what would be right."""
+        names = _listed(sorted(last.layout.names)) or "none"
+        none = (
+            "no test imports a module of the project (its packages: "
+            f"{names}, in {', '.join(last.layout.roots)})"
+        )
+        path = "name the folder that holds the packages with --bench-path"
+        if own or len({side.top for side in self.sides}) == 1:
+            return f"{none}, so only the tests themselves are compared; {path}"
+        return (
+            f"{none}, and all ran {last.label}'s tests: --bench-tests own compares each side's; or "
+            f"{path}"
+        )
 
     def _check_criteria(self, tests: Sequence[str]) -> None:
         """Refuse a gate that matches none of the selected tests, of whatever shard."""

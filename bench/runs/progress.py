@@ -107,9 +107,11 @@ class Teller:
         self._remaining.update(fraction, now)
         if self._bar:
             self._bar.update(self._task, completed=fraction, description=sentence)
-        elif self._last_line is None or now - self._last_line >= LINE_SECONDS:
+            return
+        done = fraction >= 1  # which is said at once: the reports may take a minute more
+        if done or self._last_line is None or now - self._last_line >= LINE_SECONDS:
             self._last_line = now
-            left = left_text(self._remaining.seconds(now))
+            left = "" if done else left_text(self._remaining.seconds(now))
             self.console.print(
                 f"gradmeter {fraction:4.0%} {sentence}{f' ({left})' * bool(left)}",
                 markup=False, highlight=False, soft_wrap=True,

@@ -28,6 +28,8 @@ class Outcome:
         file: the baseline's; None where only budgets are judged.
         known: whether there is a baseline.
         compared: the number of cases on both sides; of laws, of those that one speaks of.
+        budgeted: the number of cases that a budget was held against.
+        waiting: the gates that compare with figures from before, where there are none yet.
         breaches: the gates that failed, the largest breach first.
         smaller: the figures that fell, by case.
         larger: the figures that rose, by case, with or without a gate on them.
@@ -44,6 +46,8 @@ class Outcome:
     file: Path | None
     known: bool
     compared: int
+    budgeted: int
+    waiting: list[str]
     breaches: list[Breach]
     smaller: list[tuple[Case, list[Change]]]
     larger: list[tuple[Case, list[Change]]]
@@ -107,6 +111,7 @@ def judge(
     if by_law is not None:
         silent = _silent(criteria, [case.key for case in common], by_law)
         refused += [*by_law.refused, *_never_judged(criteria, common, silent)]
+    budgets = [gate for gate in criteria if gate.operator == "<="]
     problem = ""
     empty = not run.cases and (run.shard is None or bool(run.shard.places))
     if empty or not run.finished:
@@ -121,6 +126,8 @@ def judge(
         file=file,
         known=known is not None,
         compared=len(compared),
+        budgeted=sum(any(gate.applies(case.key) for gate in budgets) for case in exact),
+        waiting=[gate.text for gate in criteria if known is None and _waits(gate, counted)],
         breaches=sorted(failed, key=lambda breach: -breach.by),
         smaller=_changes_in_direction(differing, -1),
         larger=_changes_in_direction(differing, +1),
@@ -131,6 +138,11 @@ def judge(
         silent=silent,
         notes=gate_checks.inapplicable(criteria, [case.key for case in run.cases]),
     )
+
+
+def _waits(gate: Gate, counted: bool) -> bool:
+    """Whether a gate takes figures from before; instructions may be compared inside the run."""
+    return gate.grows and (counted or gate.what != gates.COUNTED)
 
 
 def _planned(key: Key, run: Run) -> bool:

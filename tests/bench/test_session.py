@@ -61,6 +61,9 @@ def test_exact_bytes_alone_are_those_of_a_whole_run(finished, tmp_path):
     sizes = ("--size", "16", "--size", "17")
     done = gradmeter("run", *sizes, "--exact", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "gradmeter 100% everything is measured; finding laws and writing report.md and report.html"
+    )
     whole, run = loaded(finished[0]), loaded(tmp_path)
     assert run.finished
     assert [case.key for case in run.cases] == [case.key for case in whole.cases]

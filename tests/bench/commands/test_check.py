@@ -65,12 +65,22 @@ def test_fewer_bytes_are_good_news_with_the_command_that_takes_them_over(folder)
     assert f"gradmeter baseline {folder} --out {folder / 'baseline.json'}" in done.stdout
 
 
-def test_a_first_run_passes_and_says_how_to_make_a_baseline(folder):
-    done = gradmeter("check", folder, "--against", folder / "none.json")
-    assert done.returncode == 0
-    assert f"gradmeter baseline {folder} --out {folder / 'none.json'}" in done.stdout
-    budget = gradmeter("check", folder, "--against", folder / "none.json", "--fail-on", "peak<=1MB")
+def test_a_first_run_is_not_judged_and_says_how_to_make_a_baseline(folder):
+    """That is no failure, and no pass: what was not judged is never called passed."""
+    none = folder / "none.json"
+    make = f"there is no baseline {none} yet; make one and commit it: gradmeter baseline {folder} "
+    make += f"--out {none}"
+    done = gradmeter("check", folder, "--against", none)
+    assert (done.returncode, done.stdout.splitlines()) == (0, [f"nothing was judged: {make}"])
+    gates = ("--fail-on", "peak<=1GB", "--fail-on", "held>0")
+    both = gradmeter("check", folder, "--against", none, *gates)
+    assert (both.returncode, both.stdout.splitlines()) == (
+        0,
+        [make, "passed: peak<=1GB; 2 cases judged; not judged yet: held>0"],
+    )
+    budget = gradmeter("check", folder, "--against", none, "--fail-on", "peak<=1MB")
     assert budget.returncode == 1
+    assert budget.stdout.splitlines()[-1] == "FAILED: 2 breaches of peak<=1MB; 2 cases judged"
 
 
 def test_an_earlier_run_serves_as_well(folder):
@@ -162,7 +172,8 @@ def test_growth_without_a_baseline_to_grow_from_is_refused(folder):
     done = gradmeter("check", folder)
     assert done.returncode == 2
     assert "--against" in done.stderr
-    assert gradmeter("check", folder, "--fail-on", "peak<=48MB").returncode == 0
+    budget = gradmeter("check", folder, "--fail-on", "peak<=48MB")
+    assert (budget.returncode, budget.stdout) == (0, "passed: peak<=48MB; 2 cases judged\n")
 
 
 def test_markdown_has_the_verdict_first(folder):

@@ -247,11 +247,17 @@ def test_without_a_recorded_ancestor_it_passes_and_says_so(project, topic):
     for place in ("branch:none", "none"):
         done = check(project, path, against=("--against", place))
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"no ancestor is recorded in {place}: it is empty; so nothing is" in done.stdout
-        assert done.stdout.splitlines()[-1] == "passed: peak>0 held>0 cycle>0; 0 cases compared"
+        push = " --push" * place.startswith("branch:")
+        assert done.stdout.splitlines()[-1] == (
+            f"nothing was judged: no ancestor is recorded in {place}: it is empty; record a run of "
+            f"the base branch: gradmeter record {path} --store {place}{push}"
+        )
+        budget = check(project, path, "--fail-on", "peak<=1GB", against=("--against", place))
+        assert budget.stdout.splitlines()[-1] == "passed: peak<=1GB; 2 cases judged"
     git(project, "checkout", "--quiet", "--orphan", "other")
     done = check(project, measured(project, commit(project, "other"), 52))
     assert (done.returncode, "none of its 2 commits is one" in done.stdout) == (0, True)
+    assert "passed" not in done.stdout
 
 
 def test_a_shallow_clone_is_refused_unless_it_has_a_recorded_ancestor(project, topic):

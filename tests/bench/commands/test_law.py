@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from gradmeter.bench.report import law_tables
 from gradmeter.bench.results import laws as law_file
 
 from ..command import gradmeter
@@ -59,7 +60,23 @@ def test_laws_are_written_as_people_write_them(squares):
     assert "Square.backward" in words
     assert "verified up to N = 1,000,000 and n = 1,400" in words
     assert "equal, to the byte, to what was derived by hand" in words
+    assert "neither the engine's nor the workload's" not in words  # of equal places, a line
     assert all(len(line.rstrip()) <= 80 for line in done.stdout.splitlines()[:-1])
+
+
+@pytest.mark.parametrize("shown", [("peak",), ("peak", "forward", "cycle"), law_tables.FIGURES])
+def test_a_legend_is_of_what_is_in_the_tables_and_nothing_else(shown):
+    """Each column has its meaning; a letter is explained where a law has it."""
+    row = law_tables.Row("engine", dict.fromkeys(shown, "2 arrays"), ())
+    words = law_tables.legend([law_tables.LawTable("matyas", 8, shown, (row,))])
+    assert [name for name in law_tables.FIGURES if f"{name}: " in words] == list(shown)
+    assert "the depth" not in words
+    deep = law_tables.Row("engine", {"peak": "(n + 1) arrays"}, ("no law of growth: it differs",))
+    words = law_tables.legend([law_tables.LawTable("squares-n", 8, ("peak",), (deep,))])
+    assert "n the depth, an array N elements" in words
+    assert "growth: what each further run leaves" in words
+    without = law_tables.LawTable("solve", 0, ("peak",), (deep,))
+    assert "an array N elements" not in law_tables.legend([without])
 
 
 def test_a_size_that_no_machine_runs_is_told_by_the_law(squares):

@@ -351,6 +351,7 @@ def test_an_engine_that_lies_in_no_repository_has_no_revisions(tmp_path):
     done = gradmeter("compare", "mine", "--rev", "HEAD", "--engine", adapter(tmp_path))
     assert done.returncode == 2
     assert "mine imports none that lies in a git repository" in done.stderr
+    assert "; move it into a package that its adapter imports, since" in done.stderr
 
 
 def test_json_and_markdown_name_what_kind_of_bytes_was_compared(tmp_path):

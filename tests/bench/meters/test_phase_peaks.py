@@ -104,5 +104,26 @@ def test_a_phase_without_an_allocation_has_what_was_there():
     assert phase_peaks.measure(quiet, HERE).figures["backward"] == 100
 
 
+def test_of_places_with_the_peak_a_line_is_before_what_runs_outside_of_lines(tmp_path):
+    """What is alive when a phase begins is there before its first line runs."""
+    engine = tmp_path / "engine.py"
+    engine.write_text("import numpy as np\ndef kept(count): return np.empty(count, np.uint8)\n")
+    names = {}
+    exec(compile(engine.read_text(), engine, "exec"), names)
+
+    def outside():
+        yield "forward"
+        x = names["kept"](100)
+        yield "backward"
+        del x
+        yield "end"
+
+    reading = phase_peaks.measure(outside, WatchedFiles(files=[str(engine)]))
+    line, other = reading.places["peak"]
+    assert "engine.py:2 kept" in line
+    assert other == "code that is neither the engine's nor the workload's"
+    assert set(reading.places["peak"].values()) == {100}
+
+
 def test_without_lines_there_are_no_places():
     assert phase_peaks.measure(program).places == {}

@@ -276,6 +276,8 @@ def gated(suite, *arguments):
 
 def test_gates_fail_the_session_on_one_screen_after_our_table(suite):
     done, _ = gated(suite)
+    told = done.stderr.str().splitlines()
+    assert "gradmeter measures all cases first (2), then tests show them" in told
     made = gradmeter("baseline", suite.path / "reports/latest", "--out", suite.path / "b.json")
     assert made.returncode == 0, made.stderr
     done, text = gated(suite, "--bench-against=b.json")
@@ -296,10 +298,12 @@ def test_gates_fail_the_session_on_one_screen_after_our_table(suite):
     assert "40 B over it" in text
 
 
-def test_a_first_session_passes_without_a_baseline(suite):
+def test_a_first_session_without_a_baseline_succeeds_and_is_not_judged(suite):
     done, text = gated(suite, "--bench-against=none.json")
     assert done.ret == 0
-    assert "there is no baseline" in text
+    assert "nothing was judged: there is no baseline" in text
+    assert "none.json yet; make one and commit it: gradmeter baseline" in text
+    assert "passed: " not in text
 
 
 @pytest.mark.parametrize(

@@ -147,10 +147,28 @@ def test_code_in_a_folder_that_nothing_names_is_not_compared_with_itself(tmp_pat
 
 def test_tests_that_import_nothing_of_the_project_are_said(tmp_path):
     test = "def test_it(benchmark): benchmark(int)\n"
-    folder = repository(tmp_path, {"pkg/__init__.py": "", "benchmarks/test_it.py": test})
-    said = compare(folder, "--rev", "main", "--markdown", "--", "benchmarks")
+    other = {"benchmarks/test_it.py": test.replace("int", "str")}
+    folder = repository(tmp_path, {"pkg/__init__.py": "", "benchmarks/test_it.py": test}, other)
+    said = compare(folder, "--rev", "main~1", "--", "benchmarks")
     assert said.returncode == 0, said.stderr
-    assert "no test imports a module of the project" in said.stdout
+    assert said.stdout.splitlines()[-1] == (
+        "nothing was compared: the same code ran on every side (1 call)"
+    )
+    words = " ".join(said.stdout.split())
+    assert (
+        "no test imports a module of the project (its packages: pkg, in .), and all ran "
+        "working-tree's tests: --bench-tests own compares each side's" in words
+    )
+    assert "1 call of the same code" in said.stdout.splitlines()
+    report = (folder / OUT / "report.md").read_text()
+    heading = "## Nothing was compared: the same code ran on every side (1 call)"
+    assert heading in report.splitlines()
+    assert "changed" not in report.partition(heading)[2].partition("##")[0]
+    # Where each side has its own tests, these are what is compared.
+    said = compare(folder, "--rev", "main~1", "--bench-tests", "own", "--", "benchmarks")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.splitlines()[-1].startswith("time: 1 ")
+    assert "so only the tests themselves are compared" in " ".join(said.stdout.split())
 
 
 def test_a_process_with_threads_runs_each_test_itself(tmp_path):

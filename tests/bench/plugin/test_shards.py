@@ -122,6 +122,11 @@ def test_an_empty_shard_is_a_run_and_a_success(pytester, more):
     run = loaded(pytester, "s2")
     assert run.finished
     assert run.cases == []
+    judged = gradmeter("check", "s2", "--fail-on", "peak<=1MB", cwd=pytester.path)
+    assert (judged.returncode, judged.stdout) == (
+        0,
+        "nothing was judged: the run has no cases\n",
+    )
 
 
 def test_a_session_that_stops_leaves_a_shard_that_is_not_finished(pytester):

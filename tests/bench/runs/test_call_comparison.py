@@ -241,6 +241,44 @@ def test_a_gate_that_names_no_test_is_refused_before_anything_is_measured(tmp_pa
     assert not (folder / OUT / "run.json").exists()
 
 
+LEAKING = """
+import pytest
+def leak(): open(__file__)
+def pytest_collection_modifyitems():
+    leak()
+    {ending}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "suite", "reason"),
+    [
+        ({"conftest.py": "raise ValueError('no data')"}, (), "ValueError: no data"),
+        ({"conftest.py": "import pytest; pytest.exit('no GPU')"}, (), "Exit: no GPU"),
+        ({"conftest.py": LEAKING.format(ending="1 / 0")}, (), "ZeroDivisionError: division by"),
+        ({"conftest.py": LEAKING.format(ending="pytest.exit('no GPU')")}, (), "Exit: no GPU"),
+        ({}, ("none",), "file or directory not found: none"),
+        ({}, ("--none",), "unrecognized arguments: --none"),
+        ({}, ("-W", "none::a.B"), "while parsing the following warning configuration: none::a.B"),
+    ],
+    ids=["conftest", "exit", "a hook", "exit in a hook", "path", "option", "warning"],
+)
+def test_a_suite_that_cannot_be_collected_is_explained_by_pytests_reason(
+    tmp_path, monkeypatch, files, suite, reason
+):
+    """Where warnings are errors, too: those of a file left open come after the reason."""
+    monkeypatch.setenv("PYTHONWARNINGS", "error::ResourceWarning")
+    test = "def test_it(benchmark): benchmark(int)\n"
+    found = {f"benchmarks/{name}": text for name, text in files.items()}
+    folder = repository(tmp_path, {"pkg/__init__.py": "", "benchmarks/test_it.py": test, **found})
+    done = compare(folder, "--rev", "main", "--", "benchmarks", *suite)
+    assert (done.returncode, done.stdout) == (2, "")
+    words = done.stderr.splitlines()[-1]
+    assert words.startswith("gradmeter: the suite cannot be collected at working-tree: ")
+    assert reason in words
+    assert "Warning" not in words
+
+
 @pytest.mark.parametrize("file", ["conftest.py", "test_it.py"])
 def test_tests_of_the_head_that_need_what_the_base_lacks_name_the_option_for_own_tests(
     file, tmp_path

@@ -132,12 +132,14 @@ def test_a_log_has_a_line_now_and_then(kind, monkeypatch):
         for step in range(400):
             tell(step / 400, f"step {step}")
             now += 1.0
-    lines = file.getvalue().splitlines()
+        tell(1.0, "writing what was measured")
+    *lines, last = file.getvalue().splitlines()
     steps = [int(re.search(r"step (\d+)", line)[1]) for line in lines]
     assert steps[0] == 0
     assert min(b - a for a, b in pairwise(steps)) >= LINE_SECONDS
     assert len(lines) == 14
     assert "(about 5 min left)" in lines[3]
+    assert last == "gradmeter 100% writing what was measured"
 
 
 def test_a_terminal_has_one_line_however_long_the_step_s_name():
