@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -89,6 +89,16 @@ def grounds(groups: Sequence[Group]) -> dict[str, Ground]:
     """
     variants = dict.fromkeys(v for group in groups for v in group.variants)
     return {str(variant): _ground(variant) for variant in variants}
+
+
+def need(variants: Iterable[Variant]) -> None:
+    """Refuse variants that cannot be measured here.
+
+    Raises:
+        UsageError: as `grounds` raises it.
+    """
+    for variant in variants:
+        _ground(variant)
 
 
 def _ground(variant: Variant) -> Ground:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan
+from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.commands import law_functions
 from gradmeter.bench.commands.completion import complete_variants, complete_workloads
@@ -123,6 +124,7 @@ def law(
     chosen = plan.distinct(map(_workload, targets))
     for each in variants:
         law_runs.refuse_own_memory(each)
+    need(variants)
     for workload in chosen:
         plan.check(workload, max(law_runs.SIZES[0], workload.least))
     wanted = {w.name: _parameters(at, w) for w in chosen} if at is not None else {}

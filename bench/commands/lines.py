@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench.cases import plan
+from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.commands.completion import complete_variants
 from gradmeter.bench.commands.options import AsJson, Engines
 from gradmeter.bench.commands.program_arguments import (
@@ -129,7 +130,8 @@ def lines(
         )
     if once:
         raise UsageError(f"--once is for scripts, and {target} is a workload")
-    chosen = variant or (add_engines(engine) or ["engine"])[0]
+    own = add_engines(engine)
+    chosen = variant or (own or ["engine"])[0]
     raise typer.Exit(
         _workload_lines(
             target, SIZE if size is None else size, chosen, seed or 0, include or [], every, as_json
@@ -148,6 +150,7 @@ def _workload_lines(
 ) -> int:
     """Measure the lines of a workload under a variant and print them; return the exit code."""
     groups, _ = plan.plan([workload], [size], [variant])
+    need(groups[0].variants)
     plan.check_fits(groups, psutil.virtual_memory().available)
     title = title_text(*groups[0].key(groups[0].variants[0]))
     try:

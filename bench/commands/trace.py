@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases import plan, variants
+from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.commands.completion import complete_variants
 from gradmeter.bench.commands.options import Engines
 from gradmeter.bench.commands.program_arguments import (
@@ -78,7 +79,8 @@ def trace(
     traced line by line: what is alive when, by the line that made it. Exit code 3: the script
     failed, or the workload could not be traced.
     """
-    variant = variant or next(iter(add_engines(engine)), None)
+    own = add_engines(engine)
+    variant = variant or next(iter(own), None)
     code = _trace(target, arguments or [], size, variant, against, seed, operations, module)
     raise typer.Exit(code)
 
@@ -131,6 +133,7 @@ def _workloads(
     cases = [_case(target, size, variant)]
     if against is not None:
         cases.append(_case_against(against, target, size, variant))
+    need(variant for group, _ in cases for variant in group.variants)
     plan.check_fits([group for group, _ in cases], psutil.virtual_memory().available)
     by_lines = not all(group.variants[0].engine.observed for group, _ in cases)
     timelines: list[Any] = []

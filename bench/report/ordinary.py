@@ -12,7 +12,7 @@ from rich.console import Console
 
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.numbers import bytes_text
-from gradmeter.bench.report import sentences
+from gradmeter.bench.report import columns, sentences
 from gradmeter.bench.report.names import shared_path
 from gradmeter.bench.report.screen import Block, Line, Section
 from gradmeter.bench.report.summary import Alike
@@ -26,6 +26,7 @@ WIDTH = 80  # columns at most
 MOST = 20  # calls of a summary
 NOTHING = ("-", "0", "0 B", "+0 B")
 FIGURE = 6  # columns of a figure at least
+NARROWEST = 16  # columns of a name beside its figures
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
@@ -222,13 +223,16 @@ def layer_tables(run: Run) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Lay rows out in lines: the names folded, the figures beside them to the right.
+    """Lay a head and rows out in lines: the names folded, the figures beside them to the right.
 
     By hand, since a table of the console takes a millisecond for a cell, and a suite has
     thousands of tests.
     """
     widths = [max(FIGURE, *map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
-    room = max(16, width - sum(widths) - len(widths))
+    room = width - sum(widths) - len(widths)
+    if room < NARROWEST:  # names have lines of their own
+        (_, *heads), *rest = rows
+        return columns.aligned(heads, [(name, figures) for name, *figures in rest], width)
     lines = []
     for name, *cells in rows:
         first, *folded = chop_cells(name, room) or [""]

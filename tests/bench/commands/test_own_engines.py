@@ -90,6 +90,28 @@ def test_what_an_engine_raises_is_told_with_its_line(tmp_path, old, new, said):
     assert said.format(line) in failure.message
 
 
+@pytest.mark.parametrize("named", [(), ("--variant", "mine")])
+@pytest.mark.parametrize("command", ["trace", "lines"])
+def test_an_engine_of_a_file_is_measured_line_by_line(tmp_path, command, named):
+    adapter(tmp_path)
+    size = ("--size", "1000")
+    done = gradmeter(command, "squares-3", "--engine", "adapter.py", *named, *size, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "peak" in done.stdout
+    assert "x.data * x.data" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "trace", "lines", "law"])
+def test_an_engine_that_is_not_installed_is_one_sentence_with_the_command(tmp_path, command):
+    missing = ADAPTER.replace("make=Mine)", 'make=Mine, distributions=("no-such-engine",))')
+    adapter(tmp_path, missing)
+    what = ("engine", "mine") if command == "compare" else ("squares-3", "--variant", "mine")
+    done = gradmeter(command, *what, "--engine", "adapter.py", cwd=tmp_path)
+    assert done.returncode == 2
+    why = "gradmeter: mine: mine is not installed; pip install no-such-engine"
+    assert done.stderr.splitlines() == [why]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

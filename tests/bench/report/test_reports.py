@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gradmeter.bench.report import markdown, sentences, terminal
-from gradmeter.bench.results.readings import Allocations, Failure, SelfTest
+from gradmeter.bench.results.readings import Allocations, Cycles, Failure, SelfTest
 
 from ...thorough import examples
 from ..run_files import any_runs, case, ordinary, run, runs, strong, times
@@ -103,6 +103,16 @@ def test_every_run_has_both_reports(found):
         assert all(cell_len(line) <= 80 for line in text.split("\n"))
     for table in tables(markdown.render(found)):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table}) == 1
+
+
+def test_figures_that_leave_no_room_for_names_stand_below_each_other():
+    large = Allocations(forward=0, backward=0, peak=2**62, held=2**62, number=2**62, allocated=0)
+    cycles = Cycles(dropped=2**62, bytes=2**62, objects=2**62, types={}, leaked=0)
+    found = run(ordinary("test_a.py::test_long_name", allocations=[large] * 3, cycles=cycles))
+    lines = every_table(found).split("\n")
+    assert max(map(cell_len, lines)) <= 80
+    assert any("test_long_name" in line for line in lines)
+    assert any(f"objects: {2**62:,}" in line for line in lines)
 
 
 @settings(max_examples=examples(60), deadline=None)
