@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,20 +64,23 @@ def _inputs(adapter: Adapter, name: str) -> dict[str, Any]:
     return {"y": adapter.variable(np.ones(x.shape)), "x": adapter.variable(x)}
 
 
-def lacking(operations: Any) -> list[str]:
-    """Return the kinds of operations that an engine's namespace does not have."""
-    return [
-        name
-        for name, (function, _) in KINDS.items()
-        if not all(hasattr(operations, used) for used in function.link.__code__.co_names)
-    ]
+@cache
+def _kinds(adapter: Adapter) -> dict[str, Repeated]:
+    """The kinds of operations that an engine has: those that run once without being missed."""
+    found = {}
+    for name, (function, _) in KINDS.items():
+        try:
+            adapter.forward(function, _inputs(adapter, name), adapter.records)
+        except (AttributeError, TypeError, NotImplementedError):
+            continue
+        found[name] = function
+    return found
 
 
 def program(adapter: Adapter) -> Program:
     """Yield the name of each phase just before it runs: of every kind that the engine has."""
     yield "inputs"
-    lacks = lacking(adapter.operations)
-    kinds = {name: function for name, (function, _) in KINDS.items() if name not in lacks}
+    kinds = _kinds(adapter)
     every = {name: _inputs(adapter, name) for name in kinds}
     for name, function in kinds.items():
         yield name

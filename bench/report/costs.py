@@ -11,11 +11,13 @@ from gradmeter.bench.verdicts.operation_costs import Cost
 
 
 def table(variant: str, costs: Sequence[Cost], ground: Mapping[str, str]) -> str:
-    """The instructions of one operation of every kind, forward and backward."""
+    """The instructions of one operation of every kind that was counted, forward and backward."""
     by_phase = {cost.phase: cost for cost in costs}
     lines = ["| operation | forward | backward |", "| --- | ---: | ---: |"]
     for name, (_, operations) in KINDS.items():
         pair = [by_phase.get(phase) for phase in (name, name + BACKWARD)]
+        if not any(pair):  # what the engine lacks
+            continue
         cells = [f"{round(c.each / operations):,}" if c is not None else "-" for c in pair]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     differ = max((c.allowed / c.after for c in costs if c.after), default=0.0)

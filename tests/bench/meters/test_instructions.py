@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradmeter.bench.cases import compared
+from gradmeter.bench import engines
+from gradmeter.bench.cases import compared, operations
 from gradmeter.bench.cases.plan import plan
+from gradmeter.bench.cases.program import END
 from gradmeter.bench.errors import UsageError
 from gradmeter.bench.meters import instructions as meter
 from gradmeter.bench.meters.instructions import ROUNDS, WARM_UP, Count, Counters, measure, totals
@@ -38,6 +40,7 @@ from gradmeter.bench.verdicts.verdicts import Row
 from ..command import TINY, gradmeter
 from ..misbehaviour import spec
 from ..run_files import case, run
+from ..throwaway import ADAPTER
 
 DUMP = "version: 1\nevents: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\n\nfn=(1) f\n+1 7\n"
 
@@ -290,6 +293,15 @@ def test_an_operation_costs_more_beyond_what_identical_code_does(jitter, more):
     criterion = gates.parse("instructions>1%")
     assert one.exceeds(criterion) == (one.more > base / 100)
     assert not other.exceeds(criterion)
+
+
+def test_only_the_operations_that_an_engine_has_are_counted():
+    theirs: dict[str, Any] = {}
+    exec(ADAPTER, theirs)
+    square = ["square(y)", f"square(y){operations.BACKWARD}"]
+    assert list(operations.program(theirs["Mine"]())) == ["inputs", *square, END]
+    ours = list(operations.program(engines.get("engine").make()))
+    assert ours[1:-1:2] == list(operations.KINDS)
 
 
 @pytest.mark.parametrize(
