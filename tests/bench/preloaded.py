@@ -219,7 +219,7 @@ def import_all() -> dict[str, Callable[[], object]]:
         import_module(name)
     command = typer.main.get_command(app)  # which imports more
     typer.main.get_command = lambda _app: command
-    for name in ("page", "frame", "macros", "history"):
+    for name in ("page", "frame", "macros", "matrix", "history"):
         template._environment().get_template(f"{name}.html.j2")
     with suppress(ImportError):  # which Typer imports for the first option that it reads
         import_module("typer._adapters")
