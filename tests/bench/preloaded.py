@@ -20,7 +20,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,6 +49,7 @@ IMPORTED_LATE = (
     "gradmeter.bench.runs.fork_server",
     "gradmeter.bench.runs.function_worker",
     "gradmeter.bench.runs.worker",
+    "hypothesis",  # whose plugin imports it at the end of each session
     "llvmlite.binding",
     "memory_profiler",
     "numpy.random",
@@ -224,9 +225,22 @@ def import_all() -> dict[str, Callable[[], object]]:
     with suppress(ImportError):  # which Typer imports for the first option that it reads
         import_module("typer._adapters")
     console_main = import_pytest()
+    _remember_distributions()
     forked_workers.fork_workers(READ_LATE, _folders, _customized)
     _remember_self_tests()
     return {"gradmeter": main, "__main__.py": console_main}
+
+
+def _remember_distributions() -> None:
+    """Read the metadata of what is installed here once, and not in each session of pytest."""
+    for name in ("metadata", "entry_points"):
+        read = getattr(metadata.PathDistribution, name).fget
+        known = {each._path: read(each) for each in metadata.distributions()}  # type: ignore[attr-defined]
+
+        def remembered(self: Any, read: Any = read, known: Any = known) -> Any:
+            return known[self._path] if self._path in known else read(self)
+
+        setattr(metadata.PathDistribution, name, property(remembered))
 
 
 def _remember_self_tests() -> None:

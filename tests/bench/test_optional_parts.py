@@ -75,7 +75,8 @@ def test_an_interruption_is_none_of_these_failures(tmp_path, monkeypatch):
         session.write(run(), tmp_path)
 
 
-def test_an_optimized_interpreter_measures_too(tmp_path):
+def test_an_optimized_interpreter_measures_too(finished, tmp_path):
+    """After a run whose page has the charts: what makes them takes long to compile once more."""
     done = gradmeter("run", *TINY, "--out", tmp_path, env={"PYTHONOPTIMIZE": "2"})
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert run_file.load(tmp_path / "run.json").finished
