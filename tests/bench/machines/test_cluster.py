@@ -112,16 +112,14 @@ def cluster(request, tmp_path_factory):
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        command, cwd=project, env=environment(project), capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True)
 
 
 def start(project: Path, out: str, *more: str, prefix=()) -> subprocess.Popen[bytes]:
     command = [*prefix, sys.executable, "-m", "gradmeter", "run", *WHAT, "--out", out, *more]
     with (project / f"{out}.txt").open("wb") as log:
         return subprocess.Popen(
-            command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=log
+            command, cwd=project, env=environment(), stdout=subprocess.DEVNULL, stderr=log
         )
 
 
