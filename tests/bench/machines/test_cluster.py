@@ -224,7 +224,8 @@ def test_a_run_survives_its_worker_its_client_and_its_scheduler(project, local, 
     client = start(project, out, *on, "--resume", prefix=cluster.prefix)
     assert client.wait() == 0, said(project, out)
     if not isinstance(cluster, Namespaces):  # there an agent's Dask worker is its descendant, too
-        assert not any(agent.is_running() for agent in of_client)  # whose client was killed
+        # Whose client was killed: at once, or where it had just finished, after some idle time.
+        wait_for(lambda: not any(agent.is_running() for agent in of_client), "its agent ends")
     spread = run_file.load(project / out / "run.json")
     assert exact(spread) == exact(local)
     assert spread.finished
