@@ -49,7 +49,6 @@ IMPORTED_LATE = (
     "gradmeter.bench.runs.fork_server",
     "gradmeter.bench.runs.function_worker",
     "gradmeter.bench.runs.worker",
-    "hypothesis",  # whose plugin imports it at the end of each session
     "llvmlite.binding",
     "memory_profiler",
     "numpy.random",
@@ -282,6 +281,7 @@ def import_pytest() -> Callable[[], object]:
         config = _prepareconfig(["-p", "no:hypothesispytest", f"--rootdir={folder}", folder])
         for name in ("calls", "gathered", "gating", "measured", "benchmark_fixture", "call_lines"):
             import_module(f"gradmeter.bench.plugin.{name}")
+        import_module("hypothesis")  # which its plugin does at the end of each session
         config._ensure_unconfigure()
     return pytest.console_main
 

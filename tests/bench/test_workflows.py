@@ -123,6 +123,7 @@ def project(tmp_path_factory):
     done = runner.run(load("workflow-to-copy.yml"), "record", "clone")
     assert [each.returncode for each in done] == [0, 0, 0], done[-1].stdout + done[-1].stderr
     assert "recorded: 1 case at commit" in done[-1].stdout
+    git(top, "fetch", "--quiet")
     return folder
 
 
@@ -155,7 +156,6 @@ def pull(folder, number, files, fork=False):
 
 
 def test_a_push_records_on_a_branch_of_its_own(project):
-    git(project / "top", "fetch", "--quiet")
     store = ("--store", "branch:gradmeter-history")
     found = json.loads(gradmeter("steps", *store, "--json", cwd=project / "top").stdout)
     assert (found["commits"], found["recorded"]) == (1, 1)
