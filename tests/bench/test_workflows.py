@@ -110,7 +110,7 @@ def test_the_job_of_an_engine_compares_it_by_a_workload_of_its_own(tmp_path):
         assert ("Gate failed: peak&#62;0" in text) == (base == "old")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(tmp_path_factory):
     """A repository of one commit, recorded by the job of its push; its folder."""
     folder = tmp_path_factory.mktemp("history")

@@ -32,7 +32,7 @@ def measured(folder, commit: str, peak: int, *others, **changes):
     return made_at(folder.parent, commit, peaked(peak * MB, 10), *others, **changes)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def recorded(tmp_path_factory):
     """A remote and a clone; of its four commits the first and third are recorded, 40 and 44 MB."""
     top = tmp_path_factory.mktemp("recorded")
