@@ -28,10 +28,15 @@ def array_bytes():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _users_cache_untouched(tmp_path_factory):
-    """Keep nothing in the user's cache folder."""
+def _users_cache_untouched(tmp_path_factory, pytestconfig):
+    """Keep nothing in the user's cache folder; under pytest-xdist, one for all its workers.
+
+    So nothing is made twice, also by what a test starts with an empty home.
+    """
+    top = tmp_path_factory.getbasetemp()
     before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("user-cache"))
+    folder = (top.parent if hasattr(pytestconfig, "workerinput") else top) / "user-cache"
+    os.environ["XDG_CACHE_HOME"] = str(folder)
     yield
     if before is None:
         del os.environ["XDG_CACHE_HOME"]

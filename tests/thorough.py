@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def examples(most: int) -> int:
     """The number of examples of a property."""
-    return most if THOROUGH else max(min(most, LEAST), most // 4)
+    return most if THOROUGH else max(min(most, LEAST), most // 8)
 
 
 def repeated(few: Sequence[T], more: Sequence[T]) -> list[T]:

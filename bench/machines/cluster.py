@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import queue
 import re
@@ -204,6 +203,8 @@ def connected(on: str) -> Iterator[DaskCluster]:
     # What Dask logs of lost workers is told as the run goes on.
     logging.getLogger("distributed").setLevel(SILENT)
     with ExitStack() as stack, warnings.catch_warnings(action="ignore"):
+        import asyncio  # of which every command would take the time to load
+
         from distributed import Client
 
         address = stack.enter_context(_local(on)) if on.startswith(LOCAL) else on

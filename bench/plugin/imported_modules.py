@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -20,11 +22,11 @@ def origins(packages: Collection[str], repository: str) -> dict[str, str]:
             its name is, unless it is in an environment there.
     """
     found = {}
+    below = os.path.join(repository, "")
     for name, file in _files():
-        path = Path(file)
-        ours = name.partition(".")[0] in packages
-        theirs = path.is_relative_to(repository) and not _INSTALLED & set(path.parts)
-        if ours or (theirs and name.partition(".")[0] != "gradmeter"):
+        top = name.partition(".")[0]
+        theirs = _normal(file).startswith(below) and not _INSTALLED & set(Path(file).parts)
+        if top in packages or (theirs and top != "gradmeter"):
             found[name] = file
     return found
 
@@ -32,14 +34,29 @@ def origins(packages: Collection[str], repository: str) -> dict[str, str]:
 def digests(folders: Sequence[str]) -> dict[str, str]:
     """A digest of each imported module's file below the folders, by its path there."""
     found = {}
+    below = [os.path.join(folder, "") for folder in folders]
     for _, file in _files():
-        path = Path(file).resolve()
-        for folder in folders:
-            if path.is_relative_to(folder):
+        real = _real(file)
+        for folder in below:
+            if real.startswith(folder):
                 with suppress(OSError):  # a folder, of a namespace package
-                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                    found[path.relative_to(folder).as_posix()] = digest
+                    digest = hashlib.sha256(Path(real).read_bytes()).hexdigest()
+                    found[Path(real).relative_to(folder).as_posix()] = digest
     return found
+
+
+# A process has imported thousands of modules, and each of its forks asks where all of them lie: so
+# paths are texts, and what is known of one is not looked up again.
+_normal = cache(os.path.normpath)
+_real_folder = cache(os.path.realpath)
+
+
+@cache
+def _real(file: str) -> str:
+    """A path with its links followed."""
+    folder, name = os.path.split(file)
+    path = os.path.join(_real_folder(folder), name)
+    return os.path.realpath(path) if os.path.islink(path) else path
 
 
 def _files() -> Iterator[tuple[str, str]]:

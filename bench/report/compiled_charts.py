@@ -48,8 +48,12 @@ def _library() -> str:
 
 def _key(name: str) -> str:
     """Return a cache key that no other description and no other compiler of the chart has."""
-    versions = [metadata.version(package) for package in ("altair", "vl-convert-python")]
-    return " ".join([name, *versions, _digest()])
+    return " ".join([name, *_versions(), _digest()])
+
+
+@cache
+def _versions() -> list[str]:
+    return [metadata.version(package) for package in ("altair", "vl-convert-python")]
 
 
 @cache

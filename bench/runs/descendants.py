@@ -81,7 +81,8 @@ def _marks() -> list[tuple[int, str]]:
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) != os.getpid():
                 with suppress(OSError):  # it has ended, or is another user's
-                    words = Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
+                    content = Path(f"/proc/{name}/environ").read_bytes()
+                    words = content.split(b"\0") if variable in content else []
                     marks = [word for word in words if word.startswith(variable)]
                     found += [(int(name), os.fsdecode(m[len(variable) :])) for m in marks]
     return found

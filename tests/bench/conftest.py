@@ -32,19 +32,6 @@ def _as_without_xdist(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
 
 
-@pytest.fixture(scope="session")
-def _cache(tmp_path_factory, pytestconfig):
-    """A cache folder; under pytest-xdist, one for all its workers."""
-    top = tmp_path_factory.getbasetemp()
-    return (top.parent if hasattr(pytestconfig, "workerinput") else top) / "cache"
-
-
-@pytest.fixture(autouse=True)
-def _one_cache(monkeypatch, _cache):
-    """Let a pytest that a test starts, whose home is empty, not make what others have made."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache))
-
-
 @pytest.fixture
 def _preloaded_pytest(pytester, monkeypatch):
     """Let pytester start forks of a pytest that has imported its plugins, and not new processes.

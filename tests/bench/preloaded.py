@@ -20,7 +20,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -219,14 +219,27 @@ def import_all() -> dict[str, Callable[[], object]]:
         import_module(name)
     command = typer.main.get_command(app)  # which imports more
     typer.main.get_command = lambda _app: command
-    for name in ("page", "frame", "macros", "history"):
+    for name in ("page", "frame", "macros", "matrix", "history"):
         template._environment().get_template(f"{name}.html.j2")
     with suppress(ImportError):  # which Typer imports for the first option that it reads
         import_module("typer._adapters")
     console_main = import_pytest()
+    _remember_distributions()
     forked_workers.fork_workers(READ_LATE, _folders, _customized)
     _remember_self_tests()
     return {"gradmeter": main, "__main__.py": console_main}
+
+
+def _remember_distributions() -> None:
+    """Read the metadata of what is installed here once, and not in each session of pytest."""
+    for name in ("metadata", "entry_points"):
+        read = getattr(metadata.PathDistribution, name).fget
+        known = {each._path: read(each) for each in metadata.distributions()}  # type: ignore[attr-defined]
+
+        def remembered(self: Any, read: Any = read, known: Any = known) -> Any:
+            return known[self._path] if self._path in known else read(self)
+
+        setattr(metadata.PathDistribution, name, property(remembered))
 
 
 def _remember_self_tests() -> None:
@@ -268,6 +281,7 @@ def import_pytest() -> Callable[[], object]:
         config = _prepareconfig(["-p", "no:hypothesispytest", f"--rootdir={folder}", folder])
         for name in ("calls", "gathered", "gating", "measured", "benchmark_fixture", "call_lines"):
             import_module(f"gradmeter.bench.plugin.{name}")
+        import_module("hypothesis")  # which its plugin does at the end of each session
         config._ensure_unconfigure()
     return pytest.console_main
 

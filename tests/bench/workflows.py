@@ -79,8 +79,13 @@ class Runner:
         path = self.folder / "summary"
         return path.read_text() if path.exists() else ""
 
-    def run(self, workflow: Mapping[str, Any], name: str, clone: str) -> list[Any] | None:
+    def run(
+        self, workflow: Mapping[str, Any], name: str, clone: str, *, again: bool = False
+    ) -> list[Any] | None:
         """Run a job in folder/clone.
+
+        Args:
+            again: it has run there, and only its last step depends on what has changed since.
 
         Returns:
             The steps that ran as finished processes; None where the event is not the job's.
@@ -89,7 +94,7 @@ class Runner:
         if not self._value(job.get("if", "success()"), clone, failed=False):
             return None
         done: list[Any] = []
-        for step in job["steps"]:
+        for step in job["steps"][-1 if again else 0 :]:
             failed = any(process.returncode for process in done)
             condition = step.get("if", "success()")
             always = "always()" in condition
@@ -145,6 +150,7 @@ class Runner:
                 **{name: self._text(value, clone) for name, value in values.items()},
                 "GITHUB_STEP_SUMMARY": str(here / "summary"),
                 "GH_CALLS": str(here / "gh-calls"),
+                "PYTEST_ADDOPTS": "-p no:hypothesispytest",  # as where it is not installed
                 "PATH": f"{here / 'bin'}:{here / 'python/bin'}:{ours}:{os.environ['PATH']}",
                 "HOME": str(here),  # a user whom git does not know
                 "GIT_CONFIG_NOSYSTEM": "1",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-from itertools import pairwise
+from itertools import pairwise, product
 from unittest.mock import Mock
 
 import numpy as np
@@ -20,7 +20,7 @@ from gradmeter.engine import Function, GraphError, Variable, no_grad, using_conf
 from gradmeter.engine.compiler import kernels
 from gradmeter.engine.observer import observe
 
-from ..thorough import examples
+from ..thorough import examples, repeated
 
 pytest.importorskip("llvmlite")
 
@@ -122,8 +122,14 @@ def test_many_blocks_sums_and_broadcasting(shapes, seed, threads):
         np.testing.assert_allclose(got, want, 1e-11, 1e-13)
 
 
-@pytest.mark.parametrize("depth", [100, 101, 400])  # up to 300 operations are one kernel
-@pytest.mark.parametrize("size", [0, 1, 1_000, 40_000])
+DEPTHS, SIZES = (100, 101, 400), (0, 1, 1_000, 40_000)  # up to 300 operations are one kernel
+
+
+@pytest.mark.parametrize(
+    ("depth", "size"),
+    repeated([*((101, size) for size in SIZES), (100, 1_000), (400, 1_000)],
+             [*product(DEPTHS, SIZES)]),
+)  # fmt: skip
 def test_a_program_of_several_kernels(depth, size):
     def function(x):
         for _ in range(depth):
@@ -453,9 +459,17 @@ def test_the_plan_says_what_every_buffer_is():
     assert buffers[-1][-1].endswith("; in the backward")
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("rows", [1, 100, 5_000, 40_000])
-@pytest.mark.parametrize("widths", [(8, 16, 1), (3, 2, 5), (20, 40, 10)])
+ROWS, WIDTHS = (1, 100, 5_000, 40_000), ((8, 16, 1), (3, 2, 5), (20, 40, 10))
+
+
+@pytest.mark.parametrize(
+    ("rows", "widths", "threads"),
+    repeated(
+        [(rows, WIDTHS[(number + threads) % 3], threads)
+         for number, rows in enumerate(ROWS) for threads in (1, 2)],
+        [*product(ROWS, WIDTHS, (1, 2))],
+    ),
+)  # fmt: skip
 def test_a_training_step_takes_no_more_array_data_than_eager(rows, widths, threads, array_bytes):
     features, hidden, targets = widths
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import msgspec
 import pytest
@@ -31,20 +32,31 @@ def measured(folder, commit: str, peak: int, *others, **changes):
     return made_at(folder.parent, commit, peaked(peak * MB, 10), *others, **changes)
 
 
-@pytest.fixture
-def project(tmp_path):
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
     """A remote and a clone; of its four commits the first and third are recorded, 40 and 44 MB."""
+    top = tmp_path_factory.mktemp("recorded")
     files = [{"a.py": f"{number}"} for number in range(4)]
-    start = repository(tmp_path / "start", *files)
-    git(tmp_path, "clone", "--quiet", "--bare", str(start), "remote.git")
-    git(tmp_path, "clone", "--quiet", (tmp_path / "remote.git").as_uri(), "project")
-    folder = tmp_path / "project"
+    start = repository(top / "start", *files)
+    git(top, "clone", "--quiet", "--bare", str(start), "remote.git")
+    git(top, "clone", "--quiet", (top / "remote.git").as_uri(), "project")
+    folder = top / "project"
     for number, peak in ((0, 40), (2, 44)):
         path = measured(folder, commits(folder)[number], peak, strong())
         done = gradmeter("record", path, *STORE, "--push", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert "in gradmeter-history:" in done.stdout
         assert done.stdout.endswith(", pushed\n")
+    return top
+
+
+@pytest.fixture
+def project(recorded, tmp_path):
+    """A copy of the clone, whose remote is one of the remote."""
+    for name in ("remote.git", "project"):
+        shutil.copytree(recorded / name, tmp_path / name, symlinks=True)
+    folder = tmp_path / "project"
+    git(folder, "remote", "set-url", "origin", (tmp_path / "remote.git").as_uri())
     return folder
 
 

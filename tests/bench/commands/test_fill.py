@@ -56,7 +56,7 @@ class Project:
         return Project(folder, self.names, self.branch)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def planted(tmp_path_factory):
     """Steps at commits 2, 6 (a merge) and 7 of 0 to 8; commit 4 does not build."""
     writer = Writer()
@@ -75,7 +75,7 @@ def planted(tmp_path_factory):
     return Project(folder, [names[m] for m in marks], [names[one], names[two]])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(planted):
     """The same, whose history was filled by a command that was killed twice."""
     words = ["fill", f"{planted.names[0]}..", *PYTHON, *SUITE]

@@ -99,6 +99,6 @@ def agents_of(child: Child) -> list[psutil.Process]:
     return psutil.Process(child.pid).children(recursive=True)
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The variables of a client."""
-    return {**os.environ, "COLUMNS": "200", "XDG_CACHE_HOME": str(folder / "cache")}
+    return {**os.environ, "COLUMNS": "200"}

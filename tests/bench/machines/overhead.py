@@ -27,7 +27,12 @@ def took(folder: Path, groups: int, *more: str) -> float:
     command = [sys.executable, "-m", "gradmeter", "run", "--exact", *sizes, *more]
     began = time.perf_counter()
     subprocess.run(
-        command, cwd=folder, env=environment(folder), check=True, capture_output=True, text=True
+        command,
+        cwd=folder,
+        env=environment() | {"XDG_CACHE_HOME": str(folder / "cache")},
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return time.perf_counter() - began
 

@@ -112,16 +112,14 @@ def cluster(request, tmp_path_factory):
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        command, cwd=project, env=environment(project), capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True)
 
 
 def start(project: Path, out: str, *more: str, prefix=()) -> subprocess.Popen[bytes]:
     command = [*prefix, sys.executable, "-m", "gradmeter", "run", *WHAT, "--out", out, *more]
     with (project / f"{out}.txt").open("wb") as log:
         return subprocess.Popen(
-            command, cwd=project, env=environment(project), stdout=subprocess.DEVNULL, stderr=log
+            command, cwd=project, env=environment(), stdout=subprocess.DEVNULL, stderr=log
         )
 
 
@@ -137,6 +135,9 @@ def finished(project: Path, out: str) -> int:
 def exact(run: Run) -> list[Case]:
     """The cases without what is measured in seconds or sampled, and where."""
     noisy = {"first_run": None, "times": [], "again": [], "residency": None, "machine": ""}
+    # Of a test's call: pages, of which the kernel's count is some off where a process has just
+    # been on another core.
+    noisy["resident"] = None
     return [msgspec.structs.replace(case, **noisy) for case in run.cases]
 
 
@@ -223,7 +224,8 @@ def test_a_run_survives_its_worker_its_client_and_its_scheduler(project, local, 
     client = start(project, out, *on, "--resume", prefix=cluster.prefix)
     assert client.wait() == 0, said(project, out)
     if not isinstance(cluster, Namespaces):  # there an agent's Dask worker is its descendant, too
-        assert not any(agent.is_running() for agent in of_client)  # whose client was killed
+        # Whose client was killed: at once, or where it had just finished, after some idle time.
+        wait_for(lambda: not any(agent.is_running() for agent in of_client), "its agent ends")
     spread = run_file.load(project / out / "run.json")
     assert exact(spread) == exact(local)
     assert spread.finished

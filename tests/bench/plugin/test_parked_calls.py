@@ -129,7 +129,7 @@ def test_plain(): assert False
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def result(tmp_path_factory):
     """One comparison of all these tests, and what they logged."""
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n"

@@ -76,7 +76,7 @@ def test_of_two_runs_into_one_folder_the_second_is_refused(tmp_path):
         assert done.stderr.count("\n") == 1
         again = gradmeter("run", *TINY, "--resume", "--out", tmp_path)
         assert again.returncode == 2
-    done = gradmeter("run", *TINY, "--out", tmp_path)
+    done = gradmeter("run", *TINY, "--exact", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert run_file.load(tmp_path / "run.json").finished
 

@@ -51,7 +51,7 @@ SETS = ("--sets", 8, "--most-sets", 8, "--effect", "10%")
 BYTES = 160_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def planted(tmp_path_factory):
     """A comparison with planted changes: its result, and what was said."""
     folder = repository(
