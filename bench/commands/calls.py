@@ -48,8 +48,8 @@ def suite_arguments(words: Sequence[str]) -> list[str] | None:
             return arguments
         case [program, *_] if PYTEST in words:
             raise UsageError(
-                f"{program!r} before pytest: a suite's command begins with pytest, as in "
-                "gradmeter compare --rev main -- pytest benchmarks"
+                f"{program!r} before pytest: a suite's command begins with pytest, after --, as in "
+                "-- pytest benchmarks"
             )
     return None
 

@@ -148,11 +148,12 @@ class Asked:
         Raises:
             UsageError: there is one, or no range.
         """
-        if not self.what or suite_arguments(self.what) is not None:
+        first, rest = self.what[:1], self.what[1:]
+        if not first or suite_arguments(first) is not None or rest[:2] == ["-m", "pytest"]:
             raise UsageError("name the commits as A..B, such as v1.0..HEAD")
-        if len(self.what) > 1 and self.suite is None:
+        if rest and self.suite is None:
             raise UsageError(
-                f"{self.what[1]!r} after the commits: give one range A..B; a suite's command "
+                f"{rest[0]!r} after the commits: give one range A..B; a suite's command "
                 "begins with pytest, after --"
             )
         if self.tests not in (OWN, HEAD):

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -287,6 +288,8 @@ def test_a_share_without_cases_measures_nothing_and_succeeds(planted, tmp_path):
     ("words", "why"),
     [
         (["fill", "--", "pytest"], "name the commits as A..B"),
+        (["fill", "--", sys.executable, "-m", "pytest"], "name the commits as A..B"),
+        (["fill", "HEAD~1..", "--", "tox", "-e", "pytest"], "'tox' before pytest"),
         (["fill", "HEAD~1..HEAD", "HEAD"], "give one range A..B"),
         (["fill", "HEAD..HEAD"], "there are no commits in HEAD..HEAD"),
         (["fill", "none..HEAD"], "there is no revision 'none'"),
