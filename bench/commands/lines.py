@@ -150,6 +150,7 @@ def _workload_lines(
 ) -> int:
     """Measure the lines of a workload under a variant and print them; return the exit code."""
     groups, _ = plan.plan([workload], [size], [variant])
+    case_lines.refuse_own_memory(groups[0])
     need(groups[0].variants)
     plan.check_fits(groups, psutil.virtual_memory().available)
     title = title_text(*groups[0].key(groups[0].variants[0]))

@@ -116,7 +116,7 @@ def test_fill_says_what_it_measured_and_where_it_could_not(filled):
     before, after = filled.names[2][:12], filled.names[5][:12]
     first, *_, last = filled.said.splitlines()
     assert first == (
-        f"between {before} and {after}: 1 commit could not be measured, because: test_tiny.py: E   "
+        f"between {before} and {after}: 1 commit could not be measured, because: test_tiny.py: "
         "SyntaxError: invalid syntax"
     )
     assert "; 3 steps; gradmeter steps" in last

@@ -23,7 +23,8 @@ def told(tmp_path, expression: str, **changes) -> object:
         process.ready()
         with pytest.raises(WorkerError) as caught:
             process.ask("time", loops=1)
-        return eval(str(caught.value).removeprefix("Exception: "))
+        said, _, _ = str(caught.value).removeprefix("Exception: ").rpartition(", at ")
+        return eval(said)
     finally:
         process.close()
 
