@@ -83,20 +83,40 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def folded(text: str, width: int) -> list[str]:
-    """Break a line at blanks, or within a word that is longer than a line; keep its indent."""
-    indent = " " * min(_indent(text), max(0, width - 2))
-    room = width - len(indent)
-    lines, line = [], ""
+def folded(text: str, width: int, hanging: str = "") -> list[str]:
+    """Break a line at blanks, or within a word that is longer than a line; keep its indent.
+
+    Args:
+        text: whose words are parted by one blank each afterwards.
+        width: columns at most.
+        hanging: a further indent of all lines but the first.
+    """
+    indent = " " * min(_indent(text), max(0, width - 2 - len(hanging)))
+    lines: list[str] = []
+
+    def room() -> int:
+        return max(1, width - len(indent) - len(hanging) * bool(lines))
+
+    line = ""
     for word in text.split():
         longer = f"{line} {word}" if line else word
-        if cell_len(longer) <= room:
+        if cell_len(longer) <= room():
             line = longer
             continue
         lines += [line] if line else []
-        *whole, line = chop_cells(word, room) if cell_len(word) > room else [word]
-        lines += whole
-    return [indent + each for each in [*lines, line] if each]
+        while cell_len(word) > room():
+            lines.append(_start(word, room()))
+            word = word[len(lines[-1]) :]
+        line = word
+    lines += [line] if line else []
+    return [indent + hanging * bool(n) + each for n, each in enumerate(lines)]
+
+
+def _start(word: str, room: int) -> str:
+    """As much of a word as has room: up to the end of a part of a name, if that is half of it."""
+    start = chop_cells(word, room)[0] or word[0]  # a wide character may have no room
+    end = max(start.rfind(sign) for sign in "/:[-.,=") + 1
+    return start[:end] if end > len(start) // 2 else start
 
 
 def shortened(text: str, length: int) -> str:

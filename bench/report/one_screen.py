@@ -120,19 +120,12 @@ def lines(screen: Screen, width: int) -> Iterator[Printed]:
         yield Printed("", "plain")
     for remark in rest:
         text = f"{remark.label}: {remark.text}" if remark.label else remark.text
-        whole = _hanging(plain(text), width)
+        whole = folded(plain(text), width, "  ") or [""]
         shown = whole if remark is screen.next else whole[:REMARK_LINES]
         if len(shown) < len(whole):
             start = set_cell_size(shown[-1], min(cell_len(shown[-1]), width - len(ELLIPSIS)))
             shown[-1] = start + ELLIPSIS
         yield from (Printed(line, "remark") for line in shown)
-
-
-def _hanging(text: str, width: int) -> list[str]:
-    """A text in lines, all but the first with an indent."""
-    first, *others = folded(text, width) or [""]
-    rest = " ".join(others)
-    return [first, *folded(f"  {rest}", width)] if rest else [first]
 
 
 def _table(section: Section, width: int) -> Iterator[Printed]:

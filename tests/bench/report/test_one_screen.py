@@ -344,11 +344,29 @@ def test_markdown_opens_with_the_rows_of_the_screen(committed):
     assert "| n + 1 -&#62; n + 2 | 3 -&#62; n + 2 | 0 -&#62; n + 2 |" in text
 
 
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80), st.integers(4, 60))
-def test_folding_loses_no_letter_and_keeps_to_its_columns(text, width):
-    lines = folded(text, width)
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80)
+    | st.text("ab:/ ", max_size=80),
+    st.integers(4, 60),
+    st.sampled_from(["", "  "]),
+)
+def test_folding_loses_no_letter_adds_no_blank_and_keeps_to_its_columns(text, width, hanging):
+    lines = folded(text, width, hanging)
     assert all(cell_len(line) <= width for line in lines)
+    assert all(line.startswith(hanging) for line in lines[1:])
     assert "".join("".join(lines).split()) == "".join(text.split())
+    words = " ".join(text.split())
+    assert all(line.strip() in words for line in lines)
+
+
+def test_a_name_longer_than_a_line_breaks_after_a_part_of_it():
+    text = "decided: bench/test_a.py::test_long_names[Strategy.AS_TUPLE]"
+    assert folded(text, 32, "  ") == [
+        "decided:",
+        "  bench/test_a.py::",
+        "  test_long_names[Strategy.",
+        "  AS_TUPLE]",
+    ]
 
 
 @given(st.text("ab한", max_size=60), st.integers(9, 60))
