@@ -142,7 +142,8 @@ def test_a_log_has_a_line_now_and_then(kind, monkeypatch):
     assert last == "gradmeter 100% writing what was measured"
 
 
-def test_a_terminal_has_one_line_however_long_the_step_s_name():
+def test_a_terminal_has_one_line_however_long_the_step_s_name(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has lines
     file = io.StringIO()
     console = Console(file=file, width=60, force_terminal=True, legacy_windows=False)
     with Teller(console) as tell:
