@@ -12,9 +12,25 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import IO, TextIO
 
 ERRORS = "backslashreplace"  # as pytest shows what an encoding lacks
+
+_MOST_READ = 64 * 2**10  # bytes of what a process said, of which the last line is told
+_MOST_TOLD = 300  # characters of that
+
+
+def last_line(said: IO[bytes]) -> str:
+    """Return what a process said last on standard error, in a line; "" where it said nothing.
+
+    Args:
+        said: the file that it wrote to, which may have gigabytes.
+    """
+    said.seek(max(0, said.seek(0, os.SEEK_END) - _MOST_READ))
+    lines = said.read(_MOST_READ).decode(errors="replace").strip().splitlines()
+    # Of what Python's fault handler writes, the first line says what happened.
+    fatal = [line for line in lines if line.startswith("Fatal Python error")]
+    return (fatal or lines)[-1][:_MOST_TOLD] if lines else ""
 
 
 class Output(io.TextIOBase):

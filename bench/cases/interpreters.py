@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -88,20 +88,15 @@ def grounds(groups: Sequence[Group]) -> dict[str, Ground]:
         UsageError: an interpreter or an engine is missing, or there are too few cores.
     """
     variants = dict.fromkeys(v for group in groups for v in group.variants)
-    return {str(variant): _ground(variant) for variant in variants}
+    return {str(variant): ground(variant) for variant in variants}
 
 
-def need(variants: Iterable[Variant]) -> None:
-    """Refuse variants that cannot be measured here.
+def ground(variant: Variant) -> Ground:
+    """Return that of one variant.
 
     Raises:
         UsageError: as `grounds` raises it.
     """
-    for variant in variants:
-        _ground(variant)
-
-
-def _ground(variant: Variant) -> Ground:
     engine = variant.engine
     interpreter = inspect(variant.python, ("numpy", MEMRAY, *engine.distributions))
     if variant.python:

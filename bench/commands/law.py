@@ -13,7 +13,6 @@ from rich.console import Console
 
 from gradmeter.bench import workloads
 from gradmeter.bench.cases import plan
-from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.cases.variants import Variant, parse
 from gradmeter.bench.commands import law_functions
 from gradmeter.bench.commands.completion import complete_variants, complete_workloads
@@ -123,8 +122,7 @@ def law(
     variants = list(dict.fromkeys(map(parse, names)))
     chosen = plan.distinct(map(_workload, targets))
     for each in variants:
-        law_runs.refuse_own_memory(each)
-    need(variants)
+        law_runs.refuse(each)
     for workload in chosen:
         plan.check(workload, max(law_runs.SIZES[0], workload.least))
     wanted = {w.name: _parameters(at, w) for w in chosen} if at is not None else {}

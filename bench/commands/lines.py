@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 
 from gradmeter.bench.cases import plan
-from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.commands.completion import complete_variants
 from gradmeter.bench.commands.options import AsJson, Engines
 from gradmeter.bench.commands.program_arguments import (
@@ -150,8 +149,6 @@ def _workload_lines(
 ) -> int:
     """Measure the lines of a workload under a variant and print them; return the exit code."""
     groups, _ = plan.plan([workload], [size], [variant])
-    case_lines.refuse_own_memory(groups[0])
-    need(groups[0].variants)
     plan.check_fits(groups, psutil.virtual_memory().available)
     title = title_text(*groups[0].key(groups[0].variants[0]))
     try:

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from gradmeter.bench import engines, workloads
 from gradmeter.bench.cases import plan, variants
-from gradmeter.bench.cases.interpreters import need
 from gradmeter.bench.commands.completion import complete_variants
 from gradmeter.bench.commands.options import Engines
 from gradmeter.bench.commands.program_arguments import (
@@ -133,7 +132,6 @@ def _workloads(
     cases = [_case(target, size, variant)]
     if against is not None:
         cases.append(_case_against(against, target, size, variant))
-    need(variant for group, _ in cases for variant in group.variants)
     plan.check_fits([group for group, _ in cases], psutil.virtual_memory().available)
     by_lines = not all(group.variants[0].engine.observed for group, _ in cases)
     timelines: list[Any] = []
@@ -173,7 +171,7 @@ def _case(workload: str, size: int, variant: str) -> Traced:
     groups, _ = plan.plan([workload], [size], [variant])
     group = groups[0]
     traced_variant = group.variants[0]
-    case_lines.refuse_own_memory(group)
+    case_lines.refuse(group)
     observed = traced_variant.engine.observed
     if observed and traced_variant.all_settings.get("execution", "eager") != "eager":
         raise UsageError(

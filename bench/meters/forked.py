@@ -16,9 +16,9 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from gradmeter.bench.meters.isolation import Guard, isolate
+from gradmeter.bench.output import last_line
 
 _SIZE_BYTES = 8  # before the answer, which is JSON
-_LINE = 300  # bytes at most of what the function said last
 
 
 class NoForkError(RuntimeError):
@@ -92,7 +92,8 @@ def run(function: Callable[[], Any], seconds: float) -> Any:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
             status = _wait(process)
-        last = _last_line(said)
+        with open(said, "rb") as file:
+            last = last_line(file)
     if not answer:
         why = _absence(seconds) if answer is None else _ending(status)
         raise NoAnswerError(f"{why}: {last}" if last else why)
@@ -163,14 +164,6 @@ def _ending(status: int) -> str:
     except ValueError:
         name = f"signal {-code}"
     return f"the process that measured it was ended by {name}"
-
-
-def _last_line(fd: int) -> str:
-    """Close a file that was written to; return the end of its last line."""
-    with open(fd, "rb") as file:
-        file.seek(-min(_LINE, file.seek(0, os.SEEK_END)), os.SEEK_END)
-        lines = file.read().decode(errors="replace").split("\n")
-    return next((text for line in reversed(lines) if (text := line.strip())), "")
 
 
 def _absence(seconds: float) -> str:

@@ -26,7 +26,6 @@ WIDTH = 80  # columns at most
 MOST = 20  # calls of a summary
 NOTHING = ("-", "0", "0 B", "+0 B")
 FIGURE = 6  # columns of a figure at least
-NARROWEST = 16  # columns of a name beside its figures
 LEGEND = (
     "Exact bytes of NumPy's array data that one call allocates, beyond what was there before it. "
     "peak: the most alive at once. held: alive with what it returned. cycle: what only the "
@@ -230,7 +229,7 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """
     widths = [max(FIGURE, *map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
     room = width - sum(widths) - len(widths)
-    if room < NARROWEST:  # names have lines of their own
+    if room < columns.NARROWEST:  # names have lines of their own
         (_, *heads), *rest = rows
         return columns.aligned(heads, [(name, figures) for name, *figures in rest], width)
     lines = []

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from gradmeter.bench.cases.interpreters import ground
 from gradmeter.bench.cases.plan import Group
 from gradmeter.bench.cases.watched import watched
 from gradmeter.bench.errors import UsageError, WorkerError
@@ -25,11 +26,11 @@ class Asked(Protocol):
         """Return its answer to a request."""
 
 
-def refuse_own_memory(group: Group) -> None:
-    """Refuse an engine whose arrays are not NumPy's.
+def refuse(group: Group) -> None:
+    """Refuse an engine whose arrays are not NumPy's, or that is not installed.
 
     Raises:
-        UsageError: the engine has an allocator of its own.
+        UsageError: the engine has an allocator of its own, or cannot be measured here.
     """
     engine = group.variants[0].engine
     if engine.memory == "own":
@@ -38,6 +39,7 @@ def refuse_own_memory(group: Group) -> None:
             f"known; gradmeter run --workload {group.workload.name} --variant {engine.name} "
             "--variant engine measures its whole heap"
         )
+    ground(group.variants[0])  # refuses what is missing
 
 
 def lines(group: Group, seed: int, include: list[str], limit: float) -> Lines:
@@ -47,7 +49,7 @@ def lines(group: Group, seed: int, include: list[str], limit: float) -> Lines:
         include: patterns of modules and files to watch, too.
 
     Raises:
-        UsageError: as `refuse_own_memory`, or a pattern names nothing.
+        UsageError: as `refuse`, or a pattern names nothing.
         WorkerError: the worker failed, or cannot measure lines.
     """
     return _alone(group, seed, include, limit, Lines)
@@ -65,7 +67,7 @@ def timeline(group: Group, seed: int, limit: float) -> LineTimeline:
 def _alone(
     group: Group, seed: int, include: list[str], limit: float, kind: type[Reading]
 ) -> Reading:
-    refuse_own_memory(group)
+    refuse(group)
     WatchedFiles([], include)  # refuses a pattern before anything runs
     spec = spec_of(group.workload, group.size, group.variants[0], collector="off", seed=seed)
     worker = Process(spec, limit)

@@ -10,11 +10,11 @@ import subprocess
 from typing import IO, Any, Protocol
 
 from gradmeter.bench.errors import UsageError, WorkerError
+from gradmeter.bench.output import last_line
 from gradmeter.bench.runs import descendants
 from gradmeter.bench.runs.answers import Lines, reading_of
 
 MOST_ANSWER = 64 * 2**20  # bytes: the timeline of some 300,000 operations
-MOST_ERROR = 64 * 2**10  # bytes of a worker's standard error, from which the last line is told
 
 
 class Child(Protocol):
@@ -127,12 +127,8 @@ class Dialogue:
             return WorkerError("rubbish", "the worker closed its output and did not end")
         if self._errors.closed:
             return WorkerError("crashed", "the worker has ended already")
-        end = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, end - MOST_ERROR))  # of what may be gigabytes, the end
-        lines = self._errors.read(MOST_ERROR).decode(errors="replace").strip().splitlines()
-        # Of what Python's fault handler writes, the first line says what happened.
-        fatal = [line for line in lines if line.startswith("Fatal Python error")]
-        last = f": {(fatal or lines)[-1][:300]}" if lines else ""
+        said = last_line(self._errors)
+        last = f": {said}" if said else ""
         self.close()
         if code >= 0:
             return WorkerError("crashed", f"the worker ended with exit code {code}{last}")

@@ -23,7 +23,7 @@ def failure_of(error: Exception) -> dict[str, str]:
 
 
 def raised_at(error: BaseException) -> str:
-    """Return " at FILE:LINE" of the last frame in a file of a user's; "" where there is none.
+    """Return ", at FILE:LINE" of the last frame in a file of a user's; "" where there is none.
 
     The harness, installed packages and the standard library are nobody's.
     """

@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from gradmeter.bench import workloads
+from gradmeter.bench.cases.interpreters import ground
 from gradmeter.bench.cases.variants import Variant
 from gradmeter.bench.cases.watched import watched
 from gradmeter.bench.engines import EXECUTION
@@ -58,17 +59,18 @@ class Found:
     seconds: float
 
 
-def refuse_own_memory(variant: Variant) -> None:
-    """Refuse an engine whose arrays are not NumPy's.
+def refuse(variant: Variant) -> None:
+    """Refuse an engine whose arrays are not NumPy's, or that is not installed.
 
     Raises:
-        UsageError: the engine has an allocator of its own.
+        UsageError: the engine has an allocator of its own, or cannot be measured here.
     """
     if variant.engine.memory == "own":
         raise UsageError(
             f"{variant.engine.name} allocates the memory of its arrays itself, so its bytes are "
             "not exact and follow no law; laws are of engines whose arrays are NumPy's"
         )
+    ground(variant)  # refuses what is missing
 
 
 def find(workload: Workload, variant: Variant, seed: int, limit: float) -> Found:
@@ -78,11 +80,11 @@ def find(workload: Workload, variant: Variant, seed: int, limit: float) -> Found
         limit: the most seconds that a worker may take for one point.
 
     Raises:
-        UsageError: SymPy is missing, or the engine's arrays are not NumPy's.
+        UsageError: SymPy is missing, or as `refuse`.
         WorkerError: the workload cannot be measured.
     """
     extra.need()
-    refuse_own_memory(variant)
+    refuse(variant)
     reason = variant.engine.reason(workload.name, dict(variant.of_engine))
     if reason:
         raise WorkerError("cannot", reason)
